@@ -1,0 +1,22 @@
+//! AWS Organizations.
+
+use serde_json::Value;
+
+use crate::{Access, Aws, AwsError, Call, State};
+
+/// The service's state.
+#[derive(Debug, Default)]
+pub(crate) struct Organizations {}
+
+/// The permissions that a call needs.
+pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
+    vec![Access::to(format!("organizations:{}", call.operation), "*")]
+}
+
+/// Performs a call.
+pub(crate) async fn handle(_aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    Err(AwsError::unknown_operation("organizations", &call.operation))
+}
+
+/// Founds the organization: root, management account, the policy that allows everything.
+pub(crate) fn found(_aws: &Aws) {}
