@@ -240,7 +240,7 @@ async fn deliver(aws: &Aws, call: &Call, to: &Subscription, notification: &Value
             json!({
                 "FunctionName": to.endpoint,
                 "InvocationType": "Event",
-                "$body": crate::wire::base64(record.to_string().as_bytes()),
+                "$body": crate::wire::blob(record.to_string().as_bytes()),
             })
         }),
         _ => return,

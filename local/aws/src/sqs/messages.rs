@@ -58,6 +58,8 @@ fn one(
             let mut state = aws.lock();
             let queue = state.sqs.queues.get_mut(arn).ok_or_else(no_queue)?;
             queue.messages.retain(|message| message.receipt.as_deref() != Some(receipt));
+            // A group whose head is gone may have a next message.
+            state.sqs.arrived.notify_waiters();
             Ok(json!({}))
         }
         _ => change_visibility(aws, entry, arn),
@@ -127,6 +129,7 @@ fn send(aws: &Aws, call: &Call, arn: &str) -> Result<Value, AwsError> {
         sequence,
         dead_letter_source: None,
     });
+    state.sqs.arrived.notify_waiters();
     let mut answer = json!({ "MessageId": id, "MD5OfMessageBody": md5 });
     if fifo {
         answer["SequenceNumber"] = json!(sequence.to_string());
@@ -181,6 +184,7 @@ fn change_visibility(aws: &Aws, call: &Call, arn: &str) -> Result<Value, AwsErro
         return Err(AwsError::new("MessageNotInflight", "The specified message isn't in flight."));
     }
     held.visible = now.checked_add(aws.paced(Duration::from_secs(seconds))).unwrap_or(now);
+    state.sqs.arrived.notify_waiters();
     Ok(json!({}))
 }
 

@@ -7,9 +7,11 @@ mod messages;
 mod queue;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{Access, Aws, AwsError, Call, State};
 use queue::Queue;
@@ -18,6 +20,8 @@ use queue::Queue;
 #[derive(Debug, Default)]
 pub(crate) struct Sqs {
     queues: BTreeMap<String, Queue>,
+    /// Wakes those who wait for a message.
+    arrived: Arc<Notify>,
 }
 
 /// The permissions that a call needs.
@@ -211,18 +215,19 @@ async fn receive(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         None => 0,
     };
     let until = aws.after(Duration::from_secs(wait));
+    let arrived = aws.lock().sqs.arrived.clone();
     loop {
+        // Listening starts before looking, so that no message slips in between.
+        let notified = arrived.notified();
         let (messages, next) = messages::receive_now(aws, call, &arn)?;
-        let now = aws.now();
-        if !messages.is_empty() || now >= until {
-            return Ok(if messages.is_empty() {
-                json!({})
-            } else {
-                json!({ "Messages": messages })
-            });
+        if !messages.is_empty() || aws.now() >= until {
+            return Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) });
         }
-        // Woken when a message becomes visible, or soon: a message may be sent in between.
-        let soon = now.checked_add(aws.paced(Duration::from_millis(500))).unwrap_or(until);
-        aws.sleep_until(until.min(next.map_or(soon, |next| next.min(soon)))).await;
+        let wake = next.map_or(until, |next| next.min(until));
+        tokio::select! {
+            biased;
+            () = notified => {}
+            () = aws.sleep_until(wake) => {}
+        }
     }
 }
