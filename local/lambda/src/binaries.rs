@@ -183,6 +183,30 @@ mod tests {
         assert_eq!(executable("   Compiling place-account"), None);
     }
 
+    fn package(folder: &Path, main: &str) {
+        let manifest = "[package]\nname = \"say-hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::create_dir(folder.join("src")).unwrap();
+        fs::write(folder.join("src/main.rs"), main).unwrap();
+    }
+
+    #[test]
+    fn builds_a_package_and_finds_its_executable() {
+        let folder = tempfile::tempdir().unwrap();
+        package(folder.path(), "fn main() { print!(\"hello\") }");
+        let functions = build_functions(folder.path(), "dev", &["say-hello"], false).unwrap();
+        let output = Command::new(&functions["say-hello"]).output().unwrap();
+        assert_eq!(output.stdout, b"hello");
+    }
+
+    #[test]
+    fn a_package_that_does_not_compile_fails_the_build() {
+        let folder = tempfile::tempdir().unwrap();
+        package(folder.path(), "fn main() -> Nonsense {}");
+        let error = build_functions(folder.path(), "dev", &["say-hello"], false).unwrap_err();
+        assert!(matches!(error, BuildError::Failed { .. }), "{error:?}");
+    }
+
     #[test]
     fn a_workspace_that_is_not_one_is_reported_by_cargo() {
         let folder = tempfile::tempdir().unwrap();

@@ -24,9 +24,11 @@ pub struct LogLine {
     pub text: String,
 }
 
+type Write = dyn Fn(&LogLine) + Send + Sync;
+
 /// Where a function's lines go while they are written.
 #[derive(Clone)]
-pub struct LogSink(Option<Arc<dyn Fn(&LogLine) + Send + Sync>>);
+pub struct LogSink(Option<Arc<Write>>);
 
 impl LogSink {
     /// Nowhere: the lines are still kept by the host.

@@ -272,3 +272,6 @@ fn refusal(status: StatusCode, error_type: &str, message: &str) -> Response<Full
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,11 @@
 //! The host with a real function process, seen as Lambda's callers see it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and read the real clock of real processes"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -300,4 +305,20 @@ async fn a_host_that_is_shut_down_has_no_process_left_and_refuses() {
     assert_eq!(host.processes(), 0);
     let outcome = invoke(&host, &spec, json!({"do": "answer", "value": 1})).await;
     assert_eq!(outcome.error_name(), Some("ServiceException"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_process_outlives_its_host() {
+    let (host, spec) = (host(1), spec());
+    let greeted = answer(&invoke(&host, &spec, json!({"do": "greet"})).await);
+    let process = PathBuf::from(format!("/proc/{}", greeted["process"]));
+    assert!(process.exists());
+    drop(host);
+    let gone = async {
+        while process.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
 }
