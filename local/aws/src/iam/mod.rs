@@ -1,13 +1,21 @@
 //! Who may do what: roles, their policies, session policies and service control policies; and
 //! how often.
 
+mod credentials;
+
 use serde_json::Value;
 
 use crate::{Access, Aws, AwsError, Call, State};
 
+pub use credentials::{ADMIN_ACCESS_KEY, ADMIN_SECRET, Credentials, credentials_for_role};
+
+pub(crate) use credentials::caller;
+
 /// Roles and their policies.
 #[derive(Debug, Default)]
-pub(crate) struct Iam {}
+pub(crate) struct Iam {
+    credentials: credentials::Registry,
+}
 
 /// Refuses a call that comes faster than AWS allows.
 pub(crate) fn throttle(_aws: &Aws, _call: &Call) -> Result<(), AwsError> {
@@ -27,4 +35,15 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
 /// Performs a call.
 pub(crate) async fn handle(_aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     Err(AwsError::unknown_operation("iam", &call.operation))
+}
+
+/// The account and the name (without path) in a role's ARN.
+pub(crate) fn role_of_arn(arn: &str) -> Result<(&str, &str), AwsError> {
+    let wrong = || AwsError::validation(format!("{arn} is not the ARN of a role"));
+    let (account, path) = arn
+        .strip_prefix("arn:aws:iam::")
+        .and_then(|rest| rest.split_once(":role/"))
+        .ok_or_else(wrong)?;
+    let name = path.rsplit('/').next().filter(|name| !name.is_empty()).ok_or_else(wrong)?;
+    Ok((account, name))
 }
