@@ -30,7 +30,7 @@ mod cloudwatch;
 mod events;
 pub mod iam;
 mod lambda;
-mod organizations;
+pub mod organizations;
 mod s3;
 mod scheduler;
 mod servicequotas;

@@ -42,7 +42,7 @@ pub(crate) fn caller(aws: &Aws, key: &str, token: Option<&str>) -> Result<Caller
     if key == ADMIN_ACCESS_KEY {
         let account = aws.settings().management_account.clone();
         return Ok(Caller {
-            arn: format!("arn:aws:iam::{account}:root"),
+            arn: format!("arn:aws:iam::{account}:user/administrator"),
             account,
             principal: Principal::Administrator,
         });
