@@ -85,7 +85,12 @@ pub(crate) struct ChildRecord {
 #[derive(Clone, Debug)]
 pub(crate) enum ChildOutcome {
     Succeeded(Data),
-    Failed { status: &'static str, error: Option<String>, cause: Option<String>, resume: Box<Checkpoint> },
+    Failed {
+        status: &'static str,
+        error: Option<String>,
+        cause: Option<String>,
+        resume: Box<Checkpoint>,
+    },
 }
 
 impl Slot {
@@ -110,9 +115,7 @@ impl Slot {
         frame
             .children
             .entry(index)
-            .or_insert_with(|| {
-                Self(Arc::new(Mutex::new(Frame { last_event, ..Frame::default() })))
-            })
+            .or_insert_with(|| Self(Arc::new(Mutex::new(Frame { last_event, ..Frame::default() }))))
             .clone()
     }
 }

@@ -79,11 +79,15 @@ impl Resource {
             return match call.split_once(':') {
                 Some((service, action)) if is_lower(service) && is_camel(action) => {
                     if matches!(pattern, Pattern::Sync | Pattern::Sync2) {
-                        return Err(format!("the resource {arn:?} cannot be .sync: aws-sdk integrations answer at once or by task token"));
+                        return Err(format!(
+                            "the resource {arn:?} cannot be .sync: aws-sdk integrations answer at once or by task token"
+                        ));
                     }
                     Ok(resource(&format!("aws-sdk:{service}"), action))
                 }
-                _ => Err(format!("the resource {arn:?} is not aws-sdk:<service in lower case>:<action in camelCase>")),
+                _ => Err(format!(
+                    "the resource {arn:?} is not aws-sdk:<service in lower case>:<action in camelCase>"
+                )),
             };
         }
         match OPTIMISED.iter().find(|(service, action, _)| name == format!("{service}:{action}")) {
@@ -129,8 +133,10 @@ mod tests {
         assert_eq!(resource.action_with_pattern(), "startExecution.sync:2");
         let resource =
             Resource::parse("arn:aws-cn:states:::aws-sdk:organizations:createAccount").unwrap();
-        assert_eq!((resource.service.as_str(), resource.action.as_str()),
-            ("aws-sdk:organizations", "createAccount"));
+        assert_eq!(
+            (resource.service.as_str(), resource.action.as_str()),
+            ("aws-sdk:organizations", "createAccount")
+        );
     }
 
     #[test]

@@ -89,7 +89,8 @@ pub(super) fn flow(
     let start_at = fields.required_text("StartAt", findings);
     fields.require("States", findings);
     let listed = fields.object("States", findings)?;
-    let mut flow = Flow { start_at: start_at.unwrap_or_default().to_owned(), states: IndexMap::new() };
+    let mut flow =
+        Flow { start_at: start_at.unwrap_or_default().to_owned(), states: IndexMap::new() };
     if listed.entries().next().is_none() {
         findings.fault(&listed.path, "must have at least one state");
     }
@@ -101,7 +102,9 @@ pub(super) fn flow(
         }
         match findings.names.get(name) {
             Some(first) => {
-                let problem = format!("the name {name:?} is used at {first} already; state names are unique in the whole machine");
+                let problem = format!(
+                    "the name {name:?} is used at {first} already; state names are unique in the whole machine"
+                );
                 findings.fault(&path, problem);
             }
             None => {

@@ -16,10 +16,23 @@ const MAX_NAME: usize = 80;
 
 /// Fields of the other query language, refused with a message of their own.
 const JSON_PATH: [&str; 17] = [
-    "InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector", "ItemsPath",
-    "SecondsPath", "TimestampPath", "TimeoutSecondsPath", "HeartbeatSecondsPath", "ErrorPath",
-    "CausePath", "MaxConcurrencyPath", "ToleratedFailureCountPath",
-    "ToleratedFailurePercentagePath", "Variable", "MaxItemsPath",
+    "InputPath",
+    "OutputPath",
+    "ResultPath",
+    "Parameters",
+    "ResultSelector",
+    "ItemsPath",
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "ErrorPath",
+    "CausePath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+    "Variable",
+    "MaxItemsPath",
 ];
 
 /// What parsing a definition gathers.
@@ -88,20 +101,32 @@ impl<'v> Fields<'v> {
     }
 
     /// Opens a field that must be an object.
-    pub(super) fn object(&mut self, name: &'static str, findings: &mut Findings) -> Option<Fields<'v>> {
+    pub(super) fn object(
+        &mut self,
+        name: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Fields<'v>> {
         let value = self.take(name)?;
         Fields::open(value, &self.at(name), &self.location_of(name), findings)
     }
 
     /// The elements of a field that must be a list, each opened as an object.
-    pub(super) fn objects(&mut self, name: &'static str, findings: &mut Findings) -> Vec<Fields<'v>> {
+    pub(super) fn objects(
+        &mut self,
+        name: &'static str,
+        findings: &mut Findings,
+    ) -> Vec<Fields<'v>> {
         let elements: Vec<(String, String, &Value)> = match self.take(name) {
             None => return Vec::new(),
             Some(Value::Array(items)) => items
                 .iter()
                 .enumerate()
                 .map(|(i, item)| {
-                    (format!("{}[{i}]", self.at(name)), format!("{}[{i}]", self.location_of(name)), item)
+                    (
+                        format!("{}[{i}]", self.at(name)),
+                        format!("{}[{i}]", self.location_of(name)),
+                        item,
+                    )
                 })
                 .collect(),
             Some(other) => {

@@ -8,8 +8,10 @@ use super::{After, Flow, Kind, State};
 pub(super) fn check(flow: &Flow, path: &str, findings: &mut Findings) {
     let states = below(path, "States");
     if !flow.states.contains_key(&flow.start_at) {
-        findings
-            .fault(&below(path, "StartAt"), format!("the state {:?} does not exist", flow.start_at));
+        findings.fault(
+            &below(path, "StartAt"),
+            format!("the state {:?} does not exist", flow.start_at),
+        );
     }
     for (name, state) in &flow.states {
         for (field, target) in targets(state) {

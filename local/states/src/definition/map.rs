@@ -70,11 +70,7 @@ enum Parsed {
     Distributed(Machine),
 }
 
-fn processor(
-    mut fields: Fields<'_>,
-    is_jsonata: bool,
-    findings: &mut Findings,
-) -> Option<Parsed> {
+fn processor(mut fields: Fields<'_>, is_jsonata: bool, findings: &mut Findings) -> Option<Parsed> {
     fields.text("Comment", findings);
     let mut is_distributed = false;
     if let Some(mut config) = fields.object("ProcessorConfig", findings) {
@@ -117,7 +113,9 @@ fn distributed(
         Some(label) => {
             let length = label.chars().count();
             if length == 0 || length > MAX_LABEL || !label.chars().all(is_label_character) {
-                let problem = format!("{label:?} must have 1 to {MAX_LABEL} characters, without spaces and any of ?*<>{{}}[]:;,\\|^~$#%&`\"");
+                let problem = format!(
+                    "{label:?} must have 1 to {MAX_LABEL} characters, without spaces and any of ?*<>{{}}[]:;,\\|^~$#%&`\""
+                );
                 findings.fault(&fields.at("Label"), problem);
             }
             label.to_owned()

@@ -1,9 +1,9 @@
 //! A machine's definition, parsed and checked: what the interpreter runs.
 
 mod document;
-mod handling;
 mod fields;
 mod graph;
+mod handling;
 mod map;
 mod scopes;
 mod states;

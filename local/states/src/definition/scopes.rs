@@ -71,7 +71,9 @@ impl Scopes {
                     if !is_known {
                         faults.push(DefinitionError {
                             location: path.clone(),
-                            problem: format!("the variable ${name} is assigned nowhere that this state could see"),
+                            problem: format!(
+                                "the variable ${name} is assigned nowhere that this state could see"
+                            ),
                         });
                     }
                 }

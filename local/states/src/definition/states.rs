@@ -36,8 +36,9 @@ pub(super) fn parse(
         "Wait" => wait(&mut fields, findings).map(Kind::Wait),
         "Pass" => Some(Kind::Pass),
         "Parallel" => parallel(&mut fields, is_jsonata, findings).map(Kind::Parallel),
-        "Map" => map::parse(name, &mut fields, is_jsonata, findings)
-            .map(|map| Kind::Map(Box::new(map))),
+        "Map" => {
+            map::parse(name, &mut fields, is_jsonata, findings).map(|map| Kind::Map(Box::new(map)))
+        }
         "Succeed" => Some(Kind::Succeed),
         "Fail" => Some(Kind::Fail {
             error: fields.text_program("Error", findings),
@@ -78,8 +79,12 @@ fn results(
 fn after(fields: &mut Fields<'_>, findings: &mut Findings) -> After {
     let (next, end) = (fields.text("Next", findings), fields.take("End"));
     match (next, end) {
-        (Some(_), Some(_)) => findings.fault(&fields.path, "has both Next and End"),
-        (Some(next), None) => return After::Next(next.to_owned()),
+        (Some(next), end) => {
+            if end.is_some() {
+                findings.fault(&fields.path, "has both Next and End");
+            }
+            return After::Next(next.to_owned());
+        }
         (None, Some(Value::Bool(true))) => return After::End,
         (None, Some(other)) => {
             findings.fault(&fields.at("End"), format!("must be true, not {}", shape(other)));
@@ -92,9 +97,7 @@ fn after(fields: &mut Fields<'_>, findings: &mut Findings) -> After {
 
 fn task(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Task> {
     let resource = fields.required_text("Resource", findings).and_then(|arn| {
-        Resource::parse(arn)
-            .map_err(|problem| findings.fault(&fields.at("Resource"), problem))
-            .ok()
+        Resource::parse(arn).map_err(|problem| findings.fault(&fields.at("Resource"), problem)).ok()
     });
     let arguments = fields.program("Arguments", WITHOUT_RESULT, findings);
     let role_arn = fields.object("Credentials", findings).and_then(|mut credentials| {

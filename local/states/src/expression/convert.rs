@@ -49,7 +49,10 @@ pub(super) fn from_engine(value: &JValue) -> Result<Value, String> {
         JValue::Regex { .. } => {
             Err("the expression returned a regular expression, which is not JSON".to_owned())
         }
-        #[expect(unreachable_patterns, reason = "the engine has more kinds of values with other features")]
+        #[expect(
+            unreachable_patterns,
+            reason = "the engine has more kinds of values with other features"
+        )]
         other => Err(format!("the expression returned {other}, which is not JSON")),
     }
 }
@@ -61,6 +64,7 @@ fn number(value: f64) -> Result<Value, String> {
     // 2^63: every whole number below it is an i64.
     let is_integer = value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
-    let number = if is_integer { Some(Number::from(value as i64)) } else { Number::from_f64(value) };
+    let number =
+        if is_integer { Some(Number::from(value as i64)) } else { Number::from_f64(value) };
     number.map(Value::Number).ok_or_else(|| format!("the number {value} is not JSON"))
 }

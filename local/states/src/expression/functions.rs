@@ -9,8 +9,8 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::convert::to_engine;
 use super::analysis::Uses;
+use super::convert::to_engine;
 use crate::context;
 use crate::host::Host;
 

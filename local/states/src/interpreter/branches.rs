@@ -221,11 +221,7 @@ impl Visit<'_> {
     pub(super) fn tolerance(&self, map: &Map, retry_count: u64) -> Result<Tolerance, Fault> {
         Ok(Tolerance {
             count: self.count(map.tolerated_count.as_ref(), COUNT, retry_count)?,
-            percentage: self.count(
-                map.tolerated_percentage.as_ref(),
-                (0.0, 100.0),
-                retry_count,
-            )?,
+            percentage: self.count(map.tolerated_percentage.as_ref(), (0.0, 100.0), retry_count)?,
         })
     }
 

@@ -106,12 +106,11 @@ impl Visit<'_> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1e8")]
         let limit = |number: Option<f64>| number.map_or(usize::MAX, |number| number as usize);
         let most_items = limit(self.count(batcher.max_items.as_ref(), (1.0, 1e8), retry_count)?);
-        let most_bytes = limit(self.count(batcher.max_bytes.as_ref(), (1.0, 262_144.0), retry_count)?)
-            .min(MAX_DATA_BYTES);
+        let most_bytes =
+            limit(self.count(batcher.max_bytes.as_ref(), (1.0, 262_144.0), retry_count)?)
+                .min(MAX_DATA_BYTES);
         let common = match &batcher.input {
-            Some(program) => {
-                Some(self.evaluate(program, Seen { retry_count, ..Seen::default() })?)
-            }
+            Some(program) => Some(self.evaluate(program, Seen { retry_count, ..Seen::default() })?),
             None => None,
         };
         let frame = |items: Vec<Value>| {
@@ -220,9 +219,12 @@ impl Visit<'_> {
             .await;
         let outcome = match ended {
             Ended::Succeeded { output } => ChildOutcome::Succeeded(Data::new(output)),
-            Ended::Failed { error, cause, checkpoint } => {
-                ChildOutcome::Failed { status: "FAILED", error, cause, resume: Box::new(checkpoint) }
-            }
+            Ended::Failed { error, cause, checkpoint } => ChildOutcome::Failed {
+                status: "FAILED",
+                error,
+                cause,
+                resume: Box::new(checkpoint),
+            },
             Ended::TimedOut { checkpoint } => ChildOutcome::Failed {
                 status: "TIMED_OUT",
                 error: Some(crate::errors::TIMEOUT.to_owned()),
@@ -236,11 +238,7 @@ impl Visit<'_> {
     fn map_run_arn(&self, distributed: &Distributed) -> String {
         let machine = &self.engine.execution.machine_arn;
         let id = uuid(self.engine.host.as_ref());
-        format!(
-            "{}/{}:{id}",
-            machine.replacen(":stateMachine:", ":mapRun:", 1),
-            distributed.label
-        )
+        format!("{}/{}:{id}", machine.replacen(":stateMachine:", ":mapRun:", 1), distributed.label)
     }
 }
 

@@ -115,7 +115,8 @@ impl Visit<'_> {
             variables.insert((*name).clone(), data.clone());
         }
         if variables.values().map(size).sum::<usize>() > MAX_VARIABLE_BYTES {
-            let cause = format!("All variables together have more than {MAX_VARIABLE_BYTES} bytes.");
+            let cause =
+                format!("All variables together have more than {MAX_VARIABLE_BYTES} bytes.");
             return Err(Fault::new(DATA_LIMIT, cause));
         }
         self.emit(EventKind::StateExited {

@@ -89,7 +89,8 @@ impl Progress {
     /// Closes the history of a stopped execution with `ExecutionAborted`, unless it has ended by
     /// itself before, and says where a redrive would go on. Drop the [`Running`] as well.
     pub fn abort(&self, error: Option<String>, cause: Option<String>) -> Checkpoint {
-        self.journal.close(&self.root, EventKind::ExecutionAborted(FailureDetails { error, cause }));
+        self.journal
+            .close(&self.root, EventKind::ExecutionAborted(FailureDetails { error, cause }));
         self.checkpoint()
     }
 }
@@ -140,8 +141,9 @@ impl Journal {
         }
         if ledger.last + 1 >= MAX_EVENTS {
             // The last place belongs to the event that ends the execution.
-            let cause =
-                format!("The execution reached the maximum number of history events ({MAX_EVENTS}).");
+            let cause = format!(
+                "The execution reached the maximum number of history events ({MAX_EVENTS})."
+            );
             return Err(Fault::new(RUNTIME, cause));
         }
         self.write(&mut ledger, slot, kind);
@@ -244,8 +246,14 @@ impl Engine {
                     let cause = format!("The checkpoint's state '{}' does not exist.", at.state);
                     return Err(Fault::new(RUNTIME, cause));
                 };
-                let visit =
-                    Visit { engine: self, slot: &slot, state, at: &at, item: item.as_ref(), is_resumed };
+                let visit = Visit {
+                    engine: self,
+                    slot: &slot,
+                    state,
+                    at: &at,
+                    item: item.as_ref(),
+                    is_resumed,
+                };
                 if !is_resumed {
                     visit.enter()?;
                 }

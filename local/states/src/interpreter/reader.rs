@@ -43,7 +43,11 @@ impl Visit<'_> {
             }
         };
         if let Some(most) = self.count(reader.max_items.as_ref(), (1.0, 1e8), retry_count)? {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1e8")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "1 to 1e8"
+            )]
             items.truncate(most as usize);
         }
         Ok(items)

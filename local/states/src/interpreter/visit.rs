@@ -52,7 +52,9 @@ impl Visit<'_> {
     pub(super) async fn run(&self) -> Result<Moved, Fault> {
         let state = self.state;
         let input = || self.at.input.clone();
-        let plain = |default| self.leave(&state.assign, state.output.as_ref(), default, &state.after, Seen::default());
+        let plain = |default| {
+            self.leave(&state.assign, state.output.as_ref(), default, &state.after, Seen::default())
+        };
         match &state.kind {
             Kind::Task(task) => self.handled(&task.handling).await,
             Kind::Parallel(parallel) => self.handled(&parallel.handling).await,
@@ -63,10 +65,9 @@ impl Visit<'_> {
                 plain(input())
             }
             Kind::Pass | Kind::Succeed => plain(input()),
-            Kind::Fail { error, cause } => Err(Fault {
-                error: self.text(error.as_ref())?,
-                cause: self.text(cause.as_ref())?,
-            }),
+            Kind::Fail { error, cause } => {
+                Err(Fault { error: self.text(error.as_ref())?, cause: self.text(cause.as_ref())? })
+            }
         }
     }
 
@@ -156,9 +157,11 @@ impl Visit<'_> {
 
     async fn wait(&self, wait: &Wait) -> Result<(), Fault> {
         let duration = match wait {
-            Wait::Seconds(program) => {
-                Duration::from_secs_f64(self.number(program, (0.0, MAX_SECONDS), Seen::default())?)
-            }
+            Wait::Seconds(program) => Duration::from_secs_f64(self.number(
+                program,
+                (0.0, MAX_SECONDS),
+                Seen::default(),
+            )?),
             Wait::Timestamp(program) => {
                 let value = self.evaluate(program, Seen::default())?;
                 let until = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
