@@ -39,7 +39,7 @@ pub(super) fn parse(
     let processor = match processor? {
         Parsed::Inline(flow) => Processor::Inline(flow),
         Parsed::Distributed(machine) => {
-            Processor::Distributed(distributed(name, machine, fields, findings)?)
+            Processor::Distributed(Box::new(distributed(name, machine, fields, findings)?))
         }
     };
     Some(Map {

@@ -186,7 +186,7 @@ pub(crate) struct Map {
 
 pub(crate) enum Processor {
     Inline(Flow),
-    Distributed(Distributed),
+    Distributed(Box<Distributed>),
 }
 
 pub(crate) struct Distributed {

@@ -21,9 +21,10 @@ pub(super) const ADDED: [&str; 6] = ["partition", "range", "hash", "random", "uu
 const MAX_RANGE: f64 = 1000.0;
 
 type Answer = Result<JValue, EvaluatorError>;
+type Function = Box<dyn Fn(&[JValue]) -> Answer>;
 
 pub(super) fn register(evaluator: &mut Evaluator, uses: &Uses, host: &Arc<dyn Host>) {
-    let mut add = |name: &str, function: Box<dyn Fn(&[JValue]) -> Answer>| {
+    let mut add = |name: &str, function: Function| {
         if uses.functions.contains(name) || uses.variables.contains(name) {
             // Refused only for functions that the compiled path folds; none of these is one.
             let _ = evaluator.register_fn_override(name, move |args: &[JValue]| function(args));

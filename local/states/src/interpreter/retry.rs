@@ -23,10 +23,7 @@ impl<'a> Retries<'a> {
         if *attempts >= retrier.max_attempts {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a power beyond i32 is infinite anyway"
-        )]
+        // A power beyond this is past every limit anyway.
         let exponent = (*attempts).min(1_000_000) as i32;
         *attempts += 1;
         let limit = retrier.max_delay.unwrap_or(99_999_999.0);

@@ -1,5 +1,13 @@
 //! The language's published rules, one test a rule, as a user of a machine sees them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which run on a paused clock"
+)]
+
 mod branches;
 mod definitions;
 mod distributed;

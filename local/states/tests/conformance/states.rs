@@ -126,3 +126,11 @@ async fn an_execution_fails_when_its_history_is_full() {
     assert_eq!(world.events().len(), 25_000);
     assert_eq!(world.events().last(), Some(&"ExecutionFailed"));
 }
+
+#[test]
+fn a_running_execution_can_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<local_states::Running>();
+    is_send::<local_states::Checkpoint>();
+    is_send::<local_states::Progress>();
+}
