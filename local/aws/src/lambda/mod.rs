@@ -17,3 +17,10 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
 pub(crate) async fn handle(_aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     Err(AwsError::unknown_operation("lambda", &call.operation))
 }
+
+impl Lambda {
+    /// A function's resource policy.
+    pub(crate) fn policy(&self, _arn: &str) -> Option<String> {
+        None
+    }
+}

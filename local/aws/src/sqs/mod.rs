@@ -24,6 +24,13 @@ pub(crate) struct Sqs {
     arrived: Arc<Notify>,
 }
 
+impl Sqs {
+    /// A queue's resource policy.
+    pub(crate) fn policy(&self, arn: &str) -> Option<String> {
+        self.queues.get(arn)?.policy().map(str::to_owned)
+    }
+}
+
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let operation = call.operation.trim_end_matches("Batch");
