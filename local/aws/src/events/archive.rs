@@ -86,7 +86,10 @@ fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let mut state = aws.lock();
     state.events.bus(&bus)?;
     if state.events.archives.contains_key(&arn) {
-        return Err(AwsError::new("ResourceAlreadyExistsException", format!("Archive {name} already exists.")));
+        return Err(AwsError::new(
+            "ResourceAlreadyExistsException",
+            format!("Archive {name} already exists."),
+        ));
     }
     let archive = Archive {
         bus,
@@ -117,7 +120,8 @@ fn start_replay(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let now = aws.now();
     let events = {
         let mut state = aws.lock();
-        let archive = state.events.archives.get(&source).ok_or_else(|| no_such("Archive", &source))?;
+        let archive =
+            state.events.archives.get(&source).ok_or_else(|| no_such("Archive", &source))?;
         let events: Vec<Value> = archive
             .events
             .iter()

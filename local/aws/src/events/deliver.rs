@@ -209,7 +209,9 @@ fn at(event: &Value, path: &str) -> Value {
 fn transformed(event: &Value, transformer: &Value) -> Value {
     let mut text =
         transformer.get("InputTemplate").and_then(Value::as_str).unwrap_or_default().to_owned();
-    for (name, path) in transformer.get("InputPathsMap").and_then(Value::as_object).into_iter().flatten() {
+    for (name, path) in
+        transformer.get("InputPathsMap").and_then(Value::as_object).into_iter().flatten()
+    {
         let found = at(event, path.as_str().unwrap_or_default());
         let plain = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
         text = text.replace(&format!("\"<{name}>\""), &json!(plain).to_string());

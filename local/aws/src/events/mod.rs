@@ -34,9 +34,7 @@ struct Bus {
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let action = format!("events:{}", call.operation);
     if call.operation == "PutEvents" {
-        let bus = |entry: &Value| {
-            bus_arn(call, entry.get("EventBusName").and_then(Value::as_str))
-        };
+        let bus = |entry: &Value| bus_arn(call, entry.get("EventBusName").and_then(Value::as_str));
         return call
             .list("Entries")
             .iter()
@@ -130,7 +128,9 @@ fn buses(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         "DescribeEventBus" => {
             let bus = events.bus(&arn)?;
             let name = arn.rsplit('/').next().unwrap_or_default();
-            Ok(json!({ "Name": name, "Arn": arn, "Description": bus.description, "Policy": policy(bus) }))
+            Ok(
+                json!({ "Name": name, "Arn": arn, "Description": bus.description, "Policy": policy(bus) }),
+            )
         }
         "ListEventBuses" => {
             let mine = bus_arn(call, Some(""));
@@ -188,7 +188,9 @@ fn put_events(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     }
     let size: usize = entries.iter().map(|entry| entry.to_string().len()).sum();
     if size > 1_048_576 {
-        return Err(AwsError::validation(format!("Total size of the entries: {size} bytes; at most 1 MB")));
+        return Err(AwsError::validation(format!(
+            "Total size of the entries: {size} bytes; at most 1 MB"
+        )));
     }
     let mut failed = 0;
     let rows: Vec<Value> = entries
@@ -208,13 +210,19 @@ fn accept(aws: &Aws, call: &Call, entry: &Value) -> Result<String, AwsError> {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let needed = |name: &str| {
         text(name).ok_or_else(|| {
-            AwsError::new("InvalidArgument", format!("Parameter {name} is not valid. Reason: {name} is a required argument."))
+            AwsError::new(
+                "InvalidArgument",
+                format!("Parameter {name} is not valid. Reason: {name} is a required argument."),
+            )
         })
     };
     let (source, detail_type) = (needed("Source")?, needed("DetailType")?);
     let service = matches!(call.caller.principal, Principal::Service(_));
     if source.starts_with("aws.") && !service {
-        return Err(AwsError::new("NotAuthorizedForSourceException", format!("Not authorized for the source {source}.")));
+        return Err(AwsError::new(
+            "NotAuthorizedForSourceException",
+            format!("Not authorized for the source {source}."),
+        ));
     }
     let detail: Value = serde_json::from_str(needed("Detail")?)
         .ok()
@@ -244,7 +252,13 @@ fn call_resources(entry: &Value) -> Value {
 }
 
 /// Another account may put events on a bus only if the bus's policy says so.
-fn admitted(aws: &Aws, call: &Call, bus: &str, source: &str, detail_type: &str) -> Result<(), AwsError> {
+fn admitted(
+    aws: &Aws,
+    call: &Call,
+    bus: &str,
+    source: &str,
+    detail_type: &str,
+) -> Result<(), AwsError> {
     let own = bus.split(':').nth(4) == Some(call.account.as_str());
     if own || matches!(call.caller.principal, Principal::Service(_)) {
         return Ok(());

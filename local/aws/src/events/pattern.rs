@@ -174,8 +174,14 @@ mod tests {
     #[test]
     fn every_field_must_match_one_of_its_choices() {
         let pattern = json!({ "source": ["a", "b"], "detail": { "state": ["FAILED"] } });
-        assert!(matches(pattern.clone(), json!({ "source": "b", "detail": { "state": "FAILED" } })));
-        assert!(!matches(pattern.clone(), json!({ "source": "c", "detail": { "state": "FAILED" } })));
+        assert!(matches(
+            pattern.clone(),
+            json!({ "source": "b", "detail": { "state": "FAILED" } })
+        ));
+        assert!(!matches(
+            pattern.clone(),
+            json!({ "source": "c", "detail": { "state": "FAILED" } })
+        ));
         assert!(!matches(pattern, json!({ "source": "b", "detail": {} })));
     }
 
@@ -195,7 +201,11 @@ mod tests {
         ];
         for (choices, found, expected) in cases {
             let shown = format!("{choices} on {found}");
-            assert_eq!(matches(json!({ "f": choices }), json!({ "f": found })), expected, "{shown}");
+            assert_eq!(
+                matches(json!({ "f": choices }), json!({ "f": found })),
+                expected,
+                "{shown}"
+            );
         }
         assert!(matches(json!({ "f": [{ "exists": false }] }), json!({ "g": 1 })));
         assert!(!matches(json!({ "f": [{ "exists": false }] }), json!({ "f": 1 })));
@@ -206,7 +216,11 @@ mod tests {
     fn a_pattern_with_an_unknown_operator_is_refused_where_it_stands() {
         let refused = Pattern::parse(r#"{"detail":{"a":[{"cidr":"10.0.0.0/8"}]}}"#).unwrap_err();
         assert_eq!(refused, ".detail.a: the operator \"cidr\" is not supported");
-        assert!(Pattern::parse(r#"{"source":"a"}"#).unwrap_err().contains("must be an object or an array"));
+        assert!(
+            Pattern::parse(r#"{"source":"a"}"#)
+                .unwrap_err()
+                .contains("must be an object or an array")
+        );
         assert!(Pattern::parse("{}").is_err());
     }
 }

@@ -23,7 +23,11 @@ pub(super) struct Rule {
 /// A rule's ARN: with its bus's name, unless that is the default one.
 pub(super) fn rule_arn(bus: &str, rule: &str) -> String {
     let (head, bus_name) = bus.split_once(":event-bus/").unwrap_or((bus, "default"));
-    if bus_name == "default" { format!("{head}:rule/{rule}") } else { format!("{head}:rule/{bus_name}/{rule}") }
+    if bus_name == "default" {
+        format!("{head}:rule/{rule}")
+    } else {
+        format!("{head}:rule/{bus_name}/{rule}")
+    }
 }
 
 /// Members of a target that are understood; anything else is refused.
@@ -101,7 +105,10 @@ fn shown(name: &str, rule: &Rule) -> Value {
 
 fn read_pattern(text: &str) -> Result<Pattern, AwsError> {
     Pattern::parse(text).map_err(|fault| {
-        AwsError::new("InvalidEventPatternException", format!("Event pattern is not valid. Reason: {fault}"))
+        AwsError::new(
+            "InvalidEventPatternException",
+            format!("Event pattern is not valid. Reason: {fault}"),
+        )
     })
 }
 

@@ -228,7 +228,11 @@ async fn receive(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         let notified = arrived.notified();
         let (messages, next) = messages::receive_now(aws, call, &arn)?;
         if !messages.is_empty() || aws.now() >= until {
-            return Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) });
+            return Ok(if messages.is_empty() {
+                json!({})
+            } else {
+                json!({ "Messages": messages })
+            });
         }
         let wake = next.map_or(until, |next| next.min(until));
         tokio::select! {
