@@ -68,6 +68,17 @@ impl RegionName {
         ENABLED_BY_DEFAULT.contains(&self.as_str())
     }
 
+    /// The partition that the Region belongs to, as ARNs spell it.
+    pub fn partition(&self) -> &'static str {
+        if self.0.starts_with("cn-") {
+            "aws-cn"
+        } else if self.0.starts_with("us-gov-") {
+            "aws-us-gov"
+        } else {
+            "aws"
+        }
+    }
+
     /// The Region of a tenant's account, where Landlord deploys without enabling it first.
     ///
     /// # Errors
@@ -96,6 +107,15 @@ mod tests {
         }
         for bad in ["", "us-east", "useast1", "us--1", "US-EAST-1", "eu-central-1a", "global"] {
             assert!(bad.parse::<RegionName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_region_knows_its_partition() {
+        for (name, partition) in
+            [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+        {
+            assert_eq!(name.parse::<RegionName>().unwrap().partition(), partition);
         }
     }
 
