@@ -29,11 +29,35 @@ pub struct Exchange {
     answer: Answer,
 }
 
+/// What comes back of a call.
 #[derive(Debug, Clone)]
-enum Answer {
+pub enum Answer {
+    /// A status and a body.
     Body(u16, String),
+    /// Nothing, although the request arrived.
     Lost,
+    /// Nothing, for the request never arrived.
     Unreachable,
+}
+
+impl Answer {
+    /// A refusal with an error code in JSON, status 400, and further members such as `Reason`.
+    pub fn refusal(code: &str, members: &Value) -> Self {
+        let mut body = Map::new();
+        body.insert("__type".into(), code.into());
+        body.insert("Message".into(), "refused by the test".into());
+        body.extend(members.as_object().cloned().unwrap_or_default());
+        Self::Body(400, Value::Object(body).to_string())
+    }
+
+    /// A refusal with an error code in the XML of the query protocol.
+    pub fn refusal_in_xml(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>refused by the test</Message></Error></ErrorResponse>"
+        );
+        Self::Body(status, body)
+    }
 }
 
 /// Expects a call: its name (`ListParents`) and those fields of its request that matter. A field
@@ -66,22 +90,14 @@ impl Exchange {
     /// Refuses with an error code in JSON, and further members such as `Reason`.
     #[must_use]
     pub fn refuses_because(mut self, code: &str, members: &Value) -> Self {
-        let mut body = Map::new();
-        body.insert("__type".into(), code.into());
-        body.insert("Message".into(), "refused by the script".into());
-        body.extend(members.as_object().cloned().unwrap_or_default());
-        self.answer = Answer::Body(400, Value::Object(body).to_string());
+        self.answer = Answer::refusal(code, members);
         self
     }
 
     /// Refuses with an error code in the XML of the query protocol.
     #[must_use]
     pub fn refuses_in_xml(mut self, status: u16, code: &str) -> Self {
-        let body = format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
-             <Message>refused by the script</Message></Error></ErrorResponse>"
-        );
-        self.answer = Answer::Body(status, body);
+        self.answer = Answer::refusal_in_xml(status, code);
         self
     }
 
@@ -152,16 +168,7 @@ impl Script {
 
     /// The wire of a function in `region` whose AWS is this script.
     pub fn wire(&self, region: &str) -> Wire {
-        #[expect(clippy::unwrap_used, reason = "a constant")]
-        let now = "2026-11-21T10:00:00Z".parse().unwrap();
-        Wire::from_parts(Parts {
-            http_client: SharedHttpClient::new(self.clone()),
-            credentials: Credentials::new("AKIAFUNCTION", "secret", None, None, "script"),
-            region: region.into(),
-            endpoint_url: None,
-            clock: Clock::fixed(now),
-            retry_partition: None,
-        })
+        wire(region, SharedHttpClient::new(self.clone()))
     }
 
     /// What arrived, once the script was played to its end.
@@ -196,6 +203,57 @@ impl Script {
         state.seen.push(seen);
         Err(ConnectorError::user(fault.into()))
     }
+}
+
+/// An AWS that is a function of the call, for tests in which the order of calls is not known.
+#[derive(Clone)]
+pub struct Model(Arc<dyn Fn(Seen) -> Answer + Send + Sync>);
+
+impl Model {
+    /// Answers each call with `answer`.
+    pub fn new(answer: impl Fn(Seen) -> Answer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    /// The wire of a function in `region` whose AWS is this model.
+    pub fn wire(&self, region: &str) -> Wire {
+        wire(region, SharedHttpClient::new(self.clone()))
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Model")
+    }
+}
+
+impl HttpConnector for Model {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready((self.0)(read(&request)).into_response())
+    }
+}
+
+impl HttpClient for Model {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn wire(region: &str, http_client: SharedHttpClient) -> Wire {
+    #[expect(clippy::unwrap_used, reason = "a constant")]
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    Wire::from_parts(Parts {
+        http_client,
+        credentials: Credentials::new("AKIAFUNCTION", "secret", None, None, "test"),
+        region: region.into(),
+        endpoint_url: None,
+        clock: Clock::fixed(now),
+        retry_partition: None,
+    })
 }
 
 /// Whether every field of `expected` is in `actual`, deeply.
