@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use lifecycle::{QuotaCode, RegionName, ServiceCode};
+use lifecycle::{RegionName, WantedQuota};
 
 /// Requests that may be open at a time in one Region of an account.
 /// See <https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html>.
@@ -19,26 +19,6 @@ pub const OPEN_PER_ACCOUNT: usize = 20;
 /// How long after `CASE_CLOSED` a value may still rise: the status tells no outcome, so only the
 /// value does, and it follows the case.
 pub const AFTER_CASE_CLOSED: SignedDuration = SignedDuration::from_mins(30);
-
-/// A value of a quota. AWS counts some in fractions, and none beyond 10,000,000,000.
-pub type Value = f64;
-
-/// A quota as the execution wants it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Wanted {
-    /// The service in Service Quotas.
-    pub service_code: ServiceCode,
-    /// The quota.
-    pub quota_code: QuotaCode,
-    /// The Region where it is asked for; us-east-1 for global quotas.
-    pub region: RegionName,
-    /// What the tenant shall have.
-    pub desired: Value,
-    /// What the tenant cannot start without.
-    #[serde(default)]
-    pub required: Option<Value>,
-}
 
 /// The state of a request for an increase, as AWS's statuses group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +53,7 @@ pub struct Request {
     /// The quota it is for.
     pub quota_code: String,
     /// What was asked for.
-    pub desired: Value,
+    pub desired: f64,
     /// What became of it.
     pub answer: Answer,
     /// AWS's word for that.
@@ -88,7 +68,7 @@ pub struct Request {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observed {
     /// The value that applies in the account.
-    pub value: Value,
+    pub value: f64,
     /// Whether AWS raises it at all.
     pub adjustable: bool,
 }
@@ -112,7 +92,7 @@ impl Account {
     }
 
     /// Every request for this quota: open ones first, then the newest.
-    fn requests_for(&self, wanted: &Wanted) -> Vec<&Request> {
+    fn requests_for(&self, wanted: &WantedQuota) -> Vec<&Request> {
         let mut found: Vec<&Request> = self
             .requests
             .get(&wanted.region)
@@ -168,16 +148,21 @@ pub enum Verdict {
 }
 
 /// Judges one quota of which the value and the history are known.
-pub fn judge(wanted: &Wanted, observed: Observed, account: &Account, now: Timestamp) -> Verdict {
+pub fn judge(
+    wanted: &WantedQuota,
+    observed: Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Verdict {
     let requests = account.requests_for(wanted);
-    if observed.value >= wanted.desired {
+    if observed.value >= wanted.desired.get() {
         let asked = requests.iter().any(|request| request.answer != Answer::Refused);
         return Verdict::Stands(if asked { Status::Granted } else { Status::Enough });
     }
     // A closed request for less answers another question.
     let relevant = requests
         .iter()
-        .find(|request| request.answer == Answer::Open || request.desired >= wanted.desired);
+        .find(|request| request.answer == Answer::Open || request.desired >= wanted.desired.get());
     match relevant {
         None if observed.adjustable => Verdict::Ask,
         None => Verdict::NotAdjustable,
@@ -198,21 +183,21 @@ fn follows_soon(request: &Request, now: Timestamp) -> bool {
 }
 
 /// Whether the tenant can start as far as this quota goes.
-pub fn is_sufficient(wanted: &Wanted, observed: Option<Observed>) -> bool {
+pub fn is_sufficient(wanted: &WantedQuota, observed: Option<Observed>) -> bool {
     match (wanted.required, observed) {
         (None, _) => true,
-        (Some(required), Some(observed)) => observed.value >= required,
+        (Some(required), Some(observed)) => observed.value >= required.get(),
         (Some(_), None) => false,
     }
 }
 
 /// The quotas in the order in which they are asked for: what holds the tenant back first.
-pub fn asking_order(wanted: &[Wanted], account: &Account) -> Vec<usize> {
+pub fn asking_order(wanted: &[WantedQuota], account: &Account) -> Vec<usize> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|&index| {
-        wanted.get(index).is_none_or(|quota| {
-            is_sufficient(quota, account.quotas.get(&index).copied())
-        })
+        wanted
+            .get(index)
+            .is_none_or(|quota| is_sufficient(quota, account.quotas.get(&index).copied()))
     });
     order
 }
@@ -231,9 +216,7 @@ impl Room {
         let regions = account
             .requests
             .keys()
-            .map(|region| {
-                (region.clone(), OPEN_PER_REGION.saturating_sub(account.open_in(region)))
-            })
+            .map(|region| (region.clone(), OPEN_PER_REGION.saturating_sub(account.open_in(region))))
             .collect();
         Self { account: OPEN_PER_ACCOUNT.saturating_sub(open), regions }
     }

@@ -2,7 +2,8 @@
 //!
 //! An operation without an answer left is refused with `Unscripted`, which no code expects, so a
 //! test sees every call that it did not foresee; an empty script proves that no call was made.
-#![allow(dead_code, reason = "each function's tests use their part")]
+#![allow(dead_code, unreachable_pub, reason = "each function's tests use their part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken script fails the test")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};

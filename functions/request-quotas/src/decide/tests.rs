@@ -12,17 +12,17 @@ fn region(name: &str) -> RegionName {
     name.parse().unwrap()
 }
 
-fn wanted(required: Option<Value>) -> Wanted {
-    Wanted {
+fn wanted(required: Option<f64>) -> WantedQuota {
+    WantedQuota {
         service_code: "lambda".parse().unwrap(),
         quota_code: "L-B99A9384".parse().unwrap(),
         region: region("eu-central-1"),
-        desired: 2000.0,
-        required,
+        desired: 2000.0.try_into().unwrap(),
+        required: required.map(|value| value.try_into().unwrap()),
     }
 }
 
-fn request(status: &str, desired: Value, updated: &str) -> Request {
+fn request(status: &str, desired: f64, updated: &str) -> Request {
     Request {
         service_code: "lambda".to_owned(),
         quota_code: "L-B99A9384".to_owned(),
@@ -41,7 +41,7 @@ fn history(requests: Vec<Request>) -> Account {
     }
 }
 
-fn verdict(value: Value, adjustable: bool, requests: Vec<Request>) -> Verdict {
+fn verdict(value: f64, adjustable: bool, requests: Vec<Request>) -> Verdict {
     judge(&wanted(None), Observed { value, adjustable }, &history(requests), at(NOW))
 }
 
