@@ -141,7 +141,7 @@ impl Aws {
     }
 
     fn answer(&self, request: Request<SdkBody>) -> Response<SdkBody> {
-        let (call, json) = read(&request);
+        let (call, protocol) = read(&request);
         let reply = {
             let mut script = self.0.lock().unwrap();
             script.calls.push(call.clone());
@@ -153,7 +153,7 @@ impl Aws {
                 },
             }
         };
-        write(reply, json)
+        write(reply, protocol)
     }
 }
 
@@ -162,19 +162,26 @@ pub fn error(status: u16, code: &'static str) -> Reply {
     Reply::Error { status, code, message: format!("{code} from AWS"), extra: json!({}) }
 }
 
-fn read(request: &Request<SdkBody>) -> (Call, bool) {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Json,
+    Query,
+    Rest,
+}
+
+fn read(request: &Request<SdkBody>) -> (Call, Protocol) {
     let header = |name: &str| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     };
     let text = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
     let target = header("x-amz-target");
     let is_form = header("content-type").contains("x-www-form-urlencoded");
-    let (operation, body) = if !target.is_empty() {
+    let (operation, body, protocol) = if !target.is_empty() {
         let name = target.rsplit('.').next().unwrap_or_default().to_owned();
-        (name, serde_json::from_str(&text).unwrap_or(Value::Null))
+        (name, serde_json::from_str(&text).unwrap_or(Value::Null), Protocol::Json)
     } else if is_form {
         let form = form(&text);
-        (form["Action"].as_str().unwrap_or_default().to_owned(), form)
+        (form["Action"].as_str().unwrap_or_default().to_owned(), form, Protocol::Query)
     } else {
         let verb = match request.method().as_str() {
             "PUT" => "PutObject",
@@ -182,7 +189,7 @@ fn read(request: &Request<SdkBody>) -> (Call, bool) {
             _ => "GetObject",
         };
         let condition = header("if-none-match").to_owned();
-        (verb.to_owned(), json!({"text": text, "ifNoneMatch": condition}))
+        (verb.to_owned(), json!({"text": text, "ifNoneMatch": condition}), Protocol::Rest)
     };
     let access_key = header("authorization")
         .split_once("Credential=")
@@ -196,7 +203,7 @@ fn read(request: &Request<SdkBody>) -> (Call, bool) {
         access_key,
         body,
     };
-    (call, !target.is_empty())
+    (call, protocol)
 }
 
 fn form(text: &str) -> Value {
@@ -218,19 +225,19 @@ fn form(text: &str) -> Value {
     Value::Object(fields.map(|(key, value)| (decode(key), decode(value).into())).collect())
 }
 
-fn write(reply: Reply, json: bool) -> Response<SdkBody> {
+fn write(reply: Reply, protocol: Protocol) -> Response<SdkBody> {
     let (status, body) = match reply {
         Reply::Json(body) => (200, body.to_string()),
         Reply::Text(body) => (200, body),
         Reply::Panic(message) => panic!("{message}"),
-        Reply::Error { status, code, message, extra } if json => {
+        Reply::Error { status, code, message, extra } if protocol == Protocol::Json => {
             let mut body = json!({"__type": code, "message": message});
             if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
                 body.extend(extra.clone());
             }
             (status, body.to_string())
         }
-        Reply::Error { status, code, message, .. } if code.starts_with("NoSuchKey") => {
+        Reply::Error { status, code, message, .. } if protocol == Protocol::Rest => {
             (status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
         }
         Reply::Error { status, code, message, .. } => (
