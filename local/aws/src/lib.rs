@@ -1,1 +1,3 @@
 //! local-aws.
+
+pub mod cloudformation;
