@@ -1,4 +1,5 @@
 //! `landlord simulate operation`, as a user meets it: the binary, its output, its exit status.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::process::{Command, Output};
 
