@@ -1,5 +1,7 @@
 //! CloudFormation: stacks from templates, and StackSets.
 
+pub mod scheduler;
+
 use serde_json::Value;
 
 use crate::{Access, Aws, AwsError, Call, State};
