@@ -16,9 +16,11 @@
 )]
 
 mod call;
+mod connector;
 mod error;
 mod faults;
 mod function;
+mod server;
 mod settings;
 mod state;
 mod world;
@@ -26,9 +28,9 @@ mod world;
 pub mod cloudformation;
 mod cloudwatch;
 mod events;
-mod iam;
+pub mod iam;
 mod lambda;
-mod organizations;
+pub mod organizations;
 mod s3;
 mod scheduler;
 mod servicequotas;
@@ -44,6 +46,7 @@ pub use call::{Access, Call, Caller, Principal};
 pub use error::{AwsError, Fault as FaultSide};
 pub use faults::{Answer, Fault, Faults, NoFaults};
 pub use function::{FunctionHost, Invocation, InvocationOutcome};
+pub use server::serve;
 pub use settings::{Durations, Settings};
 pub use state::State;
 pub use world::{Aws, JournalEntry};

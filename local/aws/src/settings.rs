@@ -28,6 +28,14 @@ pub struct Settings {
     pub durations: Durations,
     /// Whether AWS's request rates are enforced.
     pub throttles: bool,
+    /// The share of Organizations' list pages that are empty and have a next one.
+    pub empty_pages: f64,
+    /// How many accounts the organization may have.
+    pub account_limit: usize,
+    /// Whether a closed account's `State` reads `SUSPENDED` instead of `CLOSED`.
+    pub closed_reads_suspended: bool,
+    /// Whether an account that was closed just now reads `PENDING_CLOSURE` now and then.
+    pub closing_flaps: bool,
     /// Keep every call in the journal (tests), not only the counts.
     pub full_journal: bool,
 }
@@ -81,6 +89,10 @@ impl Default for Settings {
             endpoint_url: None,
             durations: Durations::default(),
             throttles: true,
+            empty_pages: 0.02,
+            account_limit: 50_000,
+            closed_reads_suspended: false,
+            closing_flaps: false,
             full_journal: false,
         }
     }

@@ -1,0 +1,83 @@
+# What to run. `make demo` and `make test` need Rust and make; validate, check, build and deploy
+# also need Python 3, from which .ci/install-tools gets the rest into .tools.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+FUNCTIONS := $(sort $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
+MACHINES := $(sort $(wildcard statemachines/*.asl.json))
+CONFORMANCE := $(sort $(wildcard local/*/conformance/*.py local/*/tests/*.py tests/*.py))
+
+# The processor of the functions: arm64 or x86_64. The template has the same default.
+ARCHITECTURE ?= arm64
+# The stack's name and its parameters, see deployment.example.yaml.
+STACK ?= landlord
+DEPLOYMENT ?= deployment.yaml
+
+BIN := $(CURDIR)/.tools/python/bin
+# cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
+WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
+
+.PHONY: help fmt lint test demo build validate conformance check deploy bench python-tools node-tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## formatting, clippy, and licences and advisories where cargo-deny is installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; fi
+
+test: ## all tests, with cargo-nextest where it is installed
+	if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet; \
+	else \
+	  cargo test --workspace --locked; \
+	fi
+
+demo: ## onboard tenants on this machine, without AWS
+	@cargo build --locked -p landlord
+	@cargo run -q --locked -p landlord -- demo
+
+# One package at a time: features that one function asks for must not get into another.
+build: python-tools ## release artifacts of the functions, in target/lambda
+	for function in $(FUNCTIONS); do \
+	  $(WITH_TOOLS) cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p $$function; \
+	done
+	ls -l target/lambda/*/bootstrap
+
+validate: python-tools node-tools ## the template, the stack sets and the machines
+	$(WITH_TOOLS) .tools/node/node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
+	$(BIN)/cfn-lint template.yaml stacksets/*.yaml
+	@# It asks for a Region, and goes nowhere.
+	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
+	$(BIN)/python -m json.tool tiers.json > /dev/null
+
+conformance: python-tools ## the local AWS, driven by boto3
+	$(if $(CONFORMANCE),for script in $(CONFORMANCE); do $(BIN)/python $$script; done,@echo "no conformance scripts")
+
+check: lint validate test conformance ## everything that has to be green
+
+deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, tiers in tiers.json
+	@test -f $(DEPLOYMENT) || { echo "make deploy: no $(DEPLOYMENT); copy deployment.example.yaml and fill it in" >&2; exit 1; }
+	@test $$(wc -c < tiers.json) -le 4096 || { echo "make deploy: tiers.json has more than 4,096 bytes, the limit of a parameter" >&2; exit 1; }
+	@mkdir -p .aws-sam && { echo 'Tiers: |'; sed 's/^/  /' tiers.json; } > .aws-sam/tiers.yaml
+	$(WITH_TOOLS) sam build --parameter-overrides file://$(DEPLOYMENT)
+	$(WITH_TOOLS) sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND \
+	  --no-fail-on-empty-changeset --parameter-overrides file://$(DEPLOYMENT) file://.aws-sam/tiers.yaml
+
+bench: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
+	cargo build --profile simulation --locked -p landlord
+	time target/simulation/landlord simulate operation --accounts 50000 --regions eu-central-1,eu-west-1 \
+	  --max-concurrent 10% --failure-tolerance 5% --mode soft --region-concurrency sequential \
+	  --failure-rate 0.01 --veto-rate 0.01 --minutes 4 --seed 1
+
+python-tools:
+	@.ci/install-tools python
+
+node-tools:
+	@.ci/install-tools node

@@ -1,0 +1,128 @@
+//! What tests, simulations and operators do to an organization by hand.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::state::AccountState;
+use crate::Aws;
+
+/// An account as it is, with nothing lagging.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its email.
+    pub email: String,
+    /// The root or unit it stands in.
+    pub parent: String,
+    /// The unit's name, or `Root`.
+    pub parent_name: String,
+    /// `ACTIVE`, `SUSPENDED`, `PENDING_CLOSURE` or `CLOSED`.
+    pub state: &'static str,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// When it joined.
+    pub joined: Timestamp,
+}
+
+impl Aws {
+    /// An account outside the organization has this email from now on.
+    pub fn take_email_outside(&self, email: &str) {
+        self.lock().organizations.emails_outside.insert(email.to_lowercase());
+    }
+
+    /// The email is free again.
+    pub fn release_email_outside(&self, email: &str) {
+        self.lock().organizations.emails_outside.remove(&email.to_lowercase());
+    }
+
+    /// The next creation of an account with this name or email fails, with this reason, such
+    /// as `INTERNAL_FAILURE`. Several of them fail one creation each, in order.
+    pub fn fail_next_creation(&self, name_or_email: &str, reason: &str) {
+        let failure = (name_or_email.to_owned(), reason.to_owned());
+        self.lock().organizations.failures.push(failure);
+    }
+
+    /// Somebody moves an account by hand. Says whether account and destination exist.
+    pub fn move_account_by_hand(&self, account: &str, destination: &str) -> bool {
+        let now = self.now();
+        let mut state = self.lock();
+        let organizations = &mut state.organizations;
+        let known =
+            organizations.account(account).is_some() && organizations.is_parent(destination);
+        if known {
+            organizations.place(account, destination, now);
+        }
+        known
+    }
+
+    /// Somebody closed an account by hand; it is closed at once, outside the budget. Says
+    /// whether it exists.
+    pub fn close_account_by_hand(&self, account: &str) -> bool {
+        let now = self.now();
+        let mut state = self.lock();
+        let known = state.organizations.account(account).is_some();
+        state.organizations.mark_closed(account, now);
+        known
+    }
+
+    /// AWS suspends an account. Says whether it exists.
+    pub fn suspend_account(&self, account: &str) -> bool {
+        let mut state = self.lock();
+        match state.organizations.accounts.get_mut(account) {
+            Some(account) => {
+                account.state = AccountState::Suspended;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// All accounts as they are, the management account included, in the order in which they
+    /// joined.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let state = self.lock();
+        let organizations = &state.organizations;
+        organizations
+            .by_sequence
+            .values()
+            .filter_map(|id| organizations.account(id))
+            .map(|account| AccountView {
+                id: account.id.clone(),
+                name: account.name.clone(),
+                email: account.email.clone(),
+                parent: account.parent.clone(),
+                parent_name: organizations
+                    .units
+                    .get(&account.parent)
+                    .map_or_else(|| "Root".to_owned(), |unit| unit.name.clone()),
+                state: match account.state {
+                    AccountState::Active => "ACTIVE",
+                    AccountState::Suspended => "SUSPENDED",
+                    AccountState::PendingClosure { .. } => "PENDING_CLOSURE",
+                    AccountState::Closed { .. } => "CLOSED",
+                },
+                tags: organizations
+                    .tags
+                    .of(&account.id)
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .collect(),
+                joined: account.joined,
+            })
+            .collect()
+    }
+
+    /// The most creations that were in progress at any time.
+    pub fn most_creations_in_progress(&self) -> usize {
+        self.lock().organizations.most_creating
+    }
+
+    /// The moment of which lists that lag tell.
+    pub(crate) fn lagging(&self) -> Timestamp {
+        let lag = self.paced(self.settings().durations.list_lag);
+        self.now().checked_sub(lag).unwrap_or(Timestamp::MIN)
+    }
+}

@@ -1,0 +1,294 @@
+//! Service control policies. Other types of policies are refused by name.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::paging::Page;
+use super::state::{Organizations, Policy, ROOT};
+use super::{constraint, invalid, not_found, nothing, rules, text};
+use crate::iam::Document;
+use crate::{Aws, AwsError, Call};
+
+/// The only type that is known here.
+const SERVICE_CONTROL: &str = "SERVICE_CONTROL_POLICY";
+
+/// The most characters of a policy, and policies of a target.
+const LONGEST: usize = 10_240;
+const MOST_ATTACHED: usize = 10;
+
+fn known_type(kind: &str) -> Result<(), AwsError> {
+    if kind == SERVICE_CONTROL {
+        return Ok(());
+    }
+    Err(invalid(
+        "INVALID_ENUM_POLICY_TYPE",
+        format!("the local AWS knows policies of the type {SERVICE_CONTROL}, not \"{kind}\""),
+    ))
+}
+
+fn parse(content: &str) -> Result<Arc<Document>, AwsError> {
+    if content.chars().count() > LONGEST {
+        return Err(constraint(
+            "POLICY_CONTENT_LIMIT_EXCEEDED",
+            format!("A service control policy has at most {LONGEST} characters."),
+        ));
+    }
+    Document::service_control(content)
+        .map(Arc::new)
+        .map_err(|fault| AwsError::new("MalformedPolicyDocumentException", fault.to_string()))
+}
+
+fn summary(organizations: &Organizations, policy: &Policy) -> Value {
+    json!({
+        "Id": policy.id,
+        "Arn": organizations.arn("policy", &policy.id),
+        "Name": policy.name,
+        "Description": policy.description,
+        "Type": SERVICE_CONTROL,
+        "AwsManaged": policy.aws_managed,
+    })
+}
+
+fn whole(organizations: &Organizations, id: &str) -> Result<Value, AwsError> {
+    let policy = find(organizations, id)?;
+    Ok(json!({ "Policy": {
+        "PolicySummary": summary(organizations, policy),
+        "Content": policy.content,
+    }}))
+}
+
+fn find<'a>(organizations: &'a Organizations, id: &str) -> Result<&'a Policy, AwsError> {
+    organizations.policies.get(id).ok_or_else(|| not_found("Policy", id))
+}
+
+fn unique_name(organizations: &Organizations, id: &str, name: &str) -> Result<(), AwsError> {
+    if organizations.policies.values().any(|policy| policy.name == name && policy.id != id) {
+        return Err(AwsError::new(
+            "DuplicatePolicyException",
+            format!("A policy with the name {name} already exists."),
+        ));
+    }
+    Ok(())
+}
+
+fn target_exists(organizations: &Organizations, id: &str) -> Result<(), AwsError> {
+    if organizations.is_parent(id) || organizations.account(id).is_some() {
+        return Ok(());
+    }
+    Err(not_found("Target", id))
+}
+
+pub(super) fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    known_type(text(call, "Type")?)?;
+    let name = text(call, "Name")?.to_owned();
+    let content = text(call, "Content")?.to_owned();
+    let document = parse(&content)?;
+    let tags = rules::tags(call)?;
+    let id = format!("p-{:08x}", aws.random(|random| random.u32(..)));
+    let mut state = aws.lock();
+    let organizations = &mut state.organizations;
+    unique_name(organizations, &id, &name)?;
+    let sequence = organizations.next();
+    let policy = Policy {
+        id: id.clone(),
+        name,
+        description: call.opt_text("Description").unwrap_or_default().to_owned(),
+        content,
+        document,
+        aws_managed: false,
+        sequence,
+        targets: indexmap::IndexMap::new(),
+    };
+    organizations.policies.insert(id.clone(), policy);
+    organizations.tags.set(&id, tags, aws.now());
+    whole(organizations, &id)
+}
+
+pub(super) fn update(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let id = text(call, "PolicyId")?;
+    let content = call.opt_text("Content").map(|text| Ok((text, parse(text)?))).transpose()?;
+    let mut state = aws.lock();
+    let organizations = &mut state.organizations;
+    if find(organizations, id)?.aws_managed {
+        return Err(invalid("IMMUTABLE_POLICY", "AWS's own policies cannot be changed."));
+    }
+    if let Some(name) = call.opt_text("Name") {
+        unique_name(organizations, id, name)?;
+    }
+    if let Some(policy) = organizations.policies.get_mut(id) {
+        if let Some(name) = call.opt_text("Name") {
+            name.clone_into(&mut policy.name);
+        }
+        if let Some(description) = call.opt_text("Description") {
+            description.clone_into(&mut policy.description);
+        }
+        if let Some((content, document)) = content {
+            content.clone_into(&mut policy.content);
+            policy.document = document;
+        }
+    }
+    whole(organizations, id)
+}
+
+pub(super) fn delete(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let id = text(call, "PolicyId")?;
+    let mut state = aws.lock();
+    let organizations = &mut state.organizations;
+    let policy = find(organizations, id)?;
+    if policy.aws_managed {
+        return Err(invalid("IMMUTABLE_POLICY", "AWS's own policies cannot be deleted."));
+    }
+    if !policy.targets.is_empty() {
+        return Err(AwsError::new(
+            "PolicyInUseException",
+            format!("The policy {id} is attached to one or more entities."),
+        ));
+    }
+    organizations.policies.shift_remove(id);
+    organizations.tags.forget(id);
+    Ok(nothing())
+}
+
+pub(super) fn describe(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    whole(&aws.lock().organizations, text(call, "PolicyId")?)
+}
+
+pub(super) fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    known_type(text(call, "Filter")?)?;
+    let page = Page::of(aws, call)?;
+    let state = aws.lock();
+    let organizations = &state.organizations;
+    let items = organizations
+        .policies
+        .values()
+        .map(|policy| (policy.sequence, summary(organizations, policy)));
+    Ok(page.fill("Policies", items))
+}
+
+pub(super) fn attach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let (id, target) = (text(call, "PolicyId")?, text(call, "TargetId")?);
+    let mut state = aws.lock();
+    let organizations = &mut state.organizations;
+    find(organizations, id)?;
+    target_exists(organizations, target)?;
+    if !organizations.policies_enabled {
+        return Err(AwsError::new(
+            "PolicyTypeNotEnabledException",
+            "Service control policies are not enabled in this root.",
+        ));
+    }
+    let attached = organizations.attachments.entry(target.to_owned()).or_default();
+    if attached.contains_key(id) {
+        return Err(AwsError::new(
+            "DuplicatePolicyAttachmentException",
+            format!("The policy {id} is already attached to {target}."),
+        ));
+    }
+    if attached.len() >= MOST_ATTACHED {
+        return Err(constraint(
+            "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+            format!("{target} has {MOST_ATTACHED} service control policies already."),
+        ));
+    }
+    organizations.attach(id, target);
+    Ok(nothing())
+}
+
+pub(super) fn detach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let (id, target) = (text(call, "PolicyId")?, text(call, "TargetId")?);
+    let mut state = aws.lock();
+    let organizations = &mut state.organizations;
+    find(organizations, id)?;
+    target_exists(organizations, target)?;
+    let attached = organizations.attachments.entry(target.to_owned()).or_default();
+    if !attached.contains_key(id) {
+        return Err(AwsError::new(
+            "PolicyNotAttachedException",
+            format!("The policy {id} is not attached to {target}."),
+        ));
+    }
+    if attached.len() == 1 {
+        return Err(constraint(
+            "MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+            format!("{target} must keep at least one service control policy."),
+        ));
+    }
+    attached.shift_remove(id);
+    if let Some(policy) = organizations.policies.get_mut(id) {
+        policy.targets.shift_remove(target);
+    }
+    Ok(nothing())
+}
+
+pub(super) fn list_for_target(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    known_type(text(call, "Filter")?)?;
+    let target = text(call, "TargetId")?;
+    let page = Page::of(aws, call)?;
+    let state = aws.lock();
+    let organizations = &state.organizations;
+    target_exists(organizations, target)?;
+    let mut items: Vec<(u64, Value)> = organizations
+        .attachments
+        .get(target)
+        .into_iter()
+        .flatten()
+        .filter_map(|(id, ())| organizations.policies.get(id))
+        .map(|policy| (policy.sequence, summary(organizations, policy)))
+        .collect();
+    items.sort_by_key(|(sequence, _)| *sequence);
+    Ok(page.fill("Policies", items.into_iter()))
+}
+
+pub(super) fn list_targets(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let id = text(call, "PolicyId")?;
+    let page = Page::of(aws, call)?;
+    let state = aws.lock();
+    let organizations = &state.organizations;
+    let items = find(organizations, id)?.targets.iter().map(|(target, sequence)| {
+        let (kind, name) = match (organizations.account(target), organizations.units.get(target)) {
+            (Some(account), _) => ("ACCOUNT", account.name.clone()),
+            (None, Some(unit)) => ("ORGANIZATIONAL_UNIT", unit.name.clone()),
+            (None, None) => ("ROOT", "Root".to_owned()),
+        };
+        let item = json!({
+            "TargetId": target, "Arn": organizations.arn_of(target), "Name": name, "Type": kind,
+        });
+        (*sequence, item)
+    });
+    Ok(page.fill("Targets", items))
+}
+
+fn root(call: &Call) -> Result<(), AwsError> {
+    known_type(text(call, "PolicyType")?)?;
+    match text(call, "RootId")? {
+        ROOT => Ok(()),
+        other => Err(not_found("Root", other)),
+    }
+}
+
+pub(super) fn enable_type(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    root(call)?;
+    let mut state = aws.lock();
+    if state.organizations.policies_enabled {
+        return Err(AwsError::new(
+            "PolicyTypeAlreadyEnabledException",
+            "Service control policies are already enabled in this root.",
+        ));
+    }
+    state.organizations.policies_enabled = true;
+    Ok(json!({ "Root": super::tree::root(&state.organizations) }))
+}
+
+pub(super) fn disable_type(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    root(call)?;
+    let mut state = aws.lock();
+    if !state.organizations.policies_enabled {
+        return Err(AwsError::new(
+            "PolicyTypeNotEnabledException",
+            "Service control policies are not enabled in this root.",
+        ));
+    }
+    state.organizations.policies_enabled = false;
+    Ok(json!({ "Root": super::tree::root(&state.organizations) }))
+}

@@ -1,0 +1,309 @@
+//! S3's REST-XML: buckets in the path or in the host's name, objects as bodies.
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::xml::{Style, content, element, parse, tagged};
+use super::{Operation, RestParts, blob, header};
+use crate::AwsError;
+
+/// What a sub-resource names: its query parameter, and the operations' name without verb.
+const BUCKET_RESOURCES: &[(&str, &str)] = &[
+    ("accelerate", "BucketAccelerateConfiguration"),
+    ("acl", "BucketAcl"),
+    ("cors", "BucketCors"),
+    ("encryption", "BucketEncryption"),
+    ("lifecycle", "BucketLifecycleConfiguration"),
+    ("location", "BucketLocation"),
+    ("logging", "BucketLogging"),
+    ("notification", "BucketNotificationConfiguration"),
+    ("object-lock", "ObjectLockConfiguration"),
+    ("ownershipControls", "BucketOwnershipControls"),
+    ("policy", "BucketPolicy"),
+    ("policyStatus", "BucketPolicyStatus"),
+    ("publicAccessBlock", "PublicAccessBlock"),
+    ("replication", "BucketReplication"),
+    ("tagging", "BucketTagging"),
+    ("versioning", "BucketVersioning"),
+    ("website", "BucketWebsite"),
+];
+
+const OBJECT_RESOURCES: &[(&str, &str)] = &[
+    ("acl", "ObjectAcl"),
+    ("attributes", "ObjectAttributes"),
+    ("legal-hold", "ObjectLegalHold"),
+    ("retention", "ObjectRetention"),
+    ("tagging", "ObjectTagging"),
+];
+
+/// Query parameters that are members.
+const PARAMETERS: &[(&str, &str)] = &[
+    ("prefix", "Prefix"),
+    ("delimiter", "Delimiter"),
+    ("max-keys", "MaxKeys"),
+    ("max-buckets", "MaxBuckets"),
+    ("continuation-token", "ContinuationToken"),
+    ("start-after", "StartAfter"),
+    ("fetch-owner", "FetchOwner"),
+    ("marker", "Marker"),
+    ("key-marker", "KeyMarker"),
+    ("version-id-marker", "VersionIdMarker"),
+    ("encoding-type", "EncodingType"),
+    ("versionId", "VersionId"),
+    ("partNumber", "PartNumber"),
+    ("uploadId", "UploadId"),
+];
+
+/// Headers that are members.
+const HEADERS: &[(&str, &str)] = &[
+    ("if-match", "IfMatch"),
+    ("if-none-match", "IfNoneMatch"),
+    ("if-modified-since", "IfModifiedSince"),
+    ("if-unmodified-since", "IfUnmodifiedSince"),
+    ("range", "Range"),
+    ("content-type", "ContentType"),
+    ("content-disposition", "ContentDisposition"),
+    ("content-language", "ContentLanguage"),
+    ("cache-control", "CacheControl"),
+    ("x-amz-acl", "ACL"),
+    ("x-amz-bucket-region", "BucketRegion"),
+    ("x-amz-copy-source", "CopySource"),
+    ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
+    ("x-amz-metadata-directive", "MetadataDirective"),
+    ("x-amz-server-side-encryption", "ServerSideEncryption"),
+    ("x-amz-storage-class", "StorageClass"),
+    ("x-amz-tagging", "Tagging"),
+];
+
+/// Elements of request bodies that are lists even when there is one.
+const LISTS: &[&str] = &["Object", "Tag", "Rule", "Part"];
+
+/// Reads operation and members.
+pub(super) fn read(request: &Request<Bytes>) -> Result<Operation, AwsError> {
+    let (bucket, key) = address(request)?;
+    let query: Vec<(String, String)> =
+        form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let name = operation(request, bucket.is_some(), key.is_some(), &query)?;
+    let mut members = Map::new();
+    if let Some(bucket) = bucket {
+        members.insert("Bucket".to_owned(), bucket.into());
+    }
+    if let Some(key) = key {
+        members.insert("Key".to_owned(), key.into());
+    }
+    for (wire, value) in &query {
+        if let Some((_, member)) = PARAMETERS.iter().find(|(name, _)| name == wire) {
+            members.insert((*member).to_owned(), value.clone().into());
+        }
+    }
+    header_members(request, &mut members);
+    let bytes = unchunked(request)?;
+    if matches!(name.as_str(), "PutObject" | "UploadPart" | "PutBucketPolicy") {
+        members.insert("$body".to_owned(), blob(&bytes));
+    } else if !bytes.is_empty() {
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| AwsError::new("MalformedXML", error.to_string()))?;
+        let (root, value) = parse(text, LISTS)?;
+        members.insert(root, value);
+    }
+    Ok(Operation { name, input: Value::Object(members), status: 200 })
+}
+
+/// Bucket and key, from `bucket.s3.…` or from the path.
+fn address(request: &Request<Bytes>) -> Result<(Option<String>, Option<String>), AwsError> {
+    let host = request
+        .uri()
+        .host()
+        .or_else(|| header(request, "host"))
+        .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name))
+        .unwrap_or_default();
+    let virtual_bucket = host
+        .split_once(".s3.")
+        .or_else(|| host.split_once(".s3-"))
+        .map(|(bucket, _)| bucket)
+        .or_else(|| host.strip_suffix(".localhost"))
+        .filter(|bucket| !bucket.is_empty() && *bucket != "s3")
+        .map(str::to_owned);
+    let path = request.uri().path().trim_start_matches('/');
+    let path = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|error| AwsError::new("InvalidURI", error.to_string()))?;
+    let (bucket, key) = match virtual_bucket {
+        Some(bucket) => (Some(bucket), path.into_owned()),
+        None => match path.split_once('/') {
+            Some((bucket, key)) => (Some(bucket.to_owned()), key.to_owned()),
+            None => (Some(path.into_owned()), String::new()),
+        },
+    };
+    Ok((bucket.filter(|name| !name.is_empty()), Some(key).filter(|key| !key.is_empty())))
+}
+
+fn operation(
+    request: &Request<Bytes>,
+    bucket: bool,
+    key: bool,
+    query: &[(String, String)],
+) -> Result<String, AwsError> {
+    let has = |name: &str| query.iter().any(|(parameter, _)| parameter == name);
+    let method = request.method().as_str();
+    let verb = match method {
+        "GET" => "Get",
+        "PUT" => "Put",
+        "DELETE" => "Delete",
+        _ => "",
+    };
+    let resources = if key { OBJECT_RESOURCES } else { BUCKET_RESOURCES };
+    if let Some((_, resource)) = resources.iter().find(|(parameter, _)| bucket && has(parameter)) {
+        // Deleting a bucket's life cycle is the one that drops a word.
+        let resource = match (verb, *resource) {
+            ("Delete", "BucketLifecycleConfiguration") => "BucketLifecycle",
+            (_, resource) => resource,
+        };
+        return Ok(format!("{verb}{resource}"));
+    }
+    let name = match (method, bucket, key) {
+        ("GET", false, _) => "ListBuckets",
+        ("PUT", true, false) => "CreateBucket",
+        ("DELETE", true, false) => "DeleteBucket",
+        ("HEAD", true, false) => "HeadBucket",
+        ("POST", true, false) if has("delete") => "DeleteObjects",
+        ("GET", true, false) if has("versions") => "ListObjectVersions",
+        ("GET", true, false) if has("uploads") => "ListMultipartUploads",
+        ("GET", true, false) if has("list-type") => "ListObjectsV2",
+        ("GET", true, false) => "ListObjects",
+        ("POST", true, true) if has("uploads") => "CreateMultipartUpload",
+        ("PUT", true, true) if has("uploadId") => "UploadPart",
+        ("POST", true, true) if has("uploadId") => "CompleteMultipartUpload",
+        ("DELETE", true, true) if has("uploadId") => "AbortMultipartUpload",
+        ("PUT", true, true) if request.headers().contains_key("x-amz-copy-source") => "CopyObject",
+        ("PUT", true, true) => "PutObject",
+        ("GET", true, true) => "GetObject",
+        ("HEAD", true, true) => "HeadObject",
+        ("DELETE", true, true) => "DeleteObject",
+        _ => {
+            return Err(AwsError::unknown_operation("s3", &format!("{method} {}", request.uri())));
+        }
+    };
+    Ok(name.to_owned())
+}
+
+fn header_members(request: &Request<Bytes>, members: &mut Map<String, Value>) {
+    for (wire, member) in HEADERS {
+        if let Some(value) = header(request, wire) {
+            members.insert((*member).to_owned(), value.into());
+        }
+    }
+    let mut metadata = Map::new();
+    for (name, value) in request.headers() {
+        if let (Some(name), Ok(value)) = (name.as_str().strip_prefix("x-amz-meta-"), value.to_str())
+        {
+            metadata.insert(name.to_owned(), value.into());
+        }
+    }
+    if !metadata.is_empty() {
+        members.insert("Metadata".to_owned(), Value::Object(metadata));
+    }
+}
+
+/// The body without `aws-chunked` framing: `SIZE[;signature]\r\n…\r\n`, ended by size 0 and
+/// trailers.
+fn unchunked(request: &Request<Bytes>) -> Result<Bytes, AwsError> {
+    let chunked = header(request, "content-encoding")
+        .is_some_and(|encoding| encoding.split(',').any(|name| name.trim() == "aws-chunked"))
+        || header(request, "x-amz-content-sha256")
+            .is_some_and(|digest| digest.starts_with("STREAMING-"));
+    if !chunked {
+        return Ok(request.body().clone());
+    }
+    let broken = || AwsError::new("IncompleteBody", "the body's aws-chunked framing is broken");
+    let mut rest = request.body().clone();
+    let mut whole = BytesMut::new();
+    loop {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or_else(broken)?;
+        let line = rest.split_to(end + 2);
+        let line = std::str::from_utf8(&line).map_err(|_| broken())?;
+        let size = line.trim_end().split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(size, 16).map_err(|_| broken())?;
+        if size == 0 {
+            return Ok(whole.freeze());
+        }
+        if rest.len() < size + 2 {
+            return Err(broken());
+        }
+        whole.extend_from_slice(&rest.split_to(size));
+        let _ = rest.split_to(2);
+    }
+}
+
+struct Flattened;
+
+impl Style for Flattened {
+    fn list(&self, out: &mut String, name: &str, items: &[Value]) {
+        let wrapped = match name {
+            "Buckets" => Some("Bucket"),
+            "TagSet" => Some("Tag"),
+            _ => None,
+        };
+        match wrapped {
+            Some(inner) => tagged(out, name, |out| {
+                for item in items {
+                    element(out, self, inner, item);
+                }
+            }),
+            None => {
+                for item in items {
+                    element(out, self, name, item);
+                }
+            }
+        }
+    }
+}
+
+/// The root element of an operation's answer.
+fn root(operation: &str) -> String {
+    match operation {
+        "ListBuckets" => "ListAllMyBucketsResult",
+        "ListObjects" | "ListObjectsV2" => "ListBucketResult",
+        "ListObjectVersions" => "ListVersionsResult",
+        "DeleteObjects" => "DeleteResult",
+        "CreateMultipartUpload" => "InitiateMultipartUploadResult",
+        "GetBucketVersioning" => "VersioningConfiguration",
+        "GetBucketLocation" => "LocationConstraint",
+        "GetBucketTagging" | "GetObjectTagging" => "Tagging",
+        "GetBucketEncryption" => "ServerSideEncryptionConfiguration",
+        "GetBucketLifecycleConfiguration" => "LifecycleConfiguration",
+        "GetPublicAccessBlock" => "PublicAccessBlockConfiguration",
+        other => return format!("{other}Result"),
+    }
+    .to_owned()
+}
+
+/// Writes an answer: `$body` as it is, or the members as XML; no members, no body.
+pub(super) fn respond(operation: &str, result: Value) -> Response<Bytes> {
+    let parts = RestParts::of(result);
+    let mut content_type = "application/xml";
+    let body = match parts.body {
+        Some(bytes) => {
+            content_type = "binary/octet-stream";
+            bytes
+        }
+        None if parts.members.is_empty() => Bytes::new(),
+        None => {
+            let root = root(operation);
+            let mut out = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+                 <{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+            );
+            content(&mut out, &Flattened, &Value::Object(parts.members));
+            out.push_str(&format!("</{root}>"));
+            out.into()
+        }
+    };
+    let mut response = super::respond(parts.status.unwrap_or(200), content_type, body);
+    RestParts::put_headers(&parts.headers, &mut response);
+    response
+}
