@@ -1,0 +1,81 @@
+//! What is known about an execution, and the context object that expressions see of it as
+//! `$states.context`.
+//! <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html>
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// One execution of a machine, as its context object shows it.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// The execution's ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its input.
+    pub input: Value,
+    /// The role that the machine runs as.
+    pub role_arn: String,
+    /// When it was started.
+    pub start_time: Timestamp,
+    /// How often it was redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redrive_time: Option<Timestamp>,
+    /// The machine's ARN.
+    pub machine_arn: String,
+    /// The machine's name.
+    pub machine_name: String,
+}
+
+/// The item that an iteration of a Map state works on.
+#[derive(Clone, Debug)]
+pub(crate) struct MapItem {
+    pub(crate) index: usize,
+    pub(crate) value: Value,
+}
+
+/// The part of the context that changes from state to state.
+pub(crate) struct StateContext<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) entered: Timestamp,
+    pub(crate) retry_count: u64,
+    pub(crate) token: Option<&'a str>,
+    pub(crate) item: Option<&'a MapItem>,
+}
+
+impl Execution {
+    pub(crate) fn context(&self, state: &StateContext<'_>) -> Value {
+        let mut context = json!({
+            "Execution": {
+                "Id": self.arn,
+                "Input": self.input,
+                "Name": self.name,
+                "RoleArn": self.role_arn,
+                "StartTime": text(self.start_time),
+                "RedriveCount": self.redrive_count,
+            },
+            "State": {
+                "EnteredTime": text(state.entered),
+                "Name": state.name,
+                "RetryCount": state.retry_count,
+            },
+            "StateMachine": {"Id": self.machine_arn, "Name": self.machine_name},
+        });
+        if let Some(time) = self.redrive_time {
+            context["Execution"]["RedriveTime"] = json!(text(time));
+        }
+        if let Some(token) = state.token {
+            context["Task"] = json!({"Token": token});
+        }
+        if let Some(item) = state.item {
+            context["Map"] = json!({"Item": {"Index": item.index, "Value": item.value}});
+        }
+        context
+    }
+}
+
+/// A timestamp as the context object writes it: UTC, milliseconds, `Z`.
+pub(crate) fn text(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
