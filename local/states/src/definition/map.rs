@@ -120,7 +120,11 @@ fn distributed(
             }
             label.to_owned()
         }
-        None => name.chars().filter(|c| is_label_character(*c)).take(MAX_LABEL).collect(),
+        None => {
+            let kept: String =
+                name.chars().filter(|c| is_label_character(*c)).take(MAX_LABEL).collect();
+            if kept.is_empty() { "Map".to_owned() } else { kept }
+        }
     };
     let wants_reader = fields.has("ItemReader");
     if wants_reader && fields.has("Items") {

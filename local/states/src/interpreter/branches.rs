@@ -59,7 +59,7 @@ impl Visit<'_> {
         if input.is_too_large() {
             return Err(self.too_large("Arguments"));
         }
-        if !is_resumed {
+        if !(is_resumed && self.has_begun()) {
             self.emit(EventKind::ParallelStateStarted)?;
         }
         let mut outputs: Vec<Option<Data>> = Vec::with_capacity(parallel.branches.len());
@@ -120,7 +120,7 @@ impl Visit<'_> {
         let items = self.items(map, retry_count)?;
         let most = self.concurrency(map, MAX_INLINE, retry_count)?;
         let tolerance = self.tolerance(map, retry_count)?;
-        if !is_resumed {
+        if !(is_resumed && self.has_begun()) {
             self.emit(EventKind::MapStateStarted { length: items.len() as u64 })?;
         }
         let total = items.len();
@@ -139,7 +139,13 @@ impl Visit<'_> {
                     continue;
                 }
                 let item = MapItem { index, value };
-                let input = self.select(map, &item, retry_count)?;
+                let input = match self.select(map, &item, retry_count) {
+                    Ok(input) => input,
+                    Err(fault) => {
+                        self.emit(EventKind::MapStateFailed)?;
+                        return Err(fault);
+                    }
+                };
                 self.engine
                     .journal
                     .emit(&child, EventKind::MapIterationStarted(self.iteration(index)))?;
@@ -173,6 +179,11 @@ impl Visit<'_> {
         }
         self.emit(EventKind::MapStateSucceeded)?;
         Ok(collect(outputs))
+    }
+
+    /// Whether branches or iterations had been started before the redrive.
+    fn has_begun(&self) -> bool {
+        !self.slot.lock().children.is_empty()
     }
 
     pub(super) fn items(&self, map: &Map, retry_count: u64) -> Result<Vec<Value>, Fault> {

@@ -108,6 +108,31 @@ async fn a_redriven_map_runs_only_the_items_that_did_not_succeed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redrive_reaches_through_nested_branches_and_iterations() {
+    let definition = single(json!({
+        "Type": "Map",
+        "Items": ["x", "y"],
+        "ItemProcessor": {"StartAt": "Both", "States": {"Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {"StartAt": "Good", "States": {"Good": task(json!({"End": true}))}},
+                {"StartAt": "Bad", "States": {"Bad": task(json!({"End": true}))}},
+            ],
+            "Output": "{% $states.result.got & $states.context.Map.Item.Index %}",
+            "End": true,
+        }}},
+    }));
+    let (world, repaired) = broken();
+    let (_, _, checkpoint) = error(world.run(definition.clone(), json!({})).await);
+    let before = world.called();
+    assert_eq!(before, ["Good", "Bad", "Good", "Bad"]);
+    repaired.store(true, Ordering::SeqCst);
+    let ended = world.start(&definition, json!({}), Some(checkpoint)).await;
+    assert_eq!(output(ended), json!(["[\"x\",\"x\"]0", "[\"y\",\"y\"]1"]));
+    assert_eq!(world.called()[4..], ["Bad", "Bad"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stopped_execution_closes_its_history_and_can_go_on() {
     let definition = machine(json!({
         "Good": task(json!({"Next": "Pause"})),
