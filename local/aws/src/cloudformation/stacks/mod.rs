@@ -1,0 +1,178 @@
+//! Stacks: templates deployed into one account and Region, resource by resource.
+//!
+//! A resource is made by its service's own call, with the permissions of who asked. Resources
+//! are made one after another in the order of their references; a failure rolls back. How long
+//! a resource takes, and whether it fails, can be set by [`ResourceRule`]s.
+
+mod api;
+mod delete;
+mod deploy;
+mod instance;
+mod model;
+mod rollback;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::TemplateError;
+use super::template::Template;
+use crate::{Access, Aws, AwsError, Call, Caller, Principal};
+pub(crate) use api::OPERATIONS;
+pub(crate) use instance::{
+    InstanceRequest, TemplateParameter, apply_instance, check_template, remove_instance,
+};
+use model::Stack;
+pub use rules::ResourceRule;
+
+/// The outputs of a stack, by name.
+pub type Outputs = BTreeMap<String, String>;
+
+/// All stacks, and the hook that makes their resources slow or fail.
+#[derive(Debug, Default)]
+pub(crate) struct Stacks {
+    /// By id; deleted ones stay, emptied.
+    by_id: BTreeMap<String, Stack>,
+    /// The living ones: (account, Region, name) to id.
+    living: BTreeMap<(String, String, String), String>,
+    rules: Vec<ResourceRule>,
+    /// Templates that were read, by their text: thousands of instances share a few.
+    templates: BTreeMap<Arc<str>, Arc<Template>>,
+}
+
+/// A template to be deployed as a stack.
+#[derive(Debug, Clone)]
+pub struct StackRequest {
+    /// The stack's name.
+    pub name: String,
+    /// The template's text.
+    pub template: String,
+    /// The template's folder, for the files that it names (`DefinitionUri`, `TemplateURL`).
+    pub base_dir: Option<PathBuf>,
+    /// Values of its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The stack's tags.
+    pub tags: BTreeMap<String, String>,
+    /// The account in which it is made.
+    pub account: String,
+    /// The Region in which it is made.
+    pub region: String,
+}
+
+/// Why a stack could not be deployed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StackError {
+    /// The template, or a parameter's value, is at fault.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A resource failed; the stack was rolled back.
+    #[error("stack {stack}: {resource} failed: {reason} (the stack is {status})")]
+    Failed {
+        /// The stack's name.
+        stack: String,
+        /// The logical id of the resource that failed.
+        resource: String,
+        /// The resource's type.
+        kind: String,
+        /// Its service's error.
+        reason: String,
+        /// The stack's status after the rollback.
+        status: String,
+    },
+    /// The stack is in a state in which this cannot be done.
+    #[error("stack {stack}: {reason}")]
+    Refused {
+        /// The stack's name.
+        stack: String,
+        /// AWS's reason.
+        reason: String,
+    },
+}
+
+impl Aws {
+    /// Deploys a template: creates the stack, or updates the one of that name. Answers the
+    /// outputs once everything stands.
+    ///
+    /// # Errors
+    /// A fault of the template, a resource that failed (the stack is rolled back then), or a
+    /// stack that is being changed by somebody else.
+    pub async fn deploy_stack(&self, request: StackRequest) -> Result<Outputs, StackError> {
+        let template = Template::parse(&request.template, request.base_dir.as_deref())?;
+        let job = deploy::Job {
+            account: request.account,
+            region: request.region,
+            name: request.name,
+            text: request.template.into(),
+            template: Arc::new(template),
+            parameters: request.parameters,
+            tags: request.tags,
+            caller: service(),
+            duration: std::time::Duration::ZERO,
+            rolls_back: true,
+        };
+        let id = deploy::deploy(self, job).await?;
+        let state = self.lock();
+        let outputs = state.cloudformation.stacks.by_id.get(&id).map(Stack::output_values);
+        Ok(outputs.unwrap_or_default())
+    }
+
+    /// Deletes a stack by its name; one that does not exist is fine.
+    ///
+    /// # Errors
+    /// Termination protection, or a resource that could not be deleted.
+    pub async fn delete_stack(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+    ) -> Result<(), StackError> {
+        delete::delete(self, account, region, name, &service(), std::time::Duration::ZERO).await
+    }
+
+    /// Says which resources of which stacks are slow or fail, from now on. The first rule that
+    /// fits decides.
+    pub fn set_resource_rules(&self, rules: Vec<ResourceRule>) {
+        self.lock().cloudformation.stacks.rules = rules;
+    }
+}
+
+/// CloudFormation itself, whose permissions nobody checks: who deploys Landlord is the
+/// management account's administrator.
+fn service() -> Caller {
+    let principal = "cloudformation.amazonaws.com".to_owned();
+    Caller {
+        account: String::new(),
+        arn: principal.clone(),
+        principal: Principal::Service(principal),
+    }
+}
+
+/// A template by its text, read once.
+fn read_template(aws: &Aws, text: &Arc<str>) -> Result<Arc<Template>, TemplateError> {
+    if let Some(template) = aws.lock().cloudformation.stacks.templates.get(text) {
+        return Ok(template.clone());
+    }
+    let template = Arc::new(Template::parse(text, None)?);
+    aws.lock().cloudformation.stacks.templates.insert(text.clone(), template.clone());
+    Ok(template)
+}
+
+/// The permissions that a call needs.
+pub(crate) fn access(call: &Call) -> Vec<Access> {
+    let resource = match call.opt_text("StackName") {
+        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+        Some(name) => {
+            format!("arn:aws:cloudformation:{}:{}:stack/{name}/*", call.region, call.account)
+        }
+        None => "*".to_owned(),
+    };
+    vec![Access::to(format!("cloudformation:{}", call.operation), resource)]
+}
+
+/// Performs a call.
+pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    api::handle(aws, call).await
+}

@@ -1,0 +1,246 @@
+//! What templates say, and what is wrong with those that say nothing sensible.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn evaluated(text: &str, parameters: &[(&str, &str)], id: &str) -> Result<Value, TemplateError> {
+    let template = Template::parse(text, None)?;
+    let given: BTreeMap<String, String> =
+        parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let values = resolve(&template, &given, |_| None)?;
+    let pseudo = Pseudo {
+        account: "111122223333".to_owned(),
+        region: "eu-central-1".to_owned(),
+        stack_id: "arn:aws:cloudformation:eu-central-1:111122223333:stack/s/1".to_owned(),
+        stack_name: "s".to_owned(),
+    };
+    let mut scope = Scope::new(&template, &values, &pseudo)?;
+    let mut attributes = serde_json::Map::new();
+    attributes.insert("Arn".to_owned(), json!("arn:aws:sqs:eu-central-1:111122223333:other"));
+    scope.add("Other", Made { physical_id: "https://queue/other".to_owned(), attributes });
+    let resource = &template.resources[id];
+    scope.value(&resource.properties, &format!("Resources.{id}.Properties"))
+}
+
+fn fault(text: &str) -> String {
+    evaluated(text, &[], "Q").unwrap_err().to_string()
+}
+
+#[test]
+fn every_intrinsic_gives_its_value_in_both_spellings() {
+    let text = r#"
+Parameters:
+  Env: {Type: String, Default: prod}
+  Ids: {Type: CommaDelimitedList, Default: 'a, b'}
+Mappings:
+  Sizes: {prod: {Days: 5}}
+Conditions:
+  IsProd: !Equals [!Ref Env, prod]
+  NotProd: !Not [!Condition IsProd]
+  Either: !Or [!Condition IsProd, Condition: NotProd]
+Resources:
+  Other: {Type: AWS::SQS::Queue}
+  Q:
+    Type: AWS::SSM::Parameter
+    Properties:
+      Type: String
+      Value: !Sub
+        - '${AWS::Region}/${Env}/${Other}/${Other.Arn}/${!Literal}/${Own}'
+        - {Own: !Join ['-', !Ref Ids]}
+      Description: {"Fn::If": [IsProd, {"Fn::Select": [1, {"Ref": Ids}]}, no]}
+      Tier: !If [NotProd, Advanced, !Ref AWS::NoValue]
+      Tags:
+        split: !Split ['|', 'x|y']
+        days: !FindInMap [Sizes, !Ref Env, Days]
+        base: !Base64 hi
+        att: !GetAtt Other.Arn
+        either: !If [Either, 1, 2]
+        account: 012345678901
+"#;
+    assert_eq!(
+        evaluated(text, &[], "Q").unwrap(),
+        json!({
+            "Type": "String",
+            "Value": "eu-central-1/prod/https://queue/other/\
+                      arn:aws:sqs:eu-central-1:111122223333:other/${Literal}/a-b",
+            "Description": "b",
+            "Tags": {
+                "split": ["x", "y"], "days": 5, "base": "aGk=",
+                "att": "arn:aws:sqs:eu-central-1:111122223333:other", "either": 1,
+                "account": "012345678901",
+            },
+        })
+    );
+}
+
+#[test]
+fn json_templates_are_read_too() {
+    let text = r#"{"Resources": {"Q": {"Type": "AWS::SQS::Queue",
+        "Properties": {"QueueName": {"Fn::Sub": "${AWS::StackName}-q"}, "DelaySeconds": 5}}}}"#;
+    assert_eq!(evaluated(text, &[], "Q").unwrap(), json!({"QueueName": "s-q", "DelaySeconds": 5}));
+}
+
+#[test]
+fn what_is_unknown_is_named_with_its_line() {
+    let cases = [
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Qeue\n",
+            "line 2: Resources.Q.Type: the resource type AWS::SQS::Qeue",
+        ),
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueName: x\n",
+            "line 5: Resources.Q.Properties.QueName: unknown property of AWS::SQS::Queue",
+        ),
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Cidr x\n",
+            "line 5: the intrinsic function Fn::Cidr is not supported",
+        ),
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !ImportValue x\n",
+            "line 5: the intrinsic function Fn::ImportValue is not supported",
+        ),
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref Nobody\n",
+            "line 5: Resources.Q.Properties.QueueName: there is no Nobody here",
+        ),
+        (
+            "Resources:\n  Other: {Type: AWS::SQS::Queue}\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt Other.Size\n",
+            "line 6: Resources.Q.Properties.QueueName: AWS::SQS::Queue (Other) has no attribute Size",
+        ),
+        ("Resurces: {}\n", "unknown section Resurces"),
+        (
+            "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Typo: 1\n",
+            "line 4: Resources.Q.Typo: unknown key",
+        ),
+        ("Resources:\n  Q: [\n", "not YAML or JSON"),
+        ("a: 1\na: 2\n", "line 2: the key \"a\" occurs twice"),
+        ("- 1\n", "a template is a map of sections, this is a list"),
+        ("", "the template is empty"),
+        (
+            "Parameters: {P: {Type: Strin}}\nResources: {Q: {Type: AWS::SQS::Queue}}\n",
+            "Parameters.P.Type: the parameter type Strin is not supported",
+        ),
+        (
+            "Transform: AWS::Include\nResources: {Q: {Type: AWS::SQS::Queue}}\n",
+            "the only transform that is supported",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = fault(text);
+        assert!(error.contains(expected), "{error}\nshould say {expected}");
+    }
+}
+
+#[test]
+fn an_inert_resource_needs_no_known_type() {
+    let text = "
+Resources:
+  Q:
+    Type: AWS::Budgets::Budget
+    Metadata: {'landlord:local': inert}
+    Properties: {Anything: {goes: 1}}
+";
+    assert_eq!(evaluated(text, &[], "Q").unwrap(), json!({"Anything": {"goes": 1}}));
+}
+
+#[test]
+fn circular_references_are_refused() {
+    let text = "
+Resources:
+  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !GetAtt Q.QueueName}}
+  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !GetAtt A.QueueName}}
+";
+    assert!(fault(text).contains("Circular dependency between resources: [A, Q]"));
+}
+
+#[test]
+fn parameters_are_held_to_their_constraints() {
+    let text = "
+Parameters:
+  N: {Type: Number, MinValue: 1, MaxValue: 5, Default: 3}
+  S: {Type: String, AllowedPattern: '[a-z]+', MaxLength: 3, Default: abc}
+  E: {Type: String, AllowedValues: [x, y], Default: x}
+  Must: {Type: String, Default: ''}
+Resources: {Q: {Type: AWS::SQS::Queue}}
+";
+    let refused = |name, value| evaluated(text, &[(name, value)], "Q").unwrap_err().to_string();
+    assert!(refused("N", "6").contains("must be a number not greater than 5"));
+    assert!(refused("N", "x").contains("must be a number"));
+    assert!(refused("S", "ABC").contains("must match pattern [a-z]+"));
+    assert!(refused("S", "abcd").contains("must contain at most 3 characters"));
+    assert!(refused("E", "z").contains("must be one of AllowedValues: [x, y]"));
+    assert!(refused("Nobody", "1").contains("Parameters: [Nobody] do not exist in the template"));
+    let none = "Parameters: {P: {Type: String}}\nResources: {Q: {Type: AWS::SQS::Queue}}\n";
+    assert!(fault(none).contains("Parameters: [P] must have values"));
+}
+
+#[test]
+fn rules_are_asserted() {
+    let text = "
+Parameters: {Env: {Type: String, Default: dev}}
+Rules:
+  OnlyProd:
+    Assertions:
+      - Assert: !Contains [[prod], !Ref Env]
+        AssertDescription: only prod is allowed
+Resources: {Q: {Type: AWS::SQS::Queue}}
+";
+    assert!(fault(text).contains("only prod is allowed"));
+    evaluated(text, &[("Env", "prod")], "Q").unwrap();
+}
+
+#[test]
+fn sam_makes_the_role_and_the_mapping_of_a_function() {
+    let text = "
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Timeout: 60, Environment: {Variables: {A: '1'}}, RolePath: /landlord/}
+Resources:
+  Queue: {Type: AWS::SQS::Queue}
+  Admit:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda}
+    Properties:
+      CodeUri: functions/admit-tenant/
+      Environment: {Variables: {B: !Ref Queue}}
+      Policies:
+        - Version: '2012-10-17'
+          Statement: [{Effect: Allow, Action: 'sqs:*', Resource: '*'}]
+      Events:
+        Signups: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 1}}
+";
+    let template = Template::parse(text, None).unwrap();
+    let ids: Vec<&str> = template.resources.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["Queue", "AdmitRole", "Admit", "AdmitSignups"]);
+    let function = &template.resources["Admit"].properties;
+    let key = function.get("Code").and_then(|code| code.get("S3Key")).unwrap();
+    assert_eq!(key.as_text(), Some("admit-tenant.zip"));
+    let variables = function.get("Environment").and_then(|env| env.get("Variables")).unwrap();
+    assert!(variables.get("A").is_some() && variables.get("B").is_some());
+    let role = &template.resources["AdmitRole"].properties;
+    assert_eq!(role.get("Path").and_then(Node::as_text), Some("/landlord/"));
+}
+
+#[test]
+fn a_definition_and_its_substitutions_have_to_agree() {
+    let folder = std::env::temp_dir().join(format!("landlord-template-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("m.json"), r#"{"Resource": "${Function}"}"#).unwrap();
+    let template = |substitutions: &str| {
+        let text = format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  M:\n    \
+             Type: AWS::Serverless::StateMachine\n    Properties:\n      \
+             DefinitionUri: m.json\n      DefinitionSubstitutions: {substitutions}\n"
+        );
+        Template::parse(&text, Some(&folder))
+    };
+    template("{Function: arn}").unwrap();
+    let missing = template("{}").unwrap_err().to_string();
+    assert!(missing.contains("the placeholder ${Function}"), "{missing}");
+    let unused = template("{Function: arn, More: 1}").unwrap_err().to_string();
+    assert!(unused.contains("the substitution More has no placeholder"), "{unused}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
