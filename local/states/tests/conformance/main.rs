@@ -16,5 +16,6 @@ mod failures;
 mod history;
 mod properties;
 mod redrive;
+mod shipped;
 mod states;
 mod world;
