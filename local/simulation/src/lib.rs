@@ -1,3 +1,6 @@
-//! simulation.
+//! Worlds in virtual time: the shipped machines and the shipped function libraries over the
+//! local AWS, in one process, on tokio's paused clock.
 
+pub mod deployment;
+pub mod library;
 pub mod operation;

@@ -1,0 +1,198 @@
+//! Lambda functions as libraries: each invocation runs the function's own handler, decoding and
+//! error path included, with SDK clients that reach the world without a socket.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use lambda_kit::sdk::{Credentials, Parts, Wire};
+use lambda_kit::{Clock, Diagnostic, Lookup};
+use local_aws::{Aws, FunctionHost, Invocation, InvocationOutcome};
+use serde_json::{Value, json};
+
+/// What happens to one invocation instead of the ordinary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionFault {
+    /// The process dies before the handler runs.
+    KilledBefore,
+    /// The process dies this long after the handler began, in the middle of whatever it does.
+    KilledAfter(Duration),
+    /// The handler ends, and its answer is lost with the process.
+    AnswerLost,
+    /// The handler runs twice, one run after the other; the second answer counts.
+    Twice,
+    /// The handler starts this late.
+    Late(Duration),
+}
+
+/// Decides which invocations fail, and how. Called once for each, in order.
+pub trait FunctionFaults: Send + Sync {
+    /// The fault for this invocation, if any.
+    fn fault(&self, invocation: &Invocation) -> Option<FunctionFault>;
+}
+
+/// Runs Landlord's functions in this process.
+#[derive(Clone)]
+pub struct Library {
+    aws: Aws,
+    partition: String,
+    faults: Arc<Mutex<Option<Arc<dyn FunctionFaults>>>>,
+}
+
+impl Library {
+    /// The functions for one world. `partition` names the world among those of this process:
+    /// the SDK's retry budgets are static, and each world has its own.
+    pub fn new(aws: &Aws, partition: impl Into<String>) -> Self {
+        Self { aws: aws.clone(), partition: partition.into(), faults: Arc::default() }
+    }
+
+    /// Says which invocations fail from now on.
+    pub fn set_faults(&self, faults: Option<Arc<dyn FunctionFaults>>) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    fn fault(&self, invocation: &Invocation) -> Option<FunctionFault> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        faults.and_then(|faults| faults.fault(invocation))
+    }
+
+    async fn run(&self, invocation: Invocation) -> InvocationOutcome {
+        let work = || self.handle(invocation.clone());
+        let timeout = self.aws.paced(invocation.timeout);
+        let limited = async {
+            match self.fault(&invocation) {
+                None => work().await,
+                Some(FunctionFault::KilledBefore) => crashed(),
+                Some(FunctionFault::KilledAfter(after)) => {
+                    tokio::select! {
+                        biased;
+                        () = self.aws.sleep(after) => crashed(),
+                        outcome = work() => outcome,
+                    }
+                }
+                Some(FunctionFault::AnswerLost) => {
+                    work().await;
+                    crashed()
+                }
+                Some(FunctionFault::Twice) => {
+                    work().await;
+                    work().await
+                }
+                Some(FunctionFault::Late(late)) => {
+                    self.aws.sleep(late).await;
+                    work().await
+                }
+            }
+        };
+        match tokio::time::timeout(timeout, limited).await {
+            Ok(outcome) => outcome,
+            Err(_) => failed(
+                "Sandbox.Timedout",
+                &format!(
+                    "RequestId: {} Error: Task timed out after {:.2} seconds",
+                    invocation.request_id,
+                    invocation.timeout.as_secs_f64()
+                ),
+            ),
+        }
+    }
+
+    async fn handle(&self, invocation: Invocation) -> InvocationOutcome {
+        let payload = match serde_json::from_slice::<Value>(&invocation.payload) {
+            Ok(payload) => payload,
+            Err(error) => {
+                return failed("Runtime.InvalidRequest", &format!("the payload is not JSON: {error}"));
+            }
+        };
+        let variables = invocation.environment.clone();
+        let lookup = move |name: &str| variables.get(name).cloned();
+        let clock = {
+            let aws = self.aws.clone();
+            Clock::from_fn(Arc::new(move || aws.now()))
+        };
+        let wire = self.wire(&lookup, &clock);
+        // A panic is an error of the function, as the runtime reports it.
+        let call = call(&invocation.code, &wire, &lookup, clock, payload);
+        match std::panic::AssertUnwindSafe(call).catch_unwind().await {
+            Ok(Ok(answer)) => InvocationOutcome::Answered(answer.to_string().into()),
+            Ok(Err(diagnostic)) => failed(&diagnostic.error_type, &diagnostic.error_message),
+            Err(_) => failed("Panicked", "the function panicked"),
+        }
+    }
+
+    fn wire(&self, lookup: Lookup<'_>, clock: &Clock) -> Wire {
+        let variable = |name: &str| lookup(name).unwrap_or_default();
+        Wire::from_parts(Parts {
+            http_client: self.aws.http_client(),
+            credentials: Credentials::new(
+                variable("AWS_ACCESS_KEY_ID"),
+                variable("AWS_SECRET_ACCESS_KEY"),
+                lookup("AWS_SESSION_TOKEN"),
+                None,
+                "simulation",
+            ),
+            region: variable("AWS_REGION"),
+            endpoint_url: None,
+            clock: clock.clone(),
+            retry_partition: Some(self.partition.clone()),
+        })
+    }
+}
+
+impl FunctionHost for Library {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, InvocationOutcome> {
+        let library = self.clone();
+        Box::pin(async move { library.run(invocation).await })
+    }
+}
+
+fn failed(error: &str, message: &str) -> InvocationOutcome {
+    let payload = json!({ "errorType": error, "errorMessage": message }).to_string();
+    InvocationOutcome::Failed { error: error.to_owned(), payload: payload.into() }
+}
+
+fn crashed() -> InvocationOutcome {
+    failed("Runtime.ExitError", "RequestId: unknown Error: Runtime exited with error: signal: killed")
+}
+
+fn configuration(error: &lambda_kit::config::Error) -> Diagnostic {
+    Diagnostic {
+        error_type: lambda_kit::run::NAMES[0].to_owned(),
+        error_message: lambda_kit::chain(error),
+    }
+}
+
+/// Runs one function's handler as its binary would.
+async fn call(
+    code: &str,
+    wire: &Wire,
+    lookup: Lookup<'_>,
+    clock: Clock,
+    payload: Value,
+) -> Result<Value, Diagnostic> {
+    macro_rules! function {
+        ($krate:ident) => {{
+            let config = $krate::Config::load(lookup).map_err(|error| configuration(&error))?;
+            let app = $krate::App::new(wire, config, clock);
+            Box::pin(lambda_kit::call(&app, &$krate::handle, payload)).await
+        }};
+    }
+    match code {
+        "admit-tenant" => function!(admit_tenant),
+        "announce-outcome" => function!(announce_outcome),
+        "create-account" => function!(create_account),
+        "enroll-baseline" => function!(enroll_baseline),
+        "label-account" => function!(label_account),
+        "request-quotas" => function!(request_quotas),
+        "place-account" => {
+            let app = place_account::App::new(wire, clock);
+            Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await
+        }
+        other => Err(Diagnostic {
+            error_type: "Runtime.InvalidEntrypoint".to_owned(),
+            error_message: format!("the simulation does not know the function {other}"),
+        }),
+    }
+}
+
