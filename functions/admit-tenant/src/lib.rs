@@ -1,1 +1,16 @@
-//! admit-tenant.
+#![doc = include_str!("../README.md")]
+
+mod admission;
+mod answers;
+mod config;
+pub mod decide;
+mod error;
+mod executions;
+mod handler;
+mod queue;
+mod room;
+
+pub use answers::{TenantAdmitted, TenantRejected};
+pub use config::Config;
+pub use error::Error;
+pub use handler::{App, Attributes, BatchItemFailure, Record, Request, Response, handle};

@@ -1,1 +1,12 @@
-//! create-account.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod decide;
+mod error;
+mod handler;
+mod state;
+
+pub use config::Config;
+pub use decide::Standing;
+pub use error::{ERROR_NAMES, Error};
+pub use handler::{App, Ensured, Request, handle};

@@ -1,1 +1,11 @@
-//! label-account.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod decide;
+mod error;
+mod handler;
+
+pub use config::Config;
+pub use decide::PARAMETER;
+pub use error::{ERROR_NAMES, Error};
+pub use handler::{App, Labelled, Request, handle};

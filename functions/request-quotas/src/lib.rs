@@ -1,1 +1,11 @@
-//! request-quotas.
+#![doc = include_str!("../README.md")]
+
+mod config;
+pub mod decide;
+mod error;
+mod handler;
+mod session;
+
+pub use config::Config;
+pub use error::Error;
+pub use handler::{App, QuotaReport, Request, Response, WaitFor, handle};

@@ -47,6 +47,8 @@ pub use error::{AwsError, Fault as FaultSide};
 pub use faults::{Answer, Fault, Faults, NoFaults};
 pub use function::{FunctionHost, Invocation, InvocationOutcome};
 pub use server::serve;
+pub use servicequotas::{Quota, QuotaDecision};
 pub use settings::{Durations, Settings};
+pub use sns::Message as PublishedMessage;
 pub use state::State;
 pub use world::{Aws, JournalEntry};

@@ -1,1 +1,3 @@
 //! simulation.
+
+pub mod operation;

@@ -5,6 +5,7 @@
 //! environment into a hang. For the same reason `aws-config` is not used.
 
 mod errors;
+mod refusal;
 
 use std::time::{Duration, SystemTime};
 
@@ -24,6 +25,7 @@ pub use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 pub use aws_types::region::Region;
 pub use errors::{code, is_throttle, is_transient, may_have_taken_effect};
+pub use refusal::Refusal;
 
 use crate::config::{self, Lookup};
 use crate::{Clock, chain};

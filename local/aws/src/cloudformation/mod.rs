@@ -1,6 +1,7 @@
 //! CloudFormation: stacks from templates, and StackSets.
 
 mod resources;
+pub mod scheduler;
 pub(crate) mod stacks;
 mod template;
 

@@ -27,6 +27,13 @@ struct Subscription {
     endpoint: String,
 }
 
+impl Sns {
+    /// A topic's resource policy.
+    pub(crate) fn policy(&self, arn: &str) -> Option<String> {
+        self.topics.get(arn)?.attributes.get("Policy").cloned()
+    }
+}
+
 /// A message that was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

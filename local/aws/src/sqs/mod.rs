@@ -24,6 +24,13 @@ pub(crate) struct Sqs {
     arrived: Arc<Notify>,
 }
 
+impl Sqs {
+    /// A queue's resource policy.
+    pub(crate) fn policy(&self, arn: &str) -> Option<String> {
+        self.queues.get(arn)?.policy().map(str::to_owned)
+    }
+}
+
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let operation = call.operation.trim_end_matches("Batch");
@@ -221,7 +228,11 @@ async fn receive(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         let notified = arrived.notified();
         let (messages, next) = messages::receive_now(aws, call, &arn)?;
         if !messages.is_empty() || aws.now() >= until {
-            return Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) });
+            return Ok(if messages.is_empty() {
+                json!({})
+            } else {
+                json!({ "Messages": messages })
+            });
         }
         let wake = next.map_or(until, |next| next.min(until));
         tokio::select! {

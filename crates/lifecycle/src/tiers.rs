@@ -1,0 +1,277 @@
+//! What a tenant of each tier gets: `tiers.json`, validated before it is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::document::BaselineStackSet;
+use crate::names::{StackSetName, TierName};
+use crate::quota::{QuotaValue, WantedQuota};
+use crate::regions::RegionName;
+use crate::units::WeightedUnit;
+use crate::{Fault, Faults, OrganizationalUnits};
+
+/// All tiers. Whoever has one knows that every value in it keeps AWS's rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TiersConfig(BTreeMap<TierName, Tier>);
+
+/// What a tenant of this tier gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tier {
+    /// Where its tenants stand; at least one.
+    pub organizational_units: Vec<WeightedUnit>,
+    /// The stack sets of its baseline, in the order in which they are enrolled; at least one.
+    pub baseline: Vec<BaselineStackSet>,
+    /// The quotas to ask for.
+    pub quotas: Vec<WantedQuota>,
+}
+
+impl TiersConfig {
+    /// The tier of this name.
+    pub fn get(&self, name: &TierName) -> Option<&Tier> {
+        self.0.get(name)
+    }
+
+    /// Names and tiers.
+    pub fn iter(&self) -> impl Iterator<Item = (&TierName, &Tier)> {
+        self.0.iter()
+    }
+
+    /// Checks that every unit that a tier names is one of `units`.
+    ///
+    /// # Errors
+    /// Every unknown name, with its place.
+    pub fn check_units(&self, units: &OrganizationalUnits) -> Result<(), Faults> {
+        let mut faults = Faults::new();
+        for (name, tier) in &self.0 {
+            tier.check_units(name, units, &mut faults);
+        }
+        faults.none_or(Some(()))
+    }
+
+    pub(crate) fn names(&self) -> String {
+        self.0.keys().map(TierName::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Tier {
+    pub(crate) fn check_units(
+        &self,
+        name: &TierName,
+        units: &OrganizationalUnits,
+        faults: &mut Faults,
+    ) {
+        for (index, unit) in self.organizational_units.iter().enumerate() {
+            if units.id_of(&unit.name).is_none() {
+                let field = format!("tiers.{name}.organizationalUnits[{index}].name");
+                let rule = format!("must be one of the tenants' units: {}", units.names());
+                faults.push(Fault::new(field, unit.name.as_str(), rule));
+            }
+        }
+    }
+}
+
+impl FromStr for TiersConfig {
+    type Err = Faults;
+
+    /// Reads and checks the whole document.
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let raw: RawConfig = serde_json::from_str(text).map_err(|error| {
+            Fault::of("tiers", "the document", format!("is not a tiers configuration: {error}"))
+        })?;
+        let mut faults = Faults::new();
+        let mut tiers = BTreeMap::new();
+        if raw.tiers.is_empty() {
+            faults.push(Fault::missing("tiers"));
+        }
+        for (name, tier) in raw.tiers {
+            let at = format!("tiers.{name}");
+            let name = faults.keep(&at, name.parse::<TierName>());
+            let tier = tier.check(&at, &mut faults);
+            if let Some(name) = name {
+                tiers.insert(name, tier);
+            }
+        }
+        faults.none_or(Some(Self(tiers)))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawConfig {
+    tiers: BTreeMap<String, RawTier>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawTier {
+    organizational_units: Vec<RawUnit>,
+    baseline: Vec<RawStackSet>,
+    #[serde(default)]
+    quotas: Vec<RawQuota>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawUnit {
+    name: String,
+    weight: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawStackSet {
+    stack_set: String,
+    regions: Vec<String>,
+    #[serde(default)]
+    parameter_overrides: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawQuota {
+    service_code: String,
+    quota_code: String,
+    region: Option<String>,
+    #[serde(default)]
+    global: bool,
+    desired: f64,
+    required: Option<f64>,
+}
+
+impl RawTier {
+    /// What is in order of the tier; the rest is in `faults`.
+    fn check(self, at: &str, faults: &mut Faults) -> Tier {
+        let organizational_units = check_units(&format!("{at}.organizationalUnits"), &self, faults);
+        let at_baseline = format!("{at}.baseline");
+        if self.baseline.is_empty() {
+            faults.push(Fault::missing(&at_baseline));
+        }
+        let mut names = BTreeSet::new();
+        let mut baseline = Vec::new();
+        for (index, raw) in self.baseline.into_iter().enumerate() {
+            let at = format!("{at_baseline}[{index}]");
+            if !names.insert(raw.stack_set.clone()) {
+                let rule = "must not be in the baseline twice";
+                faults.push(Fault::new(format!("{at}.stackSet"), &raw.stack_set, rule));
+            }
+            baseline.extend(raw.check(&at, faults));
+        }
+        let at_quotas = format!("{at}.quotas");
+        let mut keys = BTreeSet::new();
+        let mut quotas: Vec<WantedQuota> = Vec::new();
+        for (index, raw) in self.quotas.into_iter().enumerate() {
+            let at = format!("{at_quotas}[{index}]");
+            let Some(quota) = raw.check(&at, faults) else { continue };
+            let key = (quota.service_code.clone(), quota.quota_code.clone(), quota.region.clone());
+            if !keys.insert(key) {
+                let rule = "must not be asked for twice in one Region";
+                faults.push(Fault::new(at, quota.quota_code.as_str(), rule));
+            }
+            quotas.push(quota);
+        }
+        Tier { organizational_units, baseline, quotas }
+    }
+}
+
+fn check_units(at: &str, tier: &RawTier, faults: &mut Faults) -> Vec<WeightedUnit> {
+    if tier.organizational_units.is_empty() {
+        faults.push(Fault::missing(at));
+    }
+    let mut units: Vec<WeightedUnit> = Vec::new();
+    for (index, raw) in tier.organizational_units.iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        let name = faults.keep(&format!("{at}.name"), raw.name.parse());
+        let weight = u32::try_from(raw.weight).ok().filter(|w| (1..=1_000_000).contains(w));
+        if weight.is_none() {
+            let rule = "must be a whole number from 1 to 1000000";
+            faults.push(Fault::of(format!("{at}.weight"), raw.weight, rule));
+        }
+        let (Some(name), Some(weight)) = (name, weight) else { continue };
+        if units.iter().any(|unit| unit.name == name) {
+            let rule = "must not be there twice";
+            faults.push(Fault::new(format!("{at}.name"), raw.name.as_str(), rule));
+        }
+        units.push(WeightedUnit { name, weight });
+    }
+    units
+}
+
+impl RawStackSet {
+    fn check(self, at: &str, faults: &mut Faults) -> Option<BaselineStackSet> {
+        let name = faults.keep(&format!("{at}.stackSet"), self.stack_set.parse::<StackSetName>());
+        let at_regions = format!("{at}.regions");
+        if self.regions.is_empty() {
+            faults.push(Fault::missing(&at_regions));
+        }
+        let mut regions: Vec<RegionName> = Vec::new();
+        for (index, text) in self.regions.iter().enumerate() {
+            let at = format!("{at_regions}[{index}]");
+            let Some(region) = faults.keep(&at, RegionName::of_tenants(text)) else { continue };
+            if regions.contains(&region) {
+                faults.push(Fault::new(at, text, "must not be there twice"));
+            }
+            regions.push(region);
+        }
+        for (key, value) in &self.parameter_overrides {
+            let at = format!("{at}.parameterOverrides.{key}");
+            let is_name =
+                (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
+            if !is_name {
+                let rule = "must be the name of a CloudFormation parameter: letters and digits";
+                faults.push(Fault::new(&at, key, rule));
+            }
+            if value.len() > 4096 {
+                faults.push(Fault::new(&at, value, "must be at most 4096 bytes"));
+            }
+        }
+        Some(BaselineStackSet {
+            name: name?,
+            regions,
+            parameter_overrides: self.parameter_overrides,
+        })
+    }
+}
+
+impl RawQuota {
+    fn check(self, at: &str, faults: &mut Faults) -> Option<WantedQuota> {
+        let service_code = faults.keep(&format!("{at}.serviceCode"), self.service_code.parse());
+        let quota_code = faults.keep(&format!("{at}.quotaCode"), self.quota_code.parse());
+        let desired = faults.keep(&format!("{at}.desired"), QuotaValue::try_from(self.desired));
+        let required = match self.required.map(QuotaValue::try_from).transpose() {
+            Ok(required) => required,
+            Err(fault) => {
+                faults.push(fault.at(format!("{at}.required")));
+                None
+            }
+        };
+        let at_region = format!("{at}.region");
+        let region = match (&self.region, self.global) {
+            (Some(region), false) => faults.keep(&at_region, RegionName::of_tenants(region)),
+            (None, true) => Some(RegionName::us_east_1()),
+            (Some(region), true) => {
+                faults.push(Fault::new(at_region, region, "must not stand beside global: true"));
+                None
+            }
+            (None, false) => {
+                let rule = "where either a region or global: true is required";
+                faults.push(Fault::of(at_region, "nothing", rule));
+                None
+            }
+        };
+        if let (Some(required), Some(desired)) = (required, desired)
+            && required > desired
+        {
+            let rule = format!("must not be above desired, {}", desired.get());
+            faults.push(Fault::of(format!("{at}.required"), required.get(), rule));
+        }
+        Some(WantedQuota {
+            service_code: service_code?,
+            quota_code: quota_code?,
+            region: region?,
+            desired: desired?,
+            required,
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! An AWS of a few lines for the tests of one function: a script of the calls that it must make,
+//! in order, and of their answers, on the wire. The real SDK client writes the requests and
+//! reads the answers; nothing of ours is imitated. An empty script proves that no call is made.
+//!
+//! For development only; no function links it.
+
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use lambda_kit::Clock;
+use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
+use serde_json::{Map, Value};
+
+/// One call and its answer. Made by [`call`], finished by one of the answers.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    call: String,
+    request: Value,
+    answer: Answer,
+}
+
+/// What comes back of a call.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A status and a body.
+    Body(u16, String),
+    /// Nothing, although the request arrived.
+    Lost,
+    /// Nothing, for the request never arrived.
+    Unreachable,
+}
+
+impl Answer {
+    /// A refusal with an error code in JSON, status 400, and further members such as `Reason`.
+    pub fn refusal(code: &str, members: &Value) -> Self {
+        let mut body = Map::new();
+        body.insert("__type".into(), code.into());
+        body.insert("Message".into(), "refused by the test".into());
+        body.extend(members.as_object().cloned().unwrap_or_default());
+        Self::Body(400, Value::Object(body).to_string())
+    }
+
+    /// A refusal with an error code in the XML of the query protocol.
+    pub fn refusal_in_xml(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>refused by the test</Message></Error></ErrorResponse>"
+        );
+        Self::Body(status, body)
+    }
+}
+
+/// Expects a call: its name (`ListParents`) and those fields of its request that matter. A field
+/// of a form (STS, CloudFormation) is its flattened name, `RoleArn` or `Regions.member.1`.
+pub fn call(name: &str, request: Value) -> Exchange {
+    Exchange { call: name.into(), request, answer: Answer::Body(200, "{}".into()) }
+}
+
+impl Exchange {
+    /// Answers with a JSON body.
+    #[must_use]
+    pub fn answers(mut self, body: &Value) -> Self {
+        self.answer = Answer::Body(200, body.to_string());
+        self
+    }
+
+    /// Answers with a body as it stands, such as the XML of STS.
+    #[must_use]
+    pub fn answers_text(mut self, body: &str) -> Self {
+        self.answer = Answer::Body(200, body.into());
+        self
+    }
+
+    /// Refuses with an error code in JSON, status 400.
+    #[must_use]
+    pub fn refuses(self, code: &str) -> Self {
+        self.refuses_because(code, &Value::Object(Map::new()))
+    }
+
+    /// Refuses with an error code in JSON, and further members such as `Reason`.
+    #[must_use]
+    pub fn refuses_because(mut self, code: &str, members: &Value) -> Self {
+        self.answer = Answer::refusal(code, members);
+        self
+    }
+
+    /// Refuses with an error code in the XML of the query protocol.
+    #[must_use]
+    pub fn refuses_in_xml(mut self, status: u16, code: &str) -> Self {
+        self.answer = Answer::refusal_in_xml(status, code);
+        self
+    }
+
+    /// Fails on AWS's side: status 500.
+    #[must_use]
+    pub fn breaks(mut self) -> Self {
+        let body = r#"{"__type":"ServiceException","Message":"broken by the script"}"#;
+        self.answer = Answer::Body(500, body.into());
+        self
+    }
+
+    /// Takes the request, and its answer never arrives.
+    #[must_use]
+    pub fn loses_its_answer(mut self) -> Self {
+        self.answer = Answer::Lost;
+        self
+    }
+
+    /// Never gets the request.
+    #[must_use]
+    pub fn is_unreachable(mut self) -> Self {
+        self.answer = Answer::Unreachable;
+        self
+    }
+}
+
+/// The answer of `AssumeRole`, with credentials of the given access key.
+pub fn assume_role_answer(access_key: &str) -> String {
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <Credentials><AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>t</SessionToken><Expiration>2027-01-01T00:00:00Z</Expiration></Credentials>\
+         <AssumedRoleUser><AssumedRoleId>a:b</AssumedRoleId><Arn>arn:aws:sts::1:assumed-role/r/s</Arn>\
+         </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
+    )
+}
+
+/// A call as it arrived.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The call's name.
+    pub call: String,
+    /// The Region of its signature.
+    pub region: String,
+    /// The access key that signed it.
+    pub access_key: String,
+    /// Its request.
+    pub request: Value,
+}
+
+/// The script, and what came of it. Cloning is cheap and every clone is the same script.
+#[derive(Debug, Clone)]
+pub struct Script(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    expected: VecDeque<Exchange>,
+    seen: Vec<Seen>,
+    faults: Vec<String>,
+}
+
+impl Script {
+    /// A script of these exchanges, in this order.
+    pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
+        let expected = exchanges.into_iter().collect();
+        Self(Arc::new(Mutex::new(State { expected, seen: vec![], faults: vec![] })))
+    }
+
+    /// The wire of a function in `region` whose AWS is this script.
+    pub fn wire(&self, region: &str) -> Wire {
+        wire(region, SharedHttpClient::new(self.clone()))
+    }
+
+    /// What arrived, once the script was played to its end.
+    ///
+    /// # Panics
+    /// When a call was not in the script, or a call of the script never came.
+    #[track_caller]
+    pub fn played(&self) -> Vec<Seen> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(state.faults.is_empty(), "{}", state.faults.join("\n"));
+        let missing: Vec<_> = state.expected.iter().map(|exchange| &exchange.call).collect();
+        assert!(missing.is_empty(), "never called: {missing:?}");
+        state.seen.clone()
+    }
+
+    fn answer(&self, seen: Seen) -> Result<HttpResponse, ConnectorError> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = match state.expected.pop_front() {
+            Some(exchange)
+                if exchange.call == seen.call && holds(&exchange.request, &seen.request) =>
+            {
+                state.seen.push(seen);
+                return exchange.answer.into_response();
+            }
+            Some(exchange) => format!(
+                "expected {} with {}\nbut came  {} with {}",
+                exchange.call, exchange.request, seen.call, seen.request
+            ),
+            None => format!("expected nothing\nbut came  {} with {}", seen.call, seen.request),
+        };
+        state.faults.push(fault.clone());
+        state.seen.push(seen);
+        Err(ConnectorError::user(fault.into()))
+    }
+}
+
+/// An AWS that is a function of the call, for tests in which the order of calls is not known.
+#[derive(Clone)]
+pub struct Model(Arc<dyn Fn(Seen) -> Answer + Send + Sync>);
+
+impl Model {
+    /// Answers each call with `answer`.
+    pub fn new(answer: impl Fn(Seen) -> Answer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    /// The wire of a function in `region` whose AWS is this model.
+    pub fn wire(&self, region: &str) -> Wire {
+        wire(region, SharedHttpClient::new(self.clone()))
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Model")
+    }
+}
+
+impl HttpConnector for Model {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready((self.0)(read(&request)).into_response())
+    }
+}
+
+impl HttpClient for Model {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn wire(region: &str, http_client: SharedHttpClient) -> Wire {
+    #[expect(clippy::unwrap_used, reason = "a constant")]
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    Wire::from_parts(Parts {
+        http_client,
+        credentials: Credentials::new("AKIAFUNCTION", "secret", None, None, "test"),
+        region: region.into(),
+        endpoint_url: None,
+        clock: Clock::fixed(now),
+        retry_partition: None,
+    })
+}
+
+/// Whether every field of `expected` is in `actual`, deeply.
+fn holds(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => expected
+            .iter()
+            .all(|(key, value)| actual.get(key).is_some_and(|actual| holds(value, actual))),
+        _ => expected == actual,
+    }
+}
+
+impl Answer {
+    fn into_response(self) -> Result<HttpResponse, ConnectorError> {
+        match self {
+            Self::Body(status, body) => {
+                let status = StatusCode::try_from(status)
+                    .map_err(|error| ConnectorError::user(error.into()))?;
+                Ok(HttpResponse::new(status, SdkBody::from(body)))
+            }
+            Self::Lost => Err(ConnectorError::timeout("the script lost the answer".into())),
+            Self::Unreachable => {
+                Err(ConnectorError::io("the script is unreachable".into()).never_connected())
+            }
+        }
+    }
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(self.answer(read(&request)))
+    }
+}
+
+impl HttpClient for Script {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn read(request: &HttpRequest) -> Seen {
+    let body = request.body().bytes().unwrap_or_default();
+    let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
+    let mut target = header("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
+    let value = if target.is_empty() {
+        let fields: Map<String, Value> = form_urlencoded::parse(body)
+            .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
+            .collect();
+        target = fields.get("Action").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Value::Object(fields)
+    } else {
+        serde_json::from_slice(body).unwrap_or_default()
+    };
+    // Credential=AKIA…/20261121/eu-central-1/sts/aws4_request
+    let authorization = header("authorization");
+    let mut scope = authorization
+        .split("Credential=")
+        .nth(1)
+        .unwrap_or_default()
+        .split(['/', ','])
+        .map(str::to_owned);
+    let access_key = scope.next().unwrap_or_default();
+    let region = scope.nth(1).unwrap_or_default();
+    Seen { call: target, region, access_key, request: value }
+}

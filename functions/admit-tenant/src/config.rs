@@ -1,0 +1,139 @@
+//! The function's environment.
+
+use lambda_kit::Lookup;
+use lambda_kit::config::{Error, optional, parsed, parsed_or, required};
+use lifecycle::{Naming, OrganizationalUnits, OuId};
+
+const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
+
+/// What the function is told by its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How accounts are named: `ACCOUNT_NAME_PREFIX` (`tenant-` unless given),
+    /// `EMAIL_LOCAL_PART`, `EMAIL_DOMAIN`.
+    pub naming: Naming,
+    /// The SSM parameter that holds the tiers: `TIERS_PARAMETER`.
+    pub tiers_parameter: String,
+    /// Where live tenants stand: `TENANT_OUS`, as `Name=ou-…,Name=ou-…`.
+    pub units: OrganizationalUnits,
+    /// Where accounts stand until they are ready: `ONBOARDING_OU_ID`.
+    pub onboarding: OuId,
+    /// The machine `onboard-tenant`: `STATE_MACHINE_ARN`.
+    pub state_machine_arn: String,
+    /// Where answers go: `EVENT_BUS_NAME`.
+    pub event_bus: String,
+    /// The signups: `QUEUE_URL`.
+    pub queue_url: String,
+    /// Where messages go that are no signups: `DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: String,
+    /// How many tenants may be admitted and have no account yet: `ADMISSION_WINDOW`, 1 or more,
+    /// 10 unless given.
+    pub admission_window: usize,
+    /// How long onboarding may take: `DEADLINE_SECONDS`, a day unless given.
+    pub deadline_seconds: u32,
+    /// Whether events that EventBridge replays from an archive are signups: `ADMIT_REPLAYS`.
+    pub admit_replays: bool,
+}
+
+impl Config {
+    /// Reads and checks the variables.
+    ///
+    /// # Errors
+    /// Names the variable, its value and the rule.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
+        let prefix = optional(lookup, "ACCOUNT_NAME_PREFIX").unwrap_or_else(|| "tenant-".into());
+        let local_part = required(lookup, "EMAIL_LOCAL_PART")?;
+        let domain = required(lookup, "EMAIL_DOMAIN")?;
+        let given = format!("{prefix}, {local_part}, {domain}");
+        let naming = Naming::new(prefix, local_part, domain).map_err(|faults| {
+            Error::invalid("ACCOUNT_NAME_PREFIX, EMAIL_LOCAL_PART or EMAIL_DOMAIN", given, faults)
+        })?;
+        let state_machine_arn = required(lookup, STATE_MACHINE_ARN)?;
+        if !state_machine_arn.contains(":stateMachine:") {
+            let rule = "must be the ARN of a state machine";
+            return Err(Error::invalid(STATE_MACHINE_ARN, state_machine_arn, rule));
+        }
+        Ok(Self {
+            naming,
+            tiers_parameter: required(lookup, "TIERS_PARAMETER")?,
+            units: parsed(lookup, "TENANT_OUS")?,
+            onboarding: parsed(lookup, "ONBOARDING_OU_ID")?,
+            state_machine_arn,
+            event_bus: required(lookup, "EVENT_BUS_NAME")?,
+            queue_url: required(lookup, "QUEUE_URL")?,
+            dead_letter_queue_url: required(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            admission_window: positive(lookup, "ADMISSION_WINDOW", 10_usize)?,
+            deadline_seconds: positive(lookup, "DEADLINE_SECONDS", 86_400_u32)?,
+            admit_replays: parsed_or(lookup, "ADMIT_REPLAYS", false)?,
+        })
+    }
+
+    /// The ARN of the machine's execution of this name.
+    pub fn execution_arn(&self, name: &str) -> String {
+        let machine = self.state_machine_arn.replacen(":stateMachine:", ":execution:", 1);
+        format!("{machine}:{name}")
+    }
+}
+
+fn positive<T>(lookup: Lookup<'_>, name: &str, default: T) -> Result<T, Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display> + Default + PartialEq,
+{
+    let value = parsed_or(lookup, name, default)?;
+    if value == T::default() {
+        return Err(Error::invalid(name, "0", "must be 1 or more"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        let value = match name {
+            "EMAIL_LOCAL_PART" => "aws",
+            "EMAIL_DOMAIN" => "example.com",
+            "TIERS_PARAMETER" => "/landlord/tiers",
+            "TENANT_OUS" => "General=ou-root-general0",
+            "ONBOARDING_OU_ID" => "ou-root-onboarding",
+            "STATE_MACHINE_ARN" => "arn:aws:states:eu-central-1:1:stateMachine:onboard-tenant",
+            "EVENT_BUS_NAME" => "landlord",
+            "QUEUE_URL" => "https://sqs/signups.fifo",
+            "DEAD_LETTER_QUEUE_URL" => "https://sqs/dead.fifo",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn what_has_a_default_may_be_left_out() {
+        let config = Config::load(&lookup).unwrap();
+        assert_eq!(config.admission_window, 10);
+        assert_eq!(config.deadline_seconds, 86_400);
+        assert!(!config.admit_replays);
+        assert_eq!(
+            config.execution_arn("acme_2"),
+            "arn:aws:states:eu-central-1:1:execution:onboard-tenant:acme_2"
+        );
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_with_its_rule() {
+        for (wrong, value, part) in [
+            ("ADMISSION_WINDOW", "0", "must be 1 or more"),
+            ("DEADLINE_SECONDS", "soon", "soon"),
+            ("EMAIL_DOMAIN", "localhost", "a dot in its domain"),
+            ("STATE_MACHINE_ARN", "onboard-tenant", "state machine"),
+            ("TENANT_OUS", "General", "name=id"),
+            ("ADMIT_REPLAYS", "maybe", "maybe"),
+            ("QUEUE_URL", "", "not set"),
+        ] {
+            let error = Config::load(&|name| {
+                if name == wrong { Some(value.to_owned()) } else { lookup(name) }
+            });
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(wrong) && error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! An execution ended: find out how, say so once, and note that it was said.
+
+use lambda_kit::sdk::Wire;
+use lambda_kit::{Clock, Lookup, client};
+use lifecycle::{Fault, TenantReady};
+use serde::{Deserialize, Serialize};
+
+use crate::announcement::{Announcement, TenantOnboardingFailed};
+use crate::config::Config;
+use crate::error::Error;
+use crate::execution::{Execution, read_failure};
+
+/// The function, ready to be called.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub(crate) config: Config,
+    pub(crate) states: aws_sdk_sfn::Client,
+    pub(crate) events: aws_sdk_eventbridge::Client,
+    pub(crate) topics: aws_sdk_sns::Client,
+    pub(crate) objects: aws_sdk_s3::Client,
+    pub(crate) clock: Clock,
+}
+
+impl App {
+    /// The function on a wire of one's choice.
+    pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        Self {
+            config,
+            states: client!(aws_sdk_sfn, wire),
+            events: client!(aws_sdk_eventbridge, wire),
+            topics: client!(aws_sdk_sns, wire),
+            objects: client!(aws_sdk_s3, wire),
+            clock,
+        }
+    }
+
+    /// The function in Lambda.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, lambda_kit::config::Error> {
+        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+    }
+}
+
+/// Step Functions' event `Step Functions Execution Status Change`, as far as it matters here:
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html>.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Request {
+    /// What happened to which execution.
+    pub detail: Detail,
+}
+
+/// What happened to which execution.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Detail {
+    /// The execution.
+    pub execution_arn: String,
+    /// How it ended.
+    pub status: Status,
+    /// How often it had been redriven. Events from before AWS had redrives lack it.
+    #[serde(default)]
+    pub redrive_count: Option<i32>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// The tenant is ready.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// The machine's own time was over.
+    TimedOut,
+    /// Somebody stopped it.
+    Aborted,
+}
+
+impl Status {
+    /// The word of Step Functions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+    }
+
+    fn event(self) -> EventName {
+        match self {
+            Self::Succeeded => EventName::TenantReady,
+            _ => EventName::TenantOnboardingFailed,
+        }
+    }
+}
+
+/// What was ensured: the outcome has been announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename = "DONE")]
+pub struct Response {
+    /// Whether this call did it. False when an earlier one did, and when the execution has been
+    /// redriven since: then its next end is announced.
+    pub announced: bool,
+    /// The event.
+    pub event: EventName,
+}
+
+/// The events that this function sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventName {
+    /// The tenant's account is ready.
+    TenantReady,
+    /// Onboarding needs a person.
+    TenantOnboardingFailed,
+}
+
+impl EventName {
+    /// The event's detail type.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TenantReady => TenantReady::DETAIL_TYPE,
+            Self::TenantOnboardingFailed => TenantOnboardingFailed::DETAIL_TYPE,
+        }
+    }
+}
+
+/// Announces the end of an execution, once for each time that it ended.
+///
+/// The note that it was announced is written last: a call that breaks off in between announces
+/// again, which a reader of events has to bear anyway, and never stays silent.
+///
+/// # Errors
+/// See [`Error`]. Lambda repeats the call.
+pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
+    let Detail { execution_arn, status, redrive_count } = request.detail;
+    let name = execution_name(&execution_arn)?;
+    let event = status.event();
+    let execution = Box::pin(Execution::read(app, &execution_arn)).await?;
+    if !execution.is_at(status, redrive_count)? {
+        tracing::info!(
+            execution.arn = execution_arn,
+            "{} is not announced: the execution has been redriven since",
+            status.as_str()
+        );
+        return Ok(Response { announced: false, event });
+    }
+    let announcement = Announcement {
+        app,
+        execution_arn: &execution_arn,
+        note: format!("announced/{name}/{}-{}", execution.redrive_count, status.as_str()),
+    };
+    if Box::pin(announcement.is_noted()).await? {
+        return Ok(Response { announced: false, event });
+    }
+    let tenant_id = match event {
+        EventName::TenantReady => {
+            let ready = execution.ready()?;
+            announcement.send(event, &ready).await?;
+            ready.tenant_id.to_string()
+        }
+        EventName::TenantOnboardingFailed => {
+            let failed = Box::pin(read_failure(app, &execution, status, name)).await?;
+            announcement.send(event, &failed).await?;
+            Box::pin(announcement.tell_operators(&failed)).await?;
+            failed.tenant_id
+        }
+    };
+    Box::pin(announcement.note(event)).await?;
+    tracing::info!(
+        tenant.id = tenant_id,
+        execution.arn = execution_arn,
+        "announced {}",
+        event.as_str()
+    );
+    Ok(Response { announced: true, event })
+}
+
+fn execution_name(arn: &str) -> Result<&str, Fault> {
+    let mut parts = arn.splitn(8, ':').skip(5);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("execution"), Some(_), Some(name)) if !name.is_empty() && !name.contains(':') => {
+            Ok(name)
+        }
+        _ => Err(Fault::new("detail.executionArn", arn, "must be the ARN of an execution")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_last_part_of_an_executions_arn() {
+        let arn = "arn:aws:states:eu-central-1:111122223333:execution:onboard-tenant:acme_2";
+        assert_eq!(execution_name(arn).unwrap(), "acme_2");
+        for wrong in [
+            "",
+            "acme",
+            "arn:aws:states:eu-central-1:111122223333:stateMachine:onboard-tenant",
+            "arn:aws:states:eu-central-1:111122223333:express:onboard-tenant:acme:1",
+            "arn:aws:states:eu-central-1:111122223333:execution:onboard-tenant:",
+        ] {
+            assert!(execution_name(wrong).is_err(), "{wrong}");
+        }
+    }
+}

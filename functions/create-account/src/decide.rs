@@ -1,0 +1,346 @@
+//! What follows from what AWS says: pure functions of what was observed and the clock.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{AccountId, AccountName, Email, ParentId, TenantId, tags, waiting};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::Error;
+
+/// How many creations Organizations allows at a time:
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>.
+pub(crate) const MOST_CREATIONS: usize = 5;
+
+/// A creation that began within this time shows that the others are being served.
+const LIVELY: SignedDuration = SignedDuration::from_mins(30);
+
+/// How long an account that was just created may be without its tags before it is not taken for
+/// this tenant's.
+const TAGS_MAY_LAG: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long an account may refuse its role before it is not its newness any more. Reports of new
+/// accounts speak of minutes; the organization itself may take an hour to be ready.
+const NEWNESS: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the account is to the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Standing {
+    /// This execution created it.
+    New,
+    /// Somebody began to make it, and it is not ready.
+    HalfMade,
+    /// It stands in a tenants' organizational unit: it is ready, and is never pulled back.
+    Live,
+}
+
+/// What is read afresh of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) id: AccountId,
+    pub(crate) partition: String,
+    pub(crate) email: Option<String>,
+    /// AWS's word for its state; from `State`, or from `Status` where there is no `State`.
+    pub(crate) state: String,
+    /// The value of its tag `landlord:tenant`.
+    pub(crate) tenant: Option<String>,
+    pub(crate) parent: ParentId,
+}
+
+impl Facts {
+    pub(crate) fn belongs_to(&self, tenant: &TenantId) -> bool {
+        self.tenant.as_deref() == Some(tenant.as_str())
+    }
+
+    /// An account of the tenant's past: closed for good, and not in the way of another with
+    /// another email. One that AWS suspended is not of the past.
+    pub(crate) fn is_past(&self, email: &Email) -> bool {
+        matches!(self.state.as_str(), "CLOSED" | "PENDING_CLOSURE")
+            && self.email.as_deref().is_some_and(|its| !email.is_same_as(its))
+    }
+}
+
+/// The one account of the tenant among those that carry its tag.
+///
+/// # Errors
+/// `AmbiguousTenant`.
+pub(crate) fn only_one(tenant: &TenantId, mut found: Vec<Facts>) -> Result<Option<Facts>, Error> {
+    if found.len() > 1 {
+        let accounts = found.into_iter().map(|facts| facts.id).collect();
+        return Err(Error::AmbiguousTenant { tenant: tenant.clone(), accounts });
+    }
+    Ok(found.pop())
+}
+
+/// What to do with the tenant's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// It is done: nothing of it is touched.
+    Live,
+    /// It is done when its role can be assumed.
+    Probe,
+    /// AWS has not finished its sign-up.
+    Await,
+}
+
+/// Receives the tenant's account, by its state and by where it stands.
+///
+/// # Errors
+/// `AccountClosed`, `AccountRetiring`, `UnexpectedOrganizationalUnit`.
+pub(crate) fn receive(
+    facts: &Facts,
+    tenant: &TenantId,
+    config: &Config,
+) -> Result<Reception, Error> {
+    let (tenant, account) = (tenant.clone(), facts.id.clone());
+    if matches!(facts.state.as_str(), "CLOSED" | "SUSPENDED" | "PENDING_CLOSURE") {
+        return Err(Error::AccountClosed { tenant, account, state: facts.state.clone() });
+    }
+    let unit = facts.parent.clone();
+    match &facts.parent {
+        ParentId::Ou(ou) if config.tenant_units.name_of(ou).is_some() => Ok(Reception::Live),
+        ParentId::Ou(ou) if *ou == config.retiring || *ou == config.suspended => {
+            Err(Error::AccountRetiring { tenant, account, unit })
+        }
+        ParentId::Ou(ou) if *ou != config.onboarding => {
+            Err(Error::UnexpectedOrganizationalUnit { tenant, account, unit })
+        }
+        ParentId::Root(_) | ParentId::Ou(_) if facts.state == "PENDING_ACTIVATION" => {
+            Ok(Reception::Await)
+        }
+        ParentId::Root(_) | ParentId::Ou(_) => Ok(Reception::Probe),
+    }
+}
+
+/// A creation, as AWS lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Creation {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) requested: Option<Timestamp>,
+    pub(crate) completed: Option<Timestamp>,
+    pub(crate) progress: CreationProgress,
+}
+
+impl Creation {
+    /// Whether it failed before the execution was redriven: somebody has removed the cause since.
+    pub(crate) fn is_of_a_former_attempt(&self, redriven: Option<Timestamp>) -> bool {
+        matches!(self.progress, CreationProgress::Failed(_))
+            && redriven.is_some_and(|redriven| {
+                self.completed.or(self.requested).is_none_or(|ended| ended < redriven)
+            })
+    }
+}
+
+/// How far a creation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CreationProgress {
+    Running,
+    Succeeded(AccountId),
+    Failed(Failure),
+}
+
+/// Why a creation failed, by what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// A fault of AWS that passes: order again.
+    Passing(String),
+    /// The email is taken, perhaps by another creation of ours.
+    EmailTaken(String),
+    /// Ordering again would fail again.
+    Final(Refused, String),
+}
+
+/// The final reasons, by who can do something about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Email,
+    Limit,
+    Billing,
+    Tags,
+    Other,
+}
+
+impl Refused {
+    pub(crate) fn error(self, tenant: TenantId, reason: String) -> Error {
+        match self {
+            Self::Email => Error::EmailRefused { tenant, reason },
+            Self::Limit => Error::AccountLimitReached { tenant, reason },
+            Self::Billing => Error::BillingNotReady { tenant, reason },
+            Self::Tags => Error::TagsRefused { tenant, reason },
+            Self::Other => Error::CreationRefused { tenant, reason },
+        }
+    }
+}
+
+/// Classes the failure reason of a creation:
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateAccountStatus.html>.
+/// A reason that is not known is final: ordering again could go on for ever.
+pub(crate) fn failure(reason: &str) -> Failure {
+    let refused = match reason {
+        "INTERNAL_FAILURE" => return Failure::Passing(reason.into()),
+        "EMAIL_ALREADY_EXISTS" | "CONCURRENT_ACCOUNT_MODIFICATION" => {
+            return Failure::EmailTaken(reason.into());
+        }
+        "INVALID_EMAIL" | "INVALID_ADDRESS" => Refused::Email,
+        "ACCOUNT_LIMIT_EXCEEDED" => Refused::Limit,
+        "MISSING_BUSINESS_VALIDATION"
+        | "FAILED_BUSINESS_VALIDATION"
+        | "PENDING_BUSINESS_VALIDATION"
+        | "INVALID_IDENTITY_FOR_BUSINESS_VALIDATION"
+        | "UNKNOWN_BUSINESS_VALIDATION"
+        | "MISSING_PAYMENT_INSTRUMENT"
+        | "INVALID_PAYMENT_INSTRUMENT" => Refused::Billing,
+        "UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED" => Refused::Tags,
+        _ => Refused::Other,
+    };
+    Failure::Final(refused, reason.into())
+}
+
+/// What AWS's refusal to even begin a creation means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OrderRefusal {
+    /// Too many creations run: a slot comes free.
+    NoSlot,
+    /// Final.
+    Final(Refused),
+}
+
+/// Classes the reason of a `ConstraintViolationException` of `CreateAccount`.
+pub(crate) fn constraint(reason: &str) -> OrderRefusal {
+    match reason {
+        "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED" => OrderRefusal::NoSlot,
+        "ACCOUNT_NUMBER_LIMIT_EXCEEDED" => OrderRefusal::Final(Refused::Limit),
+        "TAG_POLICY_VIOLATION" | "MAX_TAG_LIMIT_EXCEEDED" => OrderRefusal::Final(Refused::Tags),
+        "INVALID_PAYMENT_INSTRUMENT"
+        | "MASTER_ACCOUNT_PAYMENT_INSTRUMENT_REQUIRED"
+        | "MEMBER_ACCOUNT_PAYMENT_INSTRUMENT_REQUIRED"
+        | "MASTER_ACCOUNT_MISSING_BUSINESS_LICENSE"
+        | "MASTER_ACCOUNT_MISSING_CONTACT_INFO"
+        | "UNMET_BILLING_PREREQUISITE" => OrderRefusal::Final(Refused::Billing),
+        _ => OrderRefusal::Final(Refused::Other),
+    }
+}
+
+/// Classes the reason of an `InvalidInputException` of `CreateAccount`.
+pub(crate) fn invalid_input(reason: &str) -> Refused {
+    match reason {
+        "INVALID_EMAIL_ADDRESS_TARGET" => Refused::Email,
+        "DUPLICATE_TAG_KEY" | "INVALID_SYSTEM_TAGS_PARAMETER" => Refused::Tags,
+        _ => Refused::Other,
+    }
+}
+
+/// The running creation of this account name that may be ours.
+pub(crate) fn ours<'a>(
+    creations: &'a [Creation],
+    name: &AccountName,
+    disowned: &[String],
+) -> Option<&'a Creation> {
+    creations.iter().find(|creation| {
+        creation.name == name.as_str()
+            && creation.progress == CreationProgress::Running
+            && !disowned.contains(&creation.id)
+    })
+}
+
+/// Whether an account that our request made is this tenant's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paternity {
+    Ours,
+    /// Its tags do not show yet.
+    Unclear,
+    /// Somebody else created an account of this name.
+    Foreign,
+}
+
+/// Judges an account by its tag; `since` is when it was created.
+pub(crate) fn paternity(
+    facts: Option<&Facts>,
+    tenant: &TenantId,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Paternity {
+    match facts.and_then(|facts| facts.tenant.as_deref()) {
+        Some(its) if its == tenant.as_str() => Paternity::Ours,
+        Some(_) => Paternity::Foreign,
+        None if since.is_some_and(|since| now.duration_since(since) > TAGS_MAY_LAG) => {
+            Paternity::Foreign
+        }
+        None => Paternity::Unclear,
+    }
+}
+
+/// Whether an account refuses its role for longer than a new one does.
+pub(crate) fn has_refused_too_long(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) > NEWNESS
+}
+
+/// The account that an ARN of Organizations names:
+/// `arn:aws:organizations::<management>:account/<organization>/<account>`.
+pub(crate) fn account_of_arn(arn: &str) -> Option<AccountId> {
+    let (kind, rest) = arn.split(':').nth(5)?.split_once('/')?;
+    let account = rest.rsplit('/').next()?;
+    if kind == "account" { account.parse().ok() } else { None }
+}
+
+/// The partition that an ARN names.
+pub(crate) fn partition_of_arn(arn: &str) -> Option<&str> {
+    arn.split(':').nth(1).filter(|partition| !partition.is_empty())
+}
+
+/// Something that is waited for, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// AWS, after a throttle or a fault.
+    Aws,
+    /// AWS's rate of creations, or a place among those that run. `lively` when others are served.
+    Slot { lively: bool },
+    /// The end of a creation, which began then.
+    Creation { since: Timestamp },
+    /// What a call whose answer was lost, or failed for AWS's own reasons, has left.
+    Order,
+    /// The one who has the email, since then.
+    Email { since: Timestamp },
+    /// The rest of a scan: nothing but work.
+    Scan,
+    /// The account's first breath, since it is known.
+    Account { since: Timestamp },
+}
+
+/// The seconds to wait. While others are served, the wait for a slot does not grow: if it did,
+/// who waited longest would ask most rarely, and slots would stand empty.
+pub(crate) fn wait(
+    awaited: Awaited,
+    elapsed: SignedDuration,
+    now: Timestamp,
+    tenant: &TenantId,
+) -> u32 {
+    let since = |start: Timestamp| now.duration_since(start);
+    let (floor, ceiling, elapsed) = match awaited {
+        Awaited::Aws => (5, waiting::CEILING, elapsed),
+        Awaited::Slot { lively: true } => (10, 12, elapsed),
+        Awaited::Slot { lively: false } => (10, waiting::CEILING, elapsed),
+        Awaited::Creation { since: start } => (10, waiting::CEILING, since(start)),
+        Awaited::Order => (8, waiting::CEILING, elapsed),
+        Awaited::Email { since: start } => (20, 120, since(start)),
+        Awaited::Scan => return 1,
+        Awaited::Account { since: start } => (10, waiting::CEILING, since(start)),
+    };
+    waiting::retry_after(floor, ceiling, elapsed, tenant.as_str())
+}
+
+/// Whether creations begin these days.
+pub(crate) fn is_lively(creations: &[Creation], now: Timestamp) -> bool {
+    creations
+        .iter()
+        .filter_map(|creation| creation.requested)
+        .any(|requested| now.duration_since(requested) < LIVELY)
+}
+
+/// The tag by which accounts are found.
+pub(crate) const TAG: &str = tags::TENANT;
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod table;

@@ -1,0 +1,413 @@
+//! One step towards the tenant's account: observe, decide, act, answer.
+//!
+//! Two executions for one tenant, a lost answer, a list that lags: all of them may lead to a
+//! second `CreateAccount`, and AWS refuses that one, because the email is taken. So a refusal for
+//! the email is followed by a search for ourselves, and never by an error at once.
+
+mod calls;
+
+use jiff::Timestamp;
+use lambda_kit::sdk::{Refusal, Wire};
+use lambda_kit::{Clock, Lookup, client, config};
+use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantDocument};
+use serde::{Deserialize, Serialize};
+
+use self::calls::{OrderFailed, Page, Trouble};
+use crate::config::Config;
+use crate::decide::{self, Awaited, Creation, CreationProgress, Facts, Failure, Standing};
+use crate::error::Error;
+use crate::state::{Known, State};
+
+/// How many pages of a long list one call reads, at 20 entries each.
+const PAGES_OF_ACCOUNTS: usize = 40;
+const PAGES_OF_CREATIONS: usize = 10;
+
+/// What the function is made of.
+#[derive(Debug, Clone)]
+pub struct App {
+    organizations: aws_sdk_organizations::Client,
+    /// For `CreateAccount` alone: it is never sent twice by the SDK.
+    ordering: aws_sdk_organizations::Client,
+    tagging: aws_sdk_resourcegroupstagging::Client,
+    sts: aws_sdk_sts::Client,
+    clock: Clock,
+    config: Config,
+}
+
+impl App {
+    /// The function on this wire.
+    pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        Self {
+            organizations: client!(aws_sdk_organizations, wire.global()),
+            ordering: client!(aws_sdk_organizations, wire.global().without_retries()),
+            tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
+            sts: client!(aws_sdk_sts, wire),
+            clock,
+            config,
+        }
+    }
+
+    /// The function as Lambda starts it.
+    ///
+    /// # Errors
+    /// Names the first environment variable that is missing or refused.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, config::Error> {
+        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+    }
+}
+
+/// What the machine asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// The execution document.
+    pub tenant: TenantDocument,
+    /// The execution's times.
+    pub execution: ExecutionTimes,
+    /// The `resume` of the last answer, if there was one.
+    #[serde(default)]
+    pub resume: Resume,
+}
+
+/// The account that is there, and whose role can be assumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ensured {
+    /// The account.
+    pub account_id: AccountId,
+    /// What it is to the machine.
+    pub standing: Standing,
+    /// Where it stands: a root, or an organizational unit.
+    pub organizational_unit_id: ParentId,
+}
+
+/// Takes one step.
+///
+/// # Errors
+/// All of [`Error`]; whatever passes by itself is `PENDING`.
+pub async fn handle(app: &App, request: Request) -> Result<Progress<Ensured>, Error> {
+    let Request { tenant: document, execution, resume } = request;
+    let now = app.clock.now();
+    let state = resume.read().map_err(Error::InvalidRequest)?;
+    let mut attempt = Attempt { app, document: &document, execution, now, state };
+    // Boxed: the SDK's futures lie deep within each other, and a compiler has to lay them out.
+    let progress = match Box::pin(attempt.step()).await {
+        Ok(ensured) => {
+            tracing::info!(
+                tenant.id = %document.tenant_id,
+                account.id = %ensured.account_id,
+                standing = ?ensured.standing,
+                "the account is there"
+            );
+            Progress::Done(ensured)
+        }
+        Err(Halt::Wait(awaited, because)) => attempt.pending(awaited, because)?,
+        Err(Halt::Fail(error)) => return Err(error),
+    };
+    progress
+        .within(execution.deadline(document.deadline_seconds), now)
+        .map_err(|source| Error::DeadlinePassed { tenant: document.tenant_id.clone(), source })
+}
+
+/// Why a step ends before the account is there.
+enum Halt {
+    Wait(Awaited, String),
+    Fail(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Fail(error)
+    }
+}
+
+struct Attempt<'a> {
+    app: &'a App,
+    document: &'a TenantDocument,
+    execution: ExecutionTimes,
+    now: Timestamp,
+    state: State,
+}
+
+impl Attempt<'_> {
+    async fn step(&mut self) -> Result<Ensured, Halt> {
+        if let Some(known) = self.state.account.clone() {
+            match self.facts(&known.id).await? {
+                Some(facts) if facts.belongs_to(&self.document.tenant_id) => {
+                    return self.receive(facts, known).await;
+                }
+                _ => self.state.account = None,
+            }
+        }
+        if let Some(id) = self.state.request_id.clone() {
+            let creation = self.app.creation(&id).await.map_err(|trouble| self.trouble(trouble))?;
+            match creation {
+                Some(creation) if !creation.is_of_a_former_attempt(self.execution.redriven_at) => {
+                    return self.follow(creation).await;
+                }
+                _ => self.state.request_id = None,
+            }
+        }
+        if let Some(facts) = self.account_by_tag().await? {
+            return self.receive_found(facts).await;
+        }
+        let running = self.running_creations().await?;
+        let name = &self.document.account_name;
+        if let Some(ours) = decide::ours(&running, name, &self.state.disowned) {
+            return self.follow(ours.clone()).await;
+        }
+        if let Some(since) = self.state.email_taken_since
+            && let Some(facts) = self.account_by_email(since).await?
+        {
+            return self.receive_found(facts).await;
+        }
+        self.order(&running).await
+    }
+
+    /// Goes on from a creation that is this tenant's, as far as its name says.
+    async fn follow(&mut self, creation: Creation) -> Result<Ensured, Halt> {
+        let Creation { id, requested, completed, progress, .. } = creation;
+        self.state.request_id = Some(id.clone());
+        match progress {
+            CreationProgress::Running => {
+                let since = requested.unwrap_or(self.now);
+                let because = format!("AWS is creating the account ({id})");
+                Err(Halt::Wait(Awaited::Creation { since }, because))
+            }
+            CreationProgress::Succeeded(account) => {
+                let since = completed.or(requested);
+                let facts = self.facts(&account).await?;
+                let tenant = &self.document.tenant_id;
+                match (decide::paternity(facts.as_ref(), tenant, since, self.now), facts) {
+                    (decide::Paternity::Ours, Some(facts)) => {
+                        self.state.request_id = None;
+                        self.state.forget_the_email();
+                        let known = Known { id: account, since: self.now, is_new: true };
+                        self.receive(facts, known).await
+                    }
+                    (decide::Paternity::Foreign, _) => {
+                        let because = format!("{id} made an account of this name for another");
+                        self.state.disown(id);
+                        Err(Halt::Wait(Awaited::Order, because))
+                    }
+                    _ => {
+                        let because = format!("account {account} does not show its tags yet");
+                        let since = since.unwrap_or(self.now);
+                        Err(Halt::Wait(Awaited::Account { since }, because))
+                    }
+                }
+            }
+            CreationProgress::Failed(failure) => Err(self.failed(&id, failure)),
+        }
+    }
+
+    /// Draws the conclusion from a creation that failed. Its id is not kept.
+    fn failed(&mut self, id: &str, failure: Failure) -> Halt {
+        self.state.request_id = None;
+        let tenant = self.document.tenant_id.clone();
+        match failure {
+            Failure::Passing(reason) => {
+                self.state.forget_the_email();
+                Halt::Wait(Awaited::Order, format!("creation {id} failed on AWS's side: {reason}"))
+            }
+            Failure::EmailTaken(reason) if self.state.scanned && reason == EMAIL_EXISTS => {
+                Error::EmailInUseElsewhere { tenant, account: None }.into()
+            }
+            Failure::EmailTaken(reason) => {
+                self.state.scanned = false;
+                let since = *self.state.email_taken_since.get_or_insert(self.now);
+                let because = format!("creation {id} failed: {reason}; looking for who has it");
+                Halt::Wait(Awaited::Email { since }, because)
+            }
+            Failure::Final(refused, reason) => refused.error(tenant, reason).into(),
+        }
+    }
+
+    /// The tenant's account by its tag, confirmed by fresh reads: the tagging API lags.
+    async fn account_by_tag(&self) -> Result<Option<Facts>, Halt> {
+        let tenant = &self.document.tenant_id;
+        let ids = self.app.accounts_with_tag(tenant).await.map_err(|t| self.trouble(t))?;
+        let mut found = Vec::new();
+        for id in ids {
+            if let Some(facts) = self.facts(&id).await?
+                && facts.belongs_to(tenant)
+                && !facts.is_past(&self.document.email)
+            {
+                found.push(facts);
+            }
+        }
+        Ok(decide::only_one(tenant, found)?)
+    }
+
+    /// The tenant's account by its email, which AWS calls taken. `None` when a scan of the whole
+    /// organization found nobody: then the next order has the last word.
+    async fn account_by_email(&mut self, since: Timestamp) -> Result<Option<Facts>, Halt> {
+        if self.now.duration_since(since) < self.app.config.email_grace {
+            if let Some(facts) = self.account_by_succeeded_creation().await? {
+                return Ok(Some(facts));
+            }
+            let because = "the email is taken; perhaps by our own account, which lists show late";
+            return Err(Halt::Wait(Awaited::Email { since }, because.into()));
+        }
+        for _ in 0..PAGES_OF_ACCOUNTS {
+            let mut scan = self.state.scan.take().unwrap_or_default();
+            let page = self.app.accounts(scan.next_token.as_deref()).await;
+            self.state.scan = Some(scan.clone());
+            match page.map_err(|t| self.trouble(t))? {
+                Page::TokenRefused => self.state.scan = None,
+                Page::Entries(accounts, next) => {
+                    let email = &self.document.email;
+                    let same =
+                        |its: &Option<String>| its.as_ref().is_some_and(|e| email.is_same_as(e));
+                    if let Some((id, _)) = accounts.into_iter().find(|(_, its)| same(its)) {
+                        return self.holder_of_the_email(id).await.map(Some);
+                    }
+                    scan.next_token = next;
+                    if scan.next_token.is_none() {
+                        self.state.forget_the_email();
+                        self.state.scanned = true;
+                        return Ok(None);
+                    }
+                    self.state.scan = Some(scan);
+                }
+            }
+        }
+        Err(Halt::Wait(Awaited::Scan, "all accounts are searched for the email".into()))
+    }
+
+    async fn holder_of_the_email(&self, id: AccountId) -> Result<Facts, Halt> {
+        let tenant = &self.document.tenant_id;
+        match self.facts(&id).await? {
+            Some(facts) if facts.belongs_to(tenant) => Ok(facts),
+            _ => {
+                Err(Error::EmailInUseElsewhere { tenant: tenant.clone(), account: Some(id) }.into())
+            }
+        }
+    }
+
+    /// The account of a creation of this name that succeeded, which shows before its tags do.
+    async fn account_by_succeeded_creation(&mut self) -> Result<Option<Facts>, Halt> {
+        for _ in 0..PAGES_OF_CREATIONS {
+            let token = self.state.succeeded.take();
+            let page = self.app.succeeded_creations(token.as_deref()).await;
+            let Page::Entries(creations, next) = page.map_err(|t| self.trouble(t))? else { break };
+            let name = self.document.account_name.as_str();
+            for creation in creations.into_iter().filter(|creation| creation.name == name) {
+                let CreationProgress::Succeeded(account) = &creation.progress else { continue };
+                if let Some(facts) = self.facts(account).await?
+                    && facts.belongs_to(&self.document.tenant_id)
+                    && !facts.is_past(&self.document.email)
+                {
+                    return Ok(Some(facts));
+                }
+            }
+            self.state.succeeded = next;
+            if self.state.succeeded.is_none() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn receive_found(&mut self, facts: Facts) -> Result<Ensured, Halt> {
+        self.state.forget_the_email();
+        let known = Known { id: facts.id.clone(), since: self.now, is_new: false };
+        self.receive(facts, known).await
+    }
+
+    /// Answers with the account, as soon as it can be used.
+    async fn receive(&mut self, facts: Facts, known: Known) -> Result<Ensured, Halt> {
+        let config = &self.app.config;
+        let since = known.since;
+        let standing = if known.is_new { Standing::New } else { Standing::HalfMade };
+        let reception = decide::receive(&facts, &self.document.tenant_id, config)?;
+        if reception != decide::Reception::Live {
+            self.state.account = Some(known);
+        }
+        let standing = match reception {
+            decide::Reception::Live => Standing::Live,
+            decide::Reception::Await => {
+                let because = format!("account {} is being activated by AWS", facts.id);
+                return Err(Halt::Wait(Awaited::Account { since }, because));
+            }
+            decide::Reception::Probe => {
+                let refused = self.app.assume(&facts, &config.role).await;
+                if let Some(refusal) = refused.map_err(|t| self.trouble(t))? {
+                    return Err(self.not_let_in(&facts, since, refusal));
+                }
+                standing
+            }
+        };
+        Ok(Ensured { account_id: facts.id, standing, organizational_unit_id: facts.parent })
+    }
+
+    /// A new account refuses its role for minutes; one that goes on refusing is not set up as
+    /// Landlord needs it.
+    fn not_let_in(&self, facts: &Facts, since: Timestamp, refusal: Refusal) -> Halt {
+        let attempt = since.max(self.execution.since());
+        if decide::has_refused_too_long(attempt, self.now) {
+            let tenant = self.document.tenant_id.clone();
+            return Error::AccessDenied { tenant, refusal }.into();
+        }
+        let (id, role) = (&facts.id, &self.app.config.role);
+        let because = format!("role {role} of account {id} can not be assumed yet: {refusal}");
+        Halt::Wait(Awaited::Account { since: attempt }, because)
+    }
+
+    /// Orders the account, unless AWS would refuse it for those that it is creating.
+    async fn order(&mut self, running: &[Creation]) -> Result<Ensured, Halt> {
+        let lively = decide::is_lively(running, self.now);
+        let slot = |why: &str| Halt::Wait(Awaited::Slot { lively }, why.to_owned());
+        if running.len() >= decide::MOST_CREATIONS {
+            return Err(slot("AWS is creating as many accounts as it does at a time"));
+        }
+        if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
+            return Err(slot("the account was not ordered yet"));
+        }
+        let tenant = || self.document.tenant_id.clone();
+        let failed = match self.app.order(self.document).await {
+            Ok(creation) => return self.follow(creation).await,
+            Err(failed) => failed,
+        };
+        Err(match failed {
+            OrderFailed::Throttled => slot("AWS creates accounts at its own rate"),
+            OrderFailed::Uncertain(because) => Halt::Wait(Awaited::Order, because),
+            OrderFailed::Constraint(reason) => match decide::constraint(&reason) {
+                decide::OrderRefusal::NoSlot => slot("AWS has no slot for another creation"),
+                decide::OrderRefusal::Final(refused) => refused.error(tenant(), reason).into(),
+            },
+            OrderFailed::InvalidInput(reason) => {
+                decide::invalid_input(&reason).error(tenant(), reason).into()
+            }
+            OrderFailed::Other(trouble) => self.trouble(trouble),
+        })
+    }
+
+    async fn facts(&self, id: &AccountId) -> Result<Option<Facts>, Halt> {
+        self.app.facts(id).await.map_err(|trouble| self.trouble(trouble))
+    }
+
+    async fn running_creations(&self) -> Result<Vec<Creation>, Halt> {
+        self.app.running_creations().await.map_err(|trouble| self.trouble(trouble))
+    }
+
+    fn trouble(&self, trouble: Trouble) -> Halt {
+        let tenant = self.document.tenant_id.clone();
+        match trouble {
+            Trouble::Passing(because) => Halt::Wait(Awaited::Aws, because),
+            Trouble::Refused(refusal) if refusal.is_denial() => {
+                Error::AccessDenied { tenant, refusal }.into()
+            }
+            Trouble::Refused(refusal) => Error::AwsRefused { tenant, refusal }.into(),
+        }
+    }
+
+    fn pending(&self, awaited: Awaited, because: String) -> Result<Progress<Ensured>, Error> {
+        let tenant = &self.document.tenant_id;
+        let seconds = decide::wait(awaited, self.execution.elapsed(self.now), self.now, tenant);
+        tracing::info!(tenant.id = %tenant, retry_after_s = seconds, "waiting: {because}");
+        let resume = Resume::of(&self.state).map_err(Error::InvalidRequest)?;
+        Ok(Progress::pending(seconds, because, resume))
+    }
+}
+
+const EMAIL_EXISTS: &str = "EMAIL_ALREADY_EXISTS";

@@ -1,0 +1,92 @@
+//! Everything final that `place-account` can answer, and the names by which the machines and the
+//! runbook know it.
+
+use lambda_kit::Named;
+use lambda_kit::sdk::Refusal;
+use lifecycle::{AccountId, DeadlinePassed, Fault, OuId, ParentId, error_names};
+
+/// Why the account does not stand where it should, and will not without somebody's help.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is not one that this function understands.
+    #[error("the request can not be read")]
+    InvalidRequest(#[source] Fault),
+    /// There is no time left.
+    #[error("account {account}")]
+    DeadlinePassed {
+        /// The account.
+        account: AccountId,
+        /// What was waited for.
+        #[source]
+        source: DeadlinePassed,
+    },
+    /// Landlord's own role lacks a permission.
+    #[error("account {account}: the function's role may not do this")]
+    AccessDenied {
+        /// The account.
+        account: AccountId,
+        /// What AWS said.
+        #[source]
+        refusal: Refusal,
+    },
+    /// AWS refused for a reason that nobody foresaw.
+    #[error("account {account}")]
+    AwsRefused {
+        /// The account.
+        account: AccountId,
+        /// What AWS said.
+        #[source]
+        refusal: Refusal,
+    },
+    /// The account stands where this caller must not take it from.
+    #[error("account {account} stands in {found}; to {destination} it may come from {} only", .allowed.join(", "))]
+    UnexpectedOrganizationalUnit {
+        /// The account.
+        account: AccountId,
+        /// Where it stands.
+        found: ParentId,
+        /// Where it was to go.
+        destination: OuId,
+        /// Where it may come from.
+        allowed: Vec<String>,
+    },
+    /// There is no such account in the organization.
+    #[error("account {account} is not in the organization")]
+    AccountNotFound {
+        /// The account.
+        account: AccountId,
+    },
+    /// There is no such organizational unit.
+    #[error("account {account} can not go to {destination}: there is no such unit")]
+    DestinationNotFound {
+        /// The account.
+        account: AccountId,
+        /// Where it was to go.
+        destination: OuId,
+    },
+}
+
+impl Named for Error {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => error_names::INVALID_REQUEST,
+            Self::DeadlinePassed { .. } => error_names::DEADLINE_PASSED,
+            Self::AccessDenied { .. } => error_names::ACCESS_DENIED,
+            Self::AwsRefused { .. } => error_names::AWS_REFUSED,
+            Self::UnexpectedOrganizationalUnit { .. } => "UnexpectedOrganizationalUnit",
+            Self::AccountNotFound { .. } => "AccountNotFound",
+            Self::DestinationNotFound { .. } => "DestinationNotFound",
+        }
+    }
+}
+
+/// The names of all errors of this function.
+pub const ERROR_NAMES: [&str; 7] = [
+    error_names::INVALID_REQUEST,
+    error_names::DEADLINE_PASSED,
+    error_names::ACCESS_DENIED,
+    error_names::AWS_REFUSED,
+    "UnexpectedOrganizationalUnit",
+    "AccountNotFound",
+    "DestinationNotFound",
+];

@@ -1,0 +1,330 @@
+//! One step towards the wanted quotas: observe, judge, ask as far as AWS's limits let it, answer.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lambda_kit::sdk::Wire;
+use lambda_kit::{Clock, Lookup, client};
+use lifecycle::{
+    AccountId, ExecutionTimes, Progress, QuotaCode, QuotaValue, RegionName, Resume, ServiceCode,
+    TenantId, WantedQuota, waiting,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::decide::{Account, Room, Status, Verdict, asking_order, is_sufficient, judge};
+use crate::error::{Error, Stop};
+use crate::session::{Asked, Session};
+
+/// Answers take minutes at best.
+const SHORTEST_WAIT_SECONDS: u32 = 15;
+/// While a tenant waits. The other branch of its machine waits beside it.
+const CEILING_OF_REQUIRED_SECONDS: u32 = waiting::CEILING_IN_PARALLEL;
+/// While nobody waits: 90 days at four calls a day stay far below a history's 25,000 events.
+const CEILING_OF_ALL_SECONDS: u32 = 21_600;
+
+/// The function, ready to be called.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub(crate) wire: Wire,
+    pub(crate) config: Config,
+    pub(crate) sts: aws_sdk_sts::Client,
+    clock: Clock,
+}
+
+impl App {
+    /// The function on a wire of one's choice.
+    pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        Self { wire: wire.clone(), config, sts: client!(aws_sdk_sts, wire), clock }
+    }
+
+    /// The function in Lambda.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, lambda_kit::config::Error> {
+        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+    }
+}
+
+/// Which quotas of which account to ensure.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Its account.
+    pub account_id: AccountId,
+    /// What it wants.
+    pub quotas: Vec<WantedQuota>,
+    /// When the answer is `DONE`.
+    pub wait_for: WaitFor,
+    /// How long to wait, from the execution's start.
+    pub deadline_seconds: u32,
+    /// The execution's own times.
+    pub execution: ExecutionTimes,
+    /// The `resume` of the previous answer. AWS itself remembers what was asked, so it is empty.
+    #[serde(default)]
+    pub resume: Resume,
+}
+
+/// What the caller waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WaitFor {
+    /// The values without which the tenant cannot start.
+    Required,
+    /// That every quota is granted, denied, or was enough.
+    All,
+}
+
+/// How the quotas stand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// One entry for each wanted quota, in the request's order.
+    pub quotas: Vec<QuotaReport>,
+    /// Whether nothing more will happen.
+    pub settled: bool,
+}
+
+/// How one quota stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaReport {
+    /// The service.
+    pub service_code: ServiceCode,
+    /// The quota.
+    pub quota_code: QuotaCode,
+    /// The Region.
+    pub region: RegionName,
+    /// How it stands.
+    pub status: Status,
+    /// The value that applies; nothing while the account does not let one read it.
+    pub value: Option<QuotaValue>,
+    /// The value that is wanted.
+    pub desired: QuotaValue,
+}
+
+/// Asks for what is missing, each quota once, and answers how they stand.
+///
+/// # Errors
+/// See [`Error`]; a new account's refusals, throttles and whatever else passes by itself are
+/// waits.
+pub async fn handle(app: &App, request: Request) -> Result<Progress<Response>, Error> {
+    let now = app.clock.now();
+    let (observed, unread) = Box::pin(observe(app, &request)).await?;
+    let verdicts = judge_all(&request, &observed.account, now)?;
+    let (statuses, mut delays) = Box::pin(ask(&request, &observed, &verdicts)).await?;
+    delays.splice(0..0, unread);
+    let response = report(&request.quotas, &observed.account, &statuses);
+    let short = short_of(&request.quotas, &observed.account, &statuses);
+    let is_done = match request.wait_for {
+        WaitFor::Required => short.is_empty(),
+        WaitFor::All => response.settled,
+    };
+    if is_done {
+        return Ok(Progress::Done(response));
+    }
+    let because = because(&request, &response, short, delays);
+    tracing::info!(
+        tenant.id = %request.tenant_id,
+        account.id = %request.account_id,
+        "quotas are awaited: {because}"
+    );
+    let ceiling = match request.wait_for {
+        WaitFor::Required => CEILING_OF_REQUIRED_SECONDS,
+        WaitFor::All => CEILING_OF_ALL_SECONDS,
+    };
+    let elapsed = request.execution.elapsed(now);
+    let seed = request.tenant_id.as_str();
+    let wait = waiting::retry_after(SHORTEST_WAIT_SECONDS, ceiling, elapsed, seed);
+    let deadline = request.execution.deadline(request.deadline_seconds);
+    Ok(Progress::pending(wait, because, Resume::default()).within(deadline, now)?)
+}
+
+/// What was read, and the session that read it, if the account let one in.
+struct Reading<'a> {
+    account: Account,
+    session: Option<Session<'a>>,
+}
+
+/// Reads requests and values, Region by Region, and says what could not be read yet.
+async fn observe<'a>(
+    app: &'a App,
+    request: &'a Request,
+) -> Result<(Reading<'a>, Vec<String>), Error> {
+    let mut reading = Reading { account: Account::default(), session: None };
+    let mut unread = Vec::new();
+    if request.quotas.is_empty() {
+        return Ok((reading, unread));
+    }
+    let session = match Session::open(app, &request.account_id).await {
+        Ok(session) => session,
+        Err(stop) => {
+            unread.push(later(stop)?);
+            return Ok((reading, unread));
+        }
+    };
+    let mut regions: BTreeMap<&RegionName, Vec<usize>> = BTreeMap::new();
+    for (index, quota) in request.quotas.iter().enumerate() {
+        regions.entry(&quota.region).or_default().push(index);
+    }
+    for (region, indexes) in regions {
+        let quotas = session.in_region(region);
+        match quotas.requests().await {
+            Ok(requests) => reading.account.requests.insert(region.clone(), requests),
+            Err(stop) => {
+                unread.push(format!("{region}: {}", later(stop)?));
+                continue;
+            }
+        };
+        for index in indexes {
+            let Some(quota) = request.quotas.get(index) else { continue };
+            match quotas.observe(quota).await {
+                Ok(observed) => {
+                    reading.account.quotas.insert(index, observed);
+                }
+                Err(stop) => unread.push(format!("{region}: {}", later(stop)?)),
+            }
+        }
+    }
+    reading.session = Some(session);
+    Ok((reading, unread))
+}
+
+fn later(stop: Stop) -> Result<String, Error> {
+    match stop {
+        Stop::Later(because) => Ok(because),
+        Stop::Failed(error) => Err(error),
+    }
+}
+
+/// The verdict on each quota that could be read. Whatever is final is found before anything is
+/// asked for.
+fn judge_all(
+    request: &Request,
+    account: &Account,
+    now: Timestamp,
+) -> Result<BTreeMap<usize, Verdict>, Error> {
+    let mut verdicts = BTreeMap::new();
+    for (&index, &observed) in &account.quotas {
+        let Some(quota) = request.quotas.get(index) else { continue };
+        let verdict = judge(quota, observed, account, now);
+        let (account_id, value) = (request.account_id.clone(), observed.value);
+        let holds_back = !is_sufficient(quota, Some(observed));
+        match verdict {
+            Verdict::Refused(answer) if holds_back => {
+                return Err(Error::QuotaDenied { quota: quota.into(), account_id, value, answer });
+            }
+            Verdict::NotAdjustable if holds_back => {
+                return Err(Error::QuotaNotAdjustable { quota: quota.into(), account_id, value });
+            }
+            verdict => verdicts.insert(index, verdict),
+        };
+    }
+    Ok(verdicts)
+}
+
+/// Asks for as many of the quotas as AWS takes, and says how each stands then.
+async fn ask(
+    request: &Request,
+    reading: &Reading<'_>,
+    verdicts: &BTreeMap<usize, Verdict>,
+) -> Result<(Vec<Status>, Vec<String>), Error> {
+    let mut statuses = vec![Status::Waiting; request.quotas.len()];
+    let mut delays = Vec::new();
+    let mut room = Room::left_by(&reading.account);
+    for index in asking_order(&request.quotas, &reading.account) {
+        let Some(verdict) = verdicts.get(&index) else { continue };
+        let (Some(quota), Some(status)) = (request.quotas.get(index), statuses.get_mut(index))
+        else {
+            continue;
+        };
+        *status = match verdict {
+            Verdict::Stands(status) => *status,
+            Verdict::Refused(_) | Verdict::NotAdjustable => Status::Denied,
+            Verdict::Ask => match &reading.session {
+                Some(session) if room.take(&quota.region) => {
+                    match session.in_region(&quota.region).ask(quota).await {
+                        Ok(Asked::Open) => {
+                            tracing::info!(
+                                tenant.id = %request.tenant_id,
+                                account.id = %request.account_id,
+                                "asked for quota {} of {} in {}",
+                                quota.quota_code, quota.service_code, quota.region
+                            );
+                            Status::Requested
+                        }
+                        Ok(Asked::Full) => {
+                            room.close(&quota.region);
+                            Status::Waiting
+                        }
+                        Err(stop) => {
+                            delays.push(format!("{}: {}", quota.region, later(stop)?));
+                            Status::Waiting
+                        }
+                    }
+                }
+                _ => Status::Waiting,
+            },
+        };
+    }
+    Ok((statuses, delays))
+}
+
+fn report(quotas: &[WantedQuota], account: &Account, statuses: &[Status]) -> Response {
+    let reports = quotas.iter().zip(statuses).enumerate().map(|(index, (quota, status))| {
+        let observed = account.quotas.get(&index);
+        QuotaReport {
+            service_code: quota.service_code.clone(),
+            quota_code: quota.quota_code.clone(),
+            region: quota.region.clone(),
+            status: *status,
+            value: observed.and_then(|observed| QuotaValue::try_from(observed.value).ok()),
+            desired: quota.desired,
+        }
+    });
+    Response { quotas: reports.collect(), settled: statuses.iter().all(|s| s.is_settled()) }
+}
+
+/// The required values that are not reached, in words.
+fn short_of(quotas: &[WantedQuota], account: &Account, statuses: &[Status]) -> Vec<String> {
+    let mut short = Vec::new();
+    for (index, (quota, status)) in quotas.iter().zip(statuses).enumerate() {
+        let observed = account.quotas.get(&index).copied();
+        if let Some(required) = quota.required
+            && !is_sufficient(quota, observed)
+        {
+            let value = observed.map_or("unknown".to_owned(), |known| known.value.to_string());
+            short.push(format!(
+                "{} {} in {} is {value}, {} is required, {status:?}",
+                quota.service_code,
+                quota.quota_code,
+                quota.region,
+                required.get()
+            ));
+        }
+    }
+    short
+}
+
+fn because(
+    request: &Request,
+    response: &Response,
+    short: Vec<String>,
+    delays: Vec<String>,
+) -> String {
+    let open = match request.wait_for {
+        WaitFor::Required => short,
+        WaitFor::All => response
+            .quotas
+            .iter()
+            .filter(|quota| !quota.status.is_settled())
+            .map(|quota| {
+                let QuotaReport { service_code, quota_code, region, status, .. } = quota;
+                format!("{service_code} {quota_code} in {region}: {status:?}")
+            })
+            .collect(),
+    };
+    open.into_iter().chain(delays).collect::<Vec<_>>().join("; ")
+}

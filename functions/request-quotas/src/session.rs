@@ -1,0 +1,263 @@
+//! The calls, all in the tenant account's own credentials: Service Quotas serves nobody else's.
+
+use aws_sdk_servicequotas::types::{RequestedServiceQuotaChange, ServiceQuota};
+use jiff::Timestamp;
+use lambda_kit::client;
+use lambda_kit::sdk::{Credentials, temporary_credentials};
+use lifecycle::{AccountId, RegionName, WantedQuota};
+use serde_json::json;
+
+use crate::decide::{Answer, Observed, Request};
+use crate::error::{Error, Stop, stop, words};
+use crate::handler::App;
+
+const SERVICE: &str = "servicequotas";
+const PAGE: i32 = 100;
+/// The shortest session that STS gives: a call of the function is over long before.
+const SESSION_SECONDS: i32 = 900;
+
+/// What came of asking for an increase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It is asked for, now or already.
+    Open,
+    /// AWS takes no more requests for now.
+    Full,
+}
+
+/// The tenant account's role, narrowed to what quotas need.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    app: &'a App,
+    account_id: &'a AccountId,
+    credentials: Credentials,
+}
+
+impl<'a> Session<'a> {
+    /// Assumes the role in the account.
+    pub(crate) async fn open(app: &'a App, account_id: &'a AccountId) -> Result<Self, Stop> {
+        let partition = partition(app.wire.region());
+        let role = &app.config.account_role;
+        let answer = app
+            .sts
+            .assume_role()
+            .role_arn(format!("arn:{partition}:iam::{account_id}:role/{role}"))
+            .role_session_name("landlord-request-quotas")
+            .duration_seconds(SESSION_SECONDS)
+            .policy(session_policy(partition, account_id))
+            .send()
+            .await
+            .map_err(|error| stop("sts", "AssumeRole", account_id, &error))?;
+        let credentials = answer
+            .credentials()
+            .ok_or_else(|| "the answer has no credentials".to_owned())
+            .and_then(|found| {
+                temporary_credentials(
+                    found.access_key_id(),
+                    found.secret_access_key(),
+                    found.session_token(),
+                    found.expiration(),
+                )
+            })
+            .map_err(|message| {
+                Stop::Failed(Error::AwsRefused {
+                    service: "sts",
+                    call: "AssumeRole",
+                    account_id: account_id.clone(),
+                    code: "unreadable".to_owned(),
+                    message,
+                })
+            })?;
+        Ok(Self { app, account_id, credentials })
+    }
+
+    /// Service Quotas in one Region.
+    pub(crate) fn in_region(&self, region: &RegionName) -> Quotas<'_> {
+        let wire = self.app.wire.assumed(self.credentials.clone(), region.as_str());
+        Quotas { client: client!(aws_sdk_servicequotas, wire), account_id: self.account_id }
+    }
+}
+
+/// The partition that a Region belongs to.
+fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+fn session_policy(partition: &str, account_id: &AccountId) -> String {
+    // The first request in an account makes Service Quotas' service-linked role.
+    let linked_role = format!(
+        "arn:{partition}:iam::{account_id}:role/aws-service-role/servicequotas.amazonaws.com/*"
+    );
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [
+                    "servicequotas:GetServiceQuota",
+                    "servicequotas:GetAWSDefaultServiceQuota",
+                    "servicequotas:ListRequestedServiceQuotaChangeHistory",
+                    "servicequotas:RequestServiceQuotaIncrease"
+                ],
+                "Resource": "*"
+            },
+            {
+                "Effect": "Allow",
+                "Action": "iam:CreateServiceLinkedRole",
+                "Resource": linked_role,
+                "Condition": {
+                    "StringEquals": {"iam:AWSServiceName": "servicequotas.amazonaws.com"}
+                }
+            }
+        ]
+    })
+    .to_string()
+}
+
+/// Service Quotas of one account in one Region.
+#[derive(Debug)]
+pub(crate) struct Quotas<'a> {
+    client: aws_sdk_servicequotas::Client,
+    account_id: &'a AccountId,
+}
+
+impl Quotas<'_> {
+    /// Every request of the last 90 days in the Region: the answers, and how many are open.
+    pub(crate) async fn requests(&self) -> Result<Vec<Request>, Stop> {
+        let mut requests = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_requested_service_quota_change_history()
+                .max_results(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| {
+                    let call = "ListRequestedServiceQuotaChangeHistory";
+                    stop(SERVICE, call, self.account_id, &error)
+                })?;
+            requests.extend(page.requested_quotas().iter().filter_map(request));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(requests);
+            }
+        }
+    }
+
+    /// The value that applies in the account: its own, or AWS's default when it has none.
+    pub(crate) async fn observe(&self, quota: &WantedQuota) -> Result<Observed, Stop> {
+        let applied = self
+            .client
+            .get_service_quota()
+            .service_code(quota.service_code.as_str())
+            .quota_code(quota.quota_code.as_str())
+            .send()
+            .await;
+        match applied {
+            Ok(answer) => match answer.quota().and_then(observed) {
+                Some(observed) => Ok(observed),
+                None => self.default_of(quota).await,
+            },
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_no_such_resource_exception() => {
+                    self.default_of(quota).await
+                }
+                Some(service) if service.is_illegal_argument_exception() => {
+                    Err(self.unknown(quota, words(&error)))
+                }
+                _ => Err(stop(SERVICE, "GetServiceQuota", self.account_id, &error)),
+            },
+        }
+    }
+
+    async fn default_of(&self, quota: &WantedQuota) -> Result<Observed, Stop> {
+        let answer = self
+            .client
+            .get_aws_default_service_quota()
+            .service_code(quota.service_code.as_str())
+            .quota_code(quota.quota_code.as_str())
+            .send()
+            .await
+            .map_err(|error| match error.as_service_error() {
+                Some(service)
+                    if service.is_no_such_resource_exception()
+                        || service.is_illegal_argument_exception() =>
+                {
+                    self.unknown(quota, words(&error))
+                }
+                _ => stop(SERVICE, "GetAWSDefaultServiceQuota", self.account_id, &error),
+            })?;
+        answer
+            .quota()
+            .and_then(observed)
+            .ok_or_else(|| self.unknown(quota, "AWS gives no value for it".to_owned()))
+    }
+
+    /// Asks for the desired value. AWS keeps one open request for each quota, so a request that
+    /// is sent twice, by the SDK or by a repeated call, is still one.
+    pub(crate) async fn ask(&self, quota: &WantedQuota) -> Result<Asked, Stop> {
+        let answer = self
+            .client
+            .request_service_quota_increase()
+            .service_code(quota.service_code.as_str())
+            .quota_code(quota.quota_code.as_str())
+            .desired_value(quota.desired.get())
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(Asked::Open) };
+        match error.as_service_error() {
+            Some(service) if service.is_resource_already_exists_exception() => Ok(Asked::Open),
+            Some(service) if service.is_quota_exceeded_exception() => Ok(Asked::Full),
+            Some(service)
+                if service.is_no_such_resource_exception()
+                    || service.is_illegal_argument_exception() =>
+            {
+                Err(self.unknown(quota, words(&error)))
+            }
+            _ => Err(stop(SERVICE, "RequestServiceQuotaIncrease", self.account_id, &error)),
+        }
+    }
+
+    fn unknown(&self, quota: &WantedQuota, message: String) -> Stop {
+        let account_id = self.account_id.clone();
+        Stop::Failed(Error::QuotaUnknown { quota: quota.into(), account_id, message })
+    }
+}
+
+fn observed(quota: &ServiceQuota) -> Option<Observed> {
+    Some(Observed { value: quota.value()?, adjustable: quota.adjustable() })
+}
+
+fn request(change: &RequestedServiceQuotaChange) -> Option<Request> {
+    let at = |time: Option<&aws_smithy_types::DateTime>| {
+        time.and_then(|time| Timestamp::from_second(time.secs()).ok())
+    };
+    let status = change.status()?.as_str();
+    Some(Request {
+        service_code: change.service_code()?.to_owned(),
+        quota_code: change.quota_code()?.to_owned(),
+        desired: change.desired_value()?,
+        answer: Answer::of(status),
+        status: status.to_owned(),
+        created: at(change.created()),
+        updated: at(change.last_updated()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_region_has_its_partition() {
+        assert_eq!(partition("eu-central-1"), "aws");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+    }
+}

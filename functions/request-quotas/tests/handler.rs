@@ -1,0 +1,325 @@
+//! The function through its public API: the real SDK on a scripted wire.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+mod wire;
+
+use lambda_kit::{Clock, Diagnostic, Named};
+use request_quotas::{App, Config, Error, handle};
+use serde_json::{Value, json};
+use wire::{Aws, Call, Reply, error};
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+const HISTORY: &str = "ListRequestedServiceQuotaChangeHistory";
+const ASK: &str = "RequestServiceQuotaIncrease";
+
+/// `iam` in us-east-1 (wanted) and `lambda` in eu-central-1 (1000 required).
+fn request() -> Value {
+    serde_json::from_str(include_str!("../events/request.json")).unwrap()
+}
+
+fn for_all() -> Value {
+    let mut request = request();
+    request["waitFor"] = json!("ALL");
+    request
+}
+
+async fn call(aws: &Aws, request: Value) -> Result<Value, Diagnostic> {
+    call_at(aws, request, NOW).await
+}
+
+async fn call_at(aws: &Aws, request: Value, now: &str) -> Result<Value, Diagnostic> {
+    let config = Config::load(&|name| (name == "ACCOUNT_ROLE_NAME").then(|| "Role".to_owned()));
+    let clock = Clock::fixed(now.parse().unwrap());
+    let app = App::new(&aws.wire(&clock), config.unwrap(), clock);
+    lambda_kit::call(&app, &handle, request).await
+}
+
+fn session() -> Reply {
+    Reply::Text(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <Credentials><AccessKeyId>ASIATENANT</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>t</SessionToken><Expiration>2026-11-21T13:00:00Z</Expiration></Credentials>\
+         </AssumeRoleResult></AssumeRoleResponse>"
+            .to_owned(),
+    )
+}
+
+fn quota(value: f64, adjustable: bool) -> Reply {
+    Reply::Json(json!({"Quota": {"Value": value, "Adjustable": adjustable}}))
+}
+
+fn change(quota: &str, status: &str, desired: f64) -> Value {
+    let service = if quota == "L-FE177D64" { "iam" } else { "lambda" };
+    json!({"ServiceCode": service, "QuotaCode": quota, "Status": status, "DesiredValue": desired,
+           "Created": 1_795_000_000, "LastUpdated": 1_795_000_000})
+}
+
+fn history(changes: Value) -> Reply {
+    Reply::Json(json!({"RequestedQuotas": changes}))
+}
+
+/// An account with these values of lambda and iam, and nothing ever asked for.
+fn account(lambda: f64, iam: f64) -> Aws {
+    Aws::new()
+        .always("AssumeRole", |_| session())
+        .always(HISTORY, |_| history(json!([])))
+        .always(ASK, |_| Reply::Json(json!({"RequestedQuota": {"Status": "PENDING"}})))
+        .always("GetServiceQuota", move |call| {
+            quota(if call.field("ServiceCode") == "lambda" { lambda } else { iam }, true)
+        })
+}
+
+fn statuses(answer: &Value) -> Vec<&str> {
+    answer["quotas"].as_array().unwrap().iter().map(|q| q["status"].as_str().unwrap()).collect()
+}
+
+fn asked(aws: &Aws) -> Vec<(String, f64)> {
+    let ask = |call: Call| {
+        let quota = call.field("QuotaCode").as_str().unwrap().to_owned();
+        (quota, call.field("DesiredValue").as_f64().unwrap())
+    };
+    aws.calls_of(ASK).into_iter().map(ask).collect()
+}
+
+#[tokio::test]
+async fn asks_for_what_is_missing_in_the_tenants_credentials_and_in_each_quotas_region() {
+    let aws = account(10.0, 1000.0);
+    let answer = call(&aws, request()).await.unwrap();
+    assert_eq!(answer["status"], "PENDING", "the required value does not apply yet: {answer}");
+    assert!(answer["because"].as_str().unwrap().contains("L-B99A9384"), "{answer}");
+    assert_eq!(
+        asked(&aws),
+        [("L-B99A9384".to_owned(), 2000.0), ("L-FE177D64".to_owned(), 2000.0)],
+        "what is required first"
+    );
+    let role = &aws.calls_of("AssumeRole")[0];
+    assert_eq!(role.field("RoleArn"), "arn:aws:iam::222222222222:role/Role");
+    let policy: Value = serde_json::from_str(role.field("Policy").as_str().unwrap()).unwrap();
+    assert_eq!(policy["Statement"][0]["Action"].as_array().unwrap().len(), 4);
+    assert_eq!(policy["Statement"][1]["Action"], "iam:CreateServiceLinkedRole");
+    for call in aws.calls_of(ASK) {
+        assert_eq!(call.access_key, "ASIATENANT");
+        let region = if call.field("ServiceCode") == "iam" { "us-east-1" } else { "eu-central-1" };
+        assert!(call.host.contains(region), "{}", call.host);
+    }
+}
+
+#[tokio::test]
+async fn high_enough_is_done_and_asks_for_nothing() {
+    let aws = account(2000.0, 5000.0);
+    let answer = call(&aws, request()).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(answer["settled"], true);
+    assert_eq!(statuses(&answer), ["ENOUGH", "ENOUGH"]);
+    assert_eq!(answer["quotas"][1]["value"], 2000);
+    assert_eq!(asked(&aws), []);
+}
+
+#[tokio::test]
+async fn a_tenant_waits_for_what_is_required_and_not_for_what_is_wanted() {
+    let aws = account(1000.0, 1000.0);
+    let answer = call(&aws, request()).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(answer["settled"], false);
+    assert_eq!(statuses(&answer), ["REQUESTED", "REQUESTED"]);
+    assert_eq!(asked(&aws).len(), 2);
+    let answer = call(&account(1000.0, 1000.0), for_all()).await.unwrap();
+    assert_eq!(answer["status"], "PENDING", "who waits for all waits for these too");
+}
+
+#[tokio::test]
+async fn an_account_without_a_value_of_its_own_has_awss_default() {
+    let aws = account(0.0, 5000.0)
+        .always("GetServiceQuota", |_| error(400, "NoSuchResourceException"))
+        .always("GetAWSDefaultServiceQuota", |_| quota(2000.0, true));
+    assert_eq!(statuses(&call(&aws, request()).await.unwrap()), ["ENOUGH", "ENOUGH"]);
+}
+
+#[tokio::test]
+async fn an_open_request_counts_as_asked_and_a_granted_one_is_reported() {
+    let aws = account(2000.0, 10.0).always(HISTORY, |_| {
+        history(json!([
+            change("L-FE177D64", "CASE_OPENED", 2000.0),
+            change("L-B99A9384", "APPROVED", 2000.0)
+        ]))
+    });
+    let answer = call(&aws, request()).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(statuses(&answer), ["REQUESTED", "GRANTED"]);
+    assert_eq!(asked(&aws), []);
+}
+
+#[tokio::test]
+async fn the_history_is_read_to_its_end() {
+    let aws = account(2000.0, 10.0)
+        .json(HISTORY, json!({"RequestedQuotas": []})) // eu-central-1
+        .json(HISTORY, json!({"RequestedQuotas": [], "NextToken": "2"}))
+        .on(HISTORY, history(json!([change("L-FE177D64", "DENIED", 2000.0)])));
+    let answer = call(&aws, for_all()).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(statuses(&answer), ["DENIED", "ENOUGH"]);
+    assert_eq!(asked(&aws), [], "a refused quota is not asked for again");
+    aws.assert_all_used();
+}
+
+#[tokio::test]
+async fn a_refused_required_quota_is_an_error_that_names_it() {
+    for status in ["DENIED", "NOT_APPROVED", "INVALID_REQUEST", "CASE_CLOSED"] {
+        let aws = account(10.0, 10.0)
+            .always(HISTORY, move |_| history(json!([change("L-B99A9384", status, 2000.0)])));
+        let error = call(&aws, request()).await.unwrap_err();
+        assert_eq!(error.error_type, "QuotaDenied");
+        assert_eq!(
+            error.error_message,
+            format!(
+                "quota L-B99A9384 of lambda in eu-central-1 in account 222222222222 is 10, and \
+                 the request was answered {status}"
+            )
+        );
+        assert_eq!(asked(&aws), []);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_that_aws_never_raises_holds_back_only_if_it_is_required() {
+    let fixed = |lambda: f64| {
+        account(lambda, 10.0).always("GetServiceQuota", move |call| {
+            quota(if call.field("ServiceCode") == "lambda" { lambda } else { 10.0 }, false)
+        })
+    };
+    let error = call(&fixed(10.0), request()).await.unwrap_err();
+    assert_eq!(error.error_type, "QuotaNotAdjustable");
+    assert!(error.error_message.contains("L-B99A9384"), "{}", error.error_message);
+    let answer = call(&fixed(1000.0), request()).await.unwrap();
+    assert_eq!(statuses(&answer), ["DENIED", "DENIED"]);
+}
+
+#[tokio::test]
+async fn a_quota_that_aws_does_not_know_is_an_error_that_names_it() {
+    for (refused, code) in [
+        ("GetAWSDefaultServiceQuota", "NoSuchResourceException"),
+        ("GetServiceQuota", "IllegalArgumentException"),
+        (ASK, "NoSuchResourceException"),
+        (ASK, "IllegalArgumentException"),
+    ] {
+        let mut aws = account(10.0, 10.0);
+        if refused == "GetAWSDefaultServiceQuota" {
+            aws = aws.always("GetServiceQuota", |_| error(400, "NoSuchResourceException"));
+        }
+        let aws = aws.always(refused, move |_| error(400, code));
+        let error = call(&aws, request()).await.unwrap_err();
+        assert_eq!(error.error_type, "QuotaUnknown", "{refused} {code}");
+        assert!(error.error_message.contains("L-B99A9384"), "{}", error.error_message);
+    }
+}
+
+#[tokio::test]
+async fn at_most_two_requests_are_open_in_a_region() {
+    let aws = account(10.0, 5000.0).always(HISTORY, |_| {
+        history(json!([change("L-OTHER1", "PENDING", 1.0), change("L-OTHER2", "CASE_OPENED", 1.0)]))
+    });
+    let answer = call(&aws, for_all()).await.unwrap();
+    assert_eq!(answer["status"], "PENDING");
+    assert_eq!(asked(&aws), [], "the Region is full");
+}
+
+#[tokio::test]
+async fn what_aws_says_of_its_limits_or_of_a_double_request_is_no_error() {
+    let aws = account(10.0, 5000.0).always(ASK, |_| error(400, "QuotaExceededException"));
+    let answer = call(&aws, request()).await.unwrap();
+    assert!(answer["because"].as_str().unwrap().contains("Waiting"), "{answer}");
+    let aws = account(10.0, 5000.0).always(ASK, |_| error(400, "ResourceAlreadyExistsException"));
+    let answer = call(&aws, request()).await.unwrap();
+    assert!(answer["because"].as_str().unwrap().contains("Requested"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_new_account_that_refuses_is_waited_for() {
+    for (refused, code) in [
+        ("AssumeRole", "AccessDenied"),
+        (HISTORY, "AccessDeniedException"),
+        (HISTORY, "SubscriptionRequiredException"),
+        ("GetServiceQuota", "OptInRequired"),
+        (ASK, "DependencyAccessDeniedException"),
+    ] {
+        let aws = account(10.0, 10.0).always(refused, move |_| error(403, code));
+        let answer = call(&aws, request()).await.unwrap();
+        assert_eq!(answer["status"], "PENDING", "{refused}");
+        assert!(answer["because"].as_str().unwrap().contains(code), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn without_required_quotas_not_even_a_refusing_account_holds_the_tenant_back() {
+    let mut request = request();
+    request["quotas"][1]["required"] = Value::Null;
+    let aws = Aws::new().always("AssumeRole", |_| error(403, "AccessDenied"));
+    let answer = call(&aws, request).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(answer["settled"], false);
+    assert_eq!(statuses(&answer), ["WAITING", "WAITING"]);
+    assert_eq!(answer["quotas"][0]["value"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttles_and_outages_of_every_call_are_a_wait() {
+    for refused in ["AssumeRole", HISTORY, "GetServiceQuota", ASK] {
+        for (status, code) in [(400, "TooManyRequestsException"), (500, "ServiceException")] {
+            let aws = account(10.0, 10.0).always(refused, move |_| error(status, code));
+            let answer = call(&aws, request()).await.unwrap();
+            assert_eq!(answer["status"], "PENDING", "{refused} {code}");
+            assert!(answer["because"].as_str().unwrap().contains(refused), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_nobody_foresaw_carries_service_call_and_code() {
+    let aws = account(10.0, 10.0).always(HISTORY, |_| error(400, "SomethingNew"));
+    let error = call(&aws, request()).await.unwrap_err();
+    assert_eq!(error.error_type, "AwsRefused");
+    for part in ["servicequotas", HISTORY, "SomethingNew", "222222222222"] {
+        assert!(error.error_message.contains(part), "{}", error.error_message);
+    }
+}
+
+#[tokio::test]
+async fn past_the_deadline_waiting_is_an_error() {
+    let aws = account(10.0, 10.0);
+    let error = call_at(&aws, request(), "2026-11-22T12:00:00Z").await.unwrap_err();
+    assert_eq!(error.error_type, "DeadlinePassed");
+    assert!(error.error_message.contains("L-B99A9384"), "{}", error.error_message);
+}
+
+#[tokio::test]
+async fn waits_grow_to_half_an_hour_for_a_tenant_and_to_hours_when_nobody_waits() {
+    let late = "2026-11-28T12:00:00Z";
+    let mut patient = request();
+    patient["deadlineSeconds"] = json!(7_776_000);
+    let answer = call_at(&account(10.0, 10.0), patient.clone(), late).await.unwrap();
+    assert!((1800..=2250).contains(&answer["retryAfterSeconds"].as_u64().unwrap()), "{answer}");
+    patient["waitFor"] = json!("ALL");
+    let answer = call_at(&account(10.0, 10.0), patient, late).await.unwrap();
+    assert!((21_600..=27_000).contains(&answer["retryAfterSeconds"].as_u64().unwrap()), "{answer}");
+}
+
+#[tokio::test]
+async fn no_quotas_and_nonsense_make_no_call() {
+    let aws = Aws::new();
+    let mut nothing = request();
+    nothing["quotas"] = json!([]);
+    let answer = call(&aws, nothing).await.unwrap();
+    assert_eq!(answer, json!({"status": "DONE", "quotas": [], "settled": true}));
+    let mut wrong = request();
+    wrong["quotas"][0]["desired"] = json!(-1);
+    let error = call(&aws, wrong).await.unwrap_err();
+    assert_eq!(error.error_type, "InvalidRequest");
+    assert!(error.error_message.contains("quotas[0].desired"), "{}", error.error_message);
+    assert_eq!(aws.operations(), Vec::<String>::new());
+}
+
+#[test]
+fn every_error_has_its_published_name() {
+    let fault = lifecycle::Fault::missing("quotas");
+    assert!(Error::NAMES.contains(&Error::InvalidRequest(fault).name()));
+}

@@ -1,0 +1,24 @@
+//! `landlord simulate …`: what would happen, in virtual time.
+
+pub mod operation;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What can be simulated.
+#[derive(Debug, Subcommand)]
+pub enum Simulate {
+    /// What a StackSet operation with these preferences would do to a fleet
+    Operation(operation::Operation),
+}
+
+impl Simulate {
+    /// Runs the simulation and prints what came of it.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Operation(operation) => operation.run(),
+        }
+    }
+}
