@@ -102,10 +102,8 @@ fn check_policy(aws: &Aws, call: &Call, arn: &str) -> Result<(), AwsError> {
         context.add("aws:SourceArn", source);
     }
     context.add("aws:SourceAccount", &call.account);
-    let allowed = function
-        .policy
-        .iter()
-        .any(|statement| allows(statement, call, service, arn, &context));
+    let allowed =
+        function.policy.iter().any(|statement| allows(statement, call, service, arn, &context));
     if allowed {
         return Ok(());
     }
@@ -177,12 +175,7 @@ impl Drop for Running<'_> {
     }
 }
 
-fn begin(
-    aws: &Aws,
-    arn: &str,
-    payload: Bytes,
-    request_id: String,
-) -> Result<Invocation, AwsError> {
+fn begin(aws: &Aws, arn: &str, payload: Bytes, request_id: String) -> Result<Invocation, AwsError> {
     let now = aws.now();
     let (role, name, valid) = {
         let state = aws.lock();
