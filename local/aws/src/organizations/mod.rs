@@ -171,6 +171,8 @@ fn admit(aws: &Aws, call: &Call) -> Result<(), AwsError> {
 /// service control policies enabled.
 pub(crate) fn found(aws: &Aws) {
     let settings = aws.settings();
+    // The organization is older than the world: its own account is in every list at once.
+    let joined = aws.now().checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or_default();
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
     *organizations = Organizations::new(&settings.management_account, &settings.organization);
@@ -180,7 +182,7 @@ pub(crate) fn found(aws: &Aws) {
         name: "Management".to_owned(),
         parent: state::ROOT.to_owned(),
         state: state::AccountState::Active,
-        joined: aws.now(),
+        joined,
         joined_method: "INVITED",
         sequence: 0,
         role_ready: aws.now(),
