@@ -1,5 +1,6 @@
 //! Organizations as the SDK sees it: what AWS documents, held by tests.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod wire_clients;
 

@@ -1,6 +1,7 @@
 //! The wire: requests that are refused before any service sees them, answers that get lost,
 //! and the endpoint that real processes use.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod wire_clients;
 

@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 use crate::{Access, Aws, AwsError, Call, Principal, State};
 
 pub use hooks::AccountView;
-pub(crate) use state::{Change, Organizations};
+#[allow(unused_imports, reason = "for services that follow accounts")]
+pub(crate) use state::Change;
+pub(crate) use state::Organizations;
 
 /// The permissions that a call needs.
 pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
