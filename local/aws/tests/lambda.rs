@@ -10,7 +10,9 @@ use world::{ADMIN_ROLE, World, body, error_code};
 #[tokio::test(start_paused = true)]
 async fn a_function_gets_its_variables_its_region_and_its_roles_keys() {
     let world = World::new().await;
-    world.function("echo", json!({ "Environment": { "Variables": { "GREETING": "hello" } } })).await;
+    world
+        .function("echo", json!({ "Environment": { "Variables": { "GREETING": "hello" } } }))
+        .await;
     world.answers("echo", |invocation| Ok(json!(invocation.environment)));
     let answer = world.invoke("echo", json!({})).await.unwrap();
     let environment = body(&answer);
@@ -59,10 +61,14 @@ async fn a_service_invokes_only_what_the_functions_policy_lets_it() {
     };
     assert_eq!(error_code(invoke().await), "AccessDeniedException");
     let permission = |id: &str, source: &str| {
-        world.admin("lambda", "AddPermission", json!({
-            "FunctionName": "echo", "StatementId": id, "Action": "lambda:InvokeFunction",
-            "Principal": "events.amazonaws.com", "SourceArn": source,
-        }))
+        world.admin(
+            "lambda",
+            "AddPermission",
+            json!({
+                "FunctionName": "echo", "StatementId": id, "Action": "lambda:InvokeFunction",
+                "Principal": "events.amazonaws.com", "SourceArn": source,
+            }),
+        )
     };
     permission("other", "arn:aws:events:eu-central-1:111122223333:rule/other").await.unwrap();
     assert_eq!(error_code(invoke().await), "AccessDeniedException");
@@ -77,10 +83,14 @@ async fn an_event_that_fails_for_good_is_tried_three_times_and_goes_to_its_desti
     world.function("fails", json!({})).await;
     let calls = world.answers("fails", |_| Err("Broken".to_owned()));
     world
-        .admin("lambda", "PutFunctionEventInvokeConfig", json!({
-            "FunctionName": "fails",
-            "DestinationConfig": { "OnFailure": { "Destination": queue } },
-        }))
+        .admin(
+            "lambda",
+            "PutFunctionEventInvokeConfig",
+            json!({
+                "FunctionName": "fails",
+                "DestinationConfig": { "OnFailure": { "Destination": queue } },
+            }),
+        )
         .await
         .unwrap();
     let accepted = world
@@ -103,9 +113,8 @@ async fn an_event_that_fails_for_good_is_tried_three_times_and_goes_to_its_desti
 #[tokio::test(start_paused = true)]
 async fn a_fifo_queue_feeds_its_function_in_order_and_failed_messages_come_again() {
     let world = World::new().await;
-    let queue = world
-        .queue("work.fifo", json!({ "FifoQueue": "true", "VisibilityTimeout": "30" }))
-        .await;
+    let queue =
+        world.queue("work.fifo", json!({ "FifoQueue": "true", "VisibilityTimeout": "30" })).await;
     world.function("work", json!({})).await;
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
     let log = seen.clone();
@@ -124,18 +133,26 @@ async fn a_fifo_queue_feeds_its_function_in_order_and_failed_messages_come_again
         Ok(json!({ "batchItemFailures": failed }))
     });
     world
-        .admin("lambda", "CreateEventSourceMapping", json!({
-            "FunctionName": "work", "EventSourceArn": queue, "BatchSize": 1,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        }))
+        .admin(
+            "lambda",
+            "CreateEventSourceMapping",
+            json!({
+                "FunctionName": "work", "EventSourceArn": queue, "BatchSize": 1,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            }),
+        )
         .await
         .unwrap();
     for number in 1..=3 {
         world
-            .admin("sqs", "SendMessage", json!({
-                "QueueUrl": queue, "MessageBody": number.to_string(),
-                "MessageGroupId": "one", "MessageDeduplicationId": number.to_string(),
-            }))
+            .admin(
+                "sqs",
+                "SendMessage",
+                json!({
+                    "QueueUrl": queue, "MessageBody": number.to_string(),
+                    "MessageGroupId": "one", "MessageDeduplicationId": number.to_string(),
+                }),
+            )
             .await
             .unwrap();
     }

@@ -2,8 +2,8 @@
 
 mod world;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -35,7 +35,11 @@ async fn an_execution_runs_its_function_and_tells_its_history() {
         Ok(json!({ "doubled": input["n"].as_i64().unwrap() * 2 }))
     });
     let arn = world
-        .machine("m", ADMIN_ROLE, &machine("Double", json!({ "Double": invoke("double", json!({})) })))
+        .machine(
+            "m",
+            ADMIN_ROLE,
+            &machine("Double", json!({ "Double": invoke("double", json!({})) })),
+        )
         .await;
     let ended = world.execute(&arn, "one", json!({ "n": 21 })).await;
     assert_eq!(ended["status"], "SUCCEEDED");
@@ -283,11 +287,13 @@ async fn a_wrong_definition_is_refused_with_every_place() {
     assert_eq!(error.code, "InvalidDefinition");
     assert!(error.message.contains("States.A"), "{error}");
     let input = json!({ "definition": definition.to_string() });
-    let checked =
-        world.admin("states", "ValidateStateMachineDefinition", input).await.unwrap();
+    let checked = world.admin("states", "ValidateStateMachineDefinition", input).await.unwrap();
     assert_eq!(checked["result"], "FAIL");
-    let unknown = machine("A", json!({ "A": {
+    let unknown = machine(
+        "A",
+        json!({ "A": {
         "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:dynamodb:getItem", "End": true,
-    } }));
+    } }),
+    );
     assert!(create(unknown).await.unwrap_err().message.contains("dynamodb"));
 }

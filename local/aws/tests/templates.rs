@@ -141,7 +141,9 @@ async fn operators_create_update_and_delete_stacks_by_the_api() {
     let world = World::new().await;
     let api = |operation: &'static str, input| world.admin("cloudformation", operation, input);
     let template = |value: &str| {
-        format!("Resources: {{P: {{Type: AWS::SSM::Parameter, Properties: {{Name: /p, Type: String, Value: '{value}'}}}}}}")
+        format!(
+            "Resources: {{P: {{Type: AWS::SSM::Parameter, Properties: {{Name: /p, Type: String, Value: '{value}'}}}}}}"
+        )
     };
     let with = |value: &str| json!({ "StackName": "s", "TemplateBody": template(value) });
     let wait = || tokio::time::sleep(std::time::Duration::from_secs(1));

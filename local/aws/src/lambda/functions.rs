@@ -210,7 +210,9 @@ fn configure(function: &mut Function, call: &Call) -> Result<(), AwsError> {
     }
     match call.opt_int("Timeout")? {
         Some(seconds @ 1..=900) => function.timeout = seconds.unsigned_abs(),
-        Some(seconds) => return Err(invalid(format!("Timeout: {seconds} is not 1 to 900 seconds"))),
+        Some(seconds) => {
+            return Err(invalid(format!("Timeout: {seconds} is not 1 to 900 seconds")));
+        }
         None => {}
     }
     match call.opt_int("MemorySize")? {
@@ -224,8 +226,7 @@ fn configure(function: &mut Function, call: &Call) -> Result<(), AwsError> {
         function.variables = variables_of(variables)?;
     }
     if let Some(config) = call.input.get("DeadLetterConfig") {
-        function.dead_letters =
-            config.get("TargetArn").and_then(Value::as_str).map(str::to_owned);
+        function.dead_letters = config.get("TargetArn").and_then(Value::as_str).map(str::to_owned);
     }
     for name in SHOWN {
         if let Some(value) = call.input.get(name) {
@@ -245,7 +246,9 @@ fn variables_of(variables: &Value) -> Result<BTreeMap<String, String>, AwsError>
             && name.starts_with(|first: char| first.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !legal {
-            return Err(invalid(format!("Environment.Variables: \"{name}\" is no variable's name")));
+            return Err(invalid(format!(
+                "Environment.Variables: \"{name}\" is no variable's name"
+            )));
         }
         if RESERVED.contains(&name.as_str()) {
             return Err(invalid(format!(
@@ -274,8 +277,7 @@ fn update_configuration(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let (now, revision) = (aws.now(), aws.uuid());
     let arn = arn_of(call);
     let mut state = aws.lock();
-    let mut function =
-        state.lambda.functions.get(&arn).ok_or_else(|| not_found(&arn))?.clone();
+    let mut function = state.lambda.functions.get(&arn).ok_or_else(|| not_found(&arn))?.clone();
     configure(&mut function, call)?;
     check_role(&state, &function)?;
     (function.modified, function.revision) = (now, revision);
@@ -289,9 +291,7 @@ fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let most = usize::try_from(call.opt_int("MaxItems")?.unwrap_or(50).clamp(1, 50)).unwrap_or(50);
     let state = aws.lock();
     let mut mine = state.lambda.functions.values().filter(|function| {
-        function.account == call.account
-            && function.region == call.region
-            && function.name > start
+        function.account == call.account && function.region == call.region && function.name > start
     });
     let page: Vec<&Function> = mine.by_ref().take(most).collect();
     let next = mine.next().and_then(|_| page.last()).map(|last| last.name.clone());
@@ -422,7 +422,8 @@ fn shown_config(function: &Function) -> Value {
         "MaximumEventAgeInSeconds": config.age_seconds,
         "DestinationConfig": {},
     });
-    for (on, destination) in [("OnFailure", &config.on_failure), ("OnSuccess", &config.on_success)] {
+    for (on, destination) in [("OnFailure", &config.on_failure), ("OnSuccess", &config.on_success)]
+    {
         if let Some(arn) = destination {
             shown["DestinationConfig"][on] = json!({ "Destination": arn });
         }

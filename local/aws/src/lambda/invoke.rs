@@ -102,10 +102,8 @@ fn check_policy(aws: &Aws, call: &Call, arn: &str) -> Result<(), AwsError> {
         context.add("aws:SourceArn", source);
     }
     context.add("aws:SourceAccount", &call.account);
-    let allowed = function
-        .policy
-        .iter()
-        .any(|statement| allows(statement, call, service, arn, &context));
+    let allowed =
+        function.policy.iter().any(|statement| allows(statement, call, service, arn, &context));
     if allowed {
         return Ok(());
     }
@@ -137,7 +135,7 @@ fn allows(
     }
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let Ok(document) = Document::resource(&policy) else { return false };
-    let arns = [call.caller.arn.as_str()];
+    let arns = [call.caller.arn.clone()];
     let asker = crate::iam::Asker { account: &call.caller.account, arns: &arns, service };
     document.verdict_for(&asker, "lambda:InvokeFunction", arn, context) == Verdict::Allows
 }
@@ -177,12 +175,7 @@ impl Drop for Running<'_> {
     }
 }
 
-fn begin(
-    aws: &Aws,
-    arn: &str,
-    payload: Bytes,
-    request_id: String,
-) -> Result<Invocation, AwsError> {
+fn begin(aws: &Aws, arn: &str, payload: Bytes, request_id: String) -> Result<Invocation, AwsError> {
     let now = aws.now();
     let (role, name, valid) = {
         let state = aws.lock();

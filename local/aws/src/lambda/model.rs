@@ -49,13 +49,7 @@ pub(super) struct AsyncConfig {
 
 impl Default for AsyncConfig {
     fn default() -> Self {
-        Self {
-            retries: 2,
-            age_seconds: 21_600,
-            on_failure: None,
-            on_success: None,
-            is_set: false,
-        }
+        Self { retries: 2, age_seconds: 21_600, on_failure: None, on_success: None, is_set: false }
     }
 }
 

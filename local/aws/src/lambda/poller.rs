@@ -156,9 +156,8 @@ fn failed_ids(mapping: &Mapping, answer: &Bytes, messages: &[Value]) -> BTreeSet
     if !mapping.reports_failures {
         return BTreeSet::new();
     }
-    let all = || {
-        messages.iter().filter_map(|message| message["MessageId"].as_str()).map(str::to_owned)
-    };
+    let all =
+        || messages.iter().filter_map(|message| message["MessageId"].as_str()).map(str::to_owned);
     let known: BTreeSet<String> = all().collect();
     let answer: Value = serde_json::from_slice(answer).unwrap_or(Value::String(String::new()));
     let reported = match answer.get("batchItemFailures") {

@@ -47,7 +47,10 @@ fn start(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     if input.len() > LONGEST_INPUT {
         return Err(AwsError::new(
             "InvalidExecutionInput",
-            format!("Invalid State Machine Execution Input: {} bytes, at most {LONGEST_INPUT}", input.len()),
+            format!(
+                "Invalid State Machine Execution Input: {} bytes, at most {LONGEST_INPUT}",
+                input.len()
+            ),
         ));
     }
     if let Err(error) = serde_json::from_str::<Value>(input) {
@@ -161,8 +164,7 @@ fn redrive(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let now = aws.now();
     let checkpoint = {
         let mut state = aws.lock();
-        let execution =
-            state.states.executions.get_mut(arn).ok_or_else(|| not_found(arn))?;
+        let execution = state.states.executions.get_mut(arn).ok_or_else(|| not_found(arn))?;
         if let Some(reason) = execution.not_redrivable(now) {
             return Err(AwsError::new(
                 "ExecutionNotRedrivable",

@@ -37,8 +37,7 @@ impl ExecutionHost {
         let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
         // A session's name has at most 64 characters.
         let session: String = part(7).chars().take(64).collect();
-        let place =
-            Place { account: part(4), region: part(3), role: role.to_owned(), session };
+        let place = Place { account: part(4), region: part(3), role: role.to_owned(), session };
         Self { aws: aws.clone(), arn: arn.to_owned(), place }
     }
 }

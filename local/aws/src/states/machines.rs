@@ -54,15 +54,16 @@ fn with<T>(
 
 /// Whether a machine or an execution may be called so.
 pub(super) fn check_name(name: &str) -> Result<(), AwsError> {
-    let wrong = |c: char| {
-        c.is_whitespace() || c.is_control() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(c)
-    };
+    let wrong =
+        |c: char| c.is_whitespace() || c.is_control() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(c);
     if (1..=80).contains(&name.chars().count()) && !name.contains(wrong) {
         return Ok(());
     }
     Err(AwsError::new(
         "InvalidName",
-        format!("Invalid Name: '{name}': 1 to 80 characters without spaces or <>{{}}[]?*\"#%\\^|~`$&,;:/"),
+        format!(
+            "Invalid Name: '{name}': 1 to 80 characters without spaces or <>{{}}[]?*\"#%\\^|~`$&,;:/"
+        ),
     ))
 }
 
@@ -83,7 +84,10 @@ fn parse(definition: &str) -> Result<Arc<Machine>, AwsError> {
         if let Some(service) = resource.service.strip_prefix("aws-sdk:")
             && sdk::service(service).is_none()
         {
-            return Err(invalid(format!("{}: the local AWS has no service {service}", resource.arn)));
+            return Err(invalid(format!(
+                "{}: the local AWS has no service {service}",
+                resource.arn
+            )));
         }
     }
     Ok(Arc::new(machine))
@@ -163,7 +167,8 @@ fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn update(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    let definition = call.opt_text("definition").map(|text| Ok((text, parse(text)?))).transpose()?;
+    let definition =
+        call.opt_text("definition").map(|text| Ok((text, parse(text)?))).transpose()?;
     if let Some(role) = call.opt_text("roleArn") {
         check_role(aws, role)?;
     }
@@ -225,9 +230,11 @@ fn of_execution(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 
 fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
-    let mine = state.states.machines.values().filter(|machine| {
-        machine.account == call.account && machine.region == call.region
-    });
+    let mine = state
+        .states
+        .machines
+        .values()
+        .filter(|machine| machine.account == call.account && machine.region == call.region);
     let all = mine
         .map(|machine| {
             json!({
@@ -264,9 +271,10 @@ fn validate(call: &Call) -> Result<Value, AwsError> {
 fn tags(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let arn = call.text("resourceArn")?;
     let mut state = aws.lock();
-    let machine = state.states.machines.get_mut(arn).ok_or_else(|| {
-        AwsError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
-    })?;
+    let machine =
+        state.states.machines.get_mut(arn).ok_or_else(|| {
+            AwsError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        })?;
     match call.operation.as_str() {
         "TagResource" => machine.tags.extend(read_tags(call)),
         "UntagResource" => {

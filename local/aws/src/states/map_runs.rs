@@ -22,9 +22,10 @@ pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         return page(call, all, "mapRuns");
     }
     let arn = call.text("mapRunArn")?;
-    let run = state.states.map_runs.get(arn).ok_or_else(|| {
-        AwsError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
-    })?;
+    let run =
+        state.states.map_runs.get(arn).ok_or_else(|| {
+            AwsError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        })?;
     let children = children(&state, run);
     let count = |status: Status| children.iter().filter(|one| one.status == status).count();
     let counts = json!({

@@ -68,9 +68,9 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 fn page(call: &Call, all: Vec<Value>, member: &str) -> Result<Value, AwsError> {
     let start = match call.opt_text("nextToken") {
         None => 0,
-        Some(token) => token.parse::<usize>().map_err(|_| {
-            AwsError::new("InvalidToken", format!("Invalid Token: '{token}'"))
-        })?,
+        Some(token) => token
+            .parse::<usize>()
+            .map_err(|_| AwsError::new("InvalidToken", format!("Invalid Token: '{token}'")))?,
     };
     let size = match call.opt_int("maxResults")?.unwrap_or(100) {
         0 => 100,

@@ -102,9 +102,7 @@ impl Execution {
         match self.status {
             Status::Running => Some("Execution is RUNNING and cannot be redriven"),
             Status::Succeeded => Some("Execution is SUCCEEDED and cannot be redriven"),
-            _ if self.map_run.is_some() => {
-                Some("Child executions are redriven with their map run")
-            }
+            _ if self.map_run.is_some() => Some("Child executions are redriven with their map run"),
             _ if now.duration_since(ended).as_hours() >= REDRIVABLE_DAYS * 24 => {
                 Some("Execution has exceeded the redrivable period")
             }

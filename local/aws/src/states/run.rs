@@ -7,9 +7,9 @@ use local_states::{Checkpoint, Ended};
 use serde_json::{Value, json};
 
 use super::executions::not_found;
+use super::history;
 use super::host::ExecutionHost;
 use super::model::{Execution, Status};
-use super::history;
 use crate::{Aws, AwsError, Call};
 
 /// Inputs and outputs larger than this together are left out of events.
@@ -115,8 +115,7 @@ pub(super) fn stop(
     let now = aws.now();
     let progress = {
         let mut state = aws.lock();
-        let execution =
-            state.states.executions.get_mut(arn).ok_or_else(|| not_found(arn))?;
+        let execution = state.states.executions.get_mut(arn).ok_or_else(|| not_found(arn))?;
         if execution.status != Status::Running {
             return Ok(execution.stopped.unwrap_or(now));
         }

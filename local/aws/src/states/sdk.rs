@@ -99,9 +99,10 @@ pub(super) fn upper_keys(value: Value) -> Value {
 
 fn renamed(value: Value, rename: fn(&str) -> String) -> Value {
     match value {
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (rename(&name), renamed(value, rename))).collect()
-        }
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (rename(&name), renamed(value, rename)))
+            .collect(),
         Value::Array(items) => items.into_iter().map(|item| renamed(item, rename)).collect(),
         other => other,
     }

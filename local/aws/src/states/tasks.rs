@@ -163,7 +163,8 @@ async fn put_events(
 async fn start(aws: &Aws, place: &Place, request: &TaskRequest) -> Result<Value, TaskFailure> {
     let arguments = stringified(request.arguments.clone(), "Input");
     let mut input = json!({});
-    for (from, to) in [("StateMachineArn", "stateMachineArn"), ("Name", "name"), ("Input", "input")] {
+    for (from, to) in [("StateMachineArn", "stateMachineArn"), ("Name", "name"), ("Input", "input")]
+    {
         if let Some(value) = arguments.get(from) {
             input[to] = value.clone();
         }
@@ -185,12 +186,7 @@ async fn start(aws: &Aws, place: &Place, request: &TaskRequest) -> Result<Value,
 }
 
 /// Waits for the end of an execution that a task started; stops it when nobody waits any more.
-async fn follow(
-    aws: &Aws,
-    place: &Place,
-    arn: &str,
-    as_json: bool,
-) -> Result<Value, TaskFailure> {
+async fn follow(aws: &Aws, place: &Place, arn: &str, as_json: bool) -> Result<Value, TaskFailure> {
     let mut follower = Follower { aws, arn, waits: true };
     loop {
         let ended = {

@@ -62,7 +62,10 @@ pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         _ => None,
     };
     let timed_out = || {
-        AwsError::new("TaskTimedOut", format!("Task Timed Out: 'Provided task does not exist anymore': {token}"))
+        AwsError::new(
+            "TaskTimedOut",
+            format!("Task Timed Out: 'Provided task does not exist anymore': {token}"),
+        )
     };
     let mut state = aws.lock();
     match outcome {
