@@ -103,7 +103,9 @@ pub(crate) async fn invoke(
 
 impl Lambda {
     /// A function's resource policy.
-    pub(crate) fn policy(&self, _arn: &str) -> Option<String> {
-        None
+    pub(crate) fn policy(&self, arn: &str) -> Option<String> {
+        let function = self.functions.get(arn).filter(|function| !function.policy.is_empty())?;
+        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": function.policy });
+        Some(policy.to_string())
     }
 }
