@@ -297,3 +297,39 @@ async fn a_wrong_definition_is_refused_with_every_place() {
     );
     assert!(create(unknown).await.unwrap_err().message.contains("dynamodb"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_default_bus_hears_how_executions_stand() {
+    let world = World::new().await;
+    let queue = world.queue("changes", json!({})).await;
+    let rule = json!({ "Name": "r", "EventPattern": json!({ "source": ["aws.states"] }).to_string() });
+    let rule = world.admin("events", "PutRule", rule).await.unwrap()["RuleArn"].clone();
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
+        "Action": "sqs:SendMessage", "Resource": queue,
+        "Condition": { "ArnEquals": { "aws:SourceArn": rule } },
+    }] });
+    let attributes = json!({ "QueueUrl": queue, "Attributes": { "Policy": policy.to_string() } });
+    world.admin("sqs", "SetQueueAttributes", attributes).await.unwrap();
+    let targets = json!({ "Rule": "r", "Targets": [{ "Id": "q", "Arn": queue }] });
+    world.admin("events", "PutTargets", targets).await.unwrap();
+    let fail = json!({ "No": { "Type": "Fail", "Error": "Never", "Cause": "because" } });
+    let arn = world.machine("m", ADMIN_ROLE, &machine("No", fail)).await;
+    world.execute(&arn, "one", json!({ "a": 1 })).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let events: Vec<Value> = world
+        .receive(&queue)
+        .await
+        .iter()
+        .map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
+        .collect();
+    let mut statuses: Vec<&str> =
+        events.iter().map(|event| event["detail"]["status"].as_str().unwrap()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["FAILED", "RUNNING"]);
+    let failed = events.iter().find(|event| event["detail"]["status"] == "FAILED").unwrap();
+    assert_eq!(failed["detail-type"], "Step Functions Execution Status Change");
+    assert_eq!(failed["detail"]["error"], "Never");
+    assert_eq!(failed["detail"]["input"], r#"{"a":1}"#);
+    assert_eq!(failed["detail"]["redriveCount"], 0);
+}

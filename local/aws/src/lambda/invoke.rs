@@ -135,7 +135,7 @@ fn allows(
     }
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let Ok(document) = Document::resource(&policy) else { return false };
-    let arns = [call.caller.arn.as_str()];
+    let arns = [call.caller.arn.clone()];
     let asker = crate::iam::Asker { account: &call.caller.account, arns: &arns, service };
     document.verdict_for(&asker, "lambda:InvokeFunction", arn, context) == Verdict::Allows
 }

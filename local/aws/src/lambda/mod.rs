@@ -102,11 +102,10 @@ pub(crate) async fn invoke(
 }
 
 impl Lambda {
-    /// A function's resource policy; none while it has no statements.
+    /// A function's resource policy.
     pub(crate) fn policy(&self, arn: &str) -> Option<String> {
-        let function = self.functions.values().find(|function| function.arn == arn)?;
-        (!function.policy.is_empty()).then(|| {
-            serde_json::json!({ "Version": "2012-10-17", "Statement": function.policy }).to_string()
-        })
+        let function = self.functions.get(arn).filter(|function| !function.policy.is_empty())?;
+        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": function.policy });
+        Some(policy.to_string())
     }
 }

@@ -10,7 +10,7 @@ use super::executions::not_found;
 use super::history;
 use super::host::ExecutionHost;
 use super::model::{Execution, Status};
-use crate::{Aws, AwsError, Call};
+use crate::{Aws, AwsError};
 
 /// Inputs and outputs larger than this together are left out of events.
 const LARGEST_EVENT_DATA: usize = 248 * 1024;
@@ -141,33 +141,22 @@ pub(super) fn stop(
 /// Tells the default bus how an execution stands. Child executions of map runs tell nobody.
 fn announce(aws: &Aws, arn: &str) {
     let now = aws.now();
-    let (entry, account, region) = {
+    let (detail, account, region) = {
         let state = aws.lock();
         let Some(execution) = state.states.executions.get(arn) else { return };
         if execution.map_run.is_some() {
             return;
         }
-        let entry = json!({
-            "Source": "aws.states",
-            "DetailType": "Step Functions Execution Status Change",
-            "Resources": [execution.arn],
-            "Detail": detail(execution, now).to_string(),
-        });
-        (entry, execution.account.clone(), execution.region.clone())
+        (detail(execution, now), execution.account.clone(), execution.region.clone())
     };
-    let call = Call::by_service(
-        "states.amazonaws.com",
-        "events",
-        "PutEvents",
+    crate::events::announce(
+        aws,
         (&account, &region),
-        json!({ "Entries": [entry] }),
+        "aws.states",
+        "Step Functions Execution Status Change",
+        json!([arn]),
+        detail,
     );
-    let world = aws.clone();
-    aws.spawn(async move {
-        if let Err(error) = world.perform(&call).await {
-            tracing::warn!(%error, "an execution's status change reached no bus");
-        }
-    });
 }
 
 /// The event's detail.

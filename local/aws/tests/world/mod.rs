@@ -14,10 +14,10 @@ use local_aws::{
 };
 use serde_json::{Value, json};
 
-pub const ACCOUNT: &str = "111122223333";
-pub const REGION: &str = "eu-central-1";
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "eu-central-1";
 /// A role that Lambda and Step Functions may assume and that may do everything.
-pub const ADMIN_ROLE: &str = "everything";
+pub(crate) const ADMIN_ROLE: &str = "everything";
 
 type Code = Arc<dyn Fn(&Invocation) -> Result<Value, String> + Send + Sync>;
 
@@ -45,17 +45,17 @@ impl FunctionHost for Closures {
     }
 }
 
-pub struct World {
-    pub aws: Aws,
+pub(crate) struct World {
+    pub(crate) aws: Aws,
     functions: Closures,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Settings { throttles: false, ..Settings::default() }).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let start = "2026-11-21T10:00:00Z".parse().unwrap();
         let aws = Aws::new(Settings { start: Some(start), ..settings });
         let functions = Closures::default();
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// A role that Lambda and Step Functions may assume.
-    pub async fn role(&self, name: &str, policy: &Value) -> String {
+    pub(crate) async fn role(&self, name: &str, policy: &Value) -> String {
         let trust = json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -87,12 +87,12 @@ impl World {
         self.role_arn(name)
     }
 
-    pub fn role_arn(&self, name: &str) -> String {
+    pub(crate) fn role_arn(&self, name: &str) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role/{name}")
     }
 
     /// A call of the management account's administrator.
-    pub async fn admin(
+    pub(crate) async fn admin(
         &self,
         service: &'static str,
         operation: &str,
@@ -114,7 +114,7 @@ impl World {
         self.aws.perform(&call).await
     }
 
-    pub async fn as_service(
+    pub(crate) async fn as_service(
         &self,
         principal: &str,
         service: &'static str,
@@ -125,7 +125,7 @@ impl World {
         self.aws.perform(&call).await
     }
 
-    pub async fn function(&self, name: &str, more: Value) {
+    pub(crate) async fn function(&self, name: &str, more: Value) {
         let mut input = json!({
             "FunctionName": name,
             "Role": self.role_arn(ADMIN_ROLE),
@@ -135,7 +135,7 @@ impl World {
         self.admin("lambda", "CreateFunction", input).await.unwrap();
     }
 
-    pub fn answers(
+    pub(crate) fn answers(
         &self,
         code: &str,
         answer: impl Fn(&Invocation) -> Result<Value, String> + Send + Sync + 'static,
@@ -143,7 +143,7 @@ impl World {
         self.answers_after(code, Duration::ZERO, answer)
     }
 
-    pub fn answers_after(
+    pub(crate) fn answers_after(
         &self,
         code: &str,
         delay: Duration,
@@ -155,25 +155,25 @@ impl World {
         calls
     }
 
-    pub async fn invoke(&self, name: &str, payload: Value) -> Result<Value, AwsError> {
+    pub(crate) async fn invoke(&self, name: &str, payload: Value) -> Result<Value, AwsError> {
         let input = json!({ "FunctionName": name, "$body": blob(&payload) });
         self.admin("lambda", "Invoke", input).await
     }
 
     /// Makes a queue and answers its ARN.
-    pub async fn queue(&self, name: &str, attributes: Value) -> String {
+    pub(crate) async fn queue(&self, name: &str, attributes: Value) -> String {
         let input = json!({ "QueueName": name, "Attributes": attributes });
         self.admin("sqs", "CreateQueue", input).await.unwrap();
         format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
     }
 
-    pub async fn receive(&self, queue: &str) -> Vec<Value> {
+    pub(crate) async fn receive(&self, queue: &str) -> Vec<Value> {
         let input = json!({ "QueueUrl": queue, "MaxNumberOfMessages": 10 });
         let answer = self.admin("sqs", "ReceiveMessage", input).await.unwrap();
         answer["Messages"].as_array().cloned().unwrap_or_default()
     }
 
-    pub async fn machine(&self, name: &str, role: &str, definition: &Value) -> String {
+    pub(crate) async fn machine(&self, name: &str, role: &str, definition: &Value) -> String {
         let input = json!({
             "name": name, "roleArn": self.role_arn(role), "definition": definition.to_string(),
         });
@@ -181,18 +181,18 @@ impl World {
         made["stateMachineArn"].as_str().unwrap().to_owned()
     }
 
-    pub async fn start(&self, machine: &str, name: &str, input: Value) -> Result<Value, AwsError> {
+    pub(crate) async fn start(&self, machine: &str, name: &str, input: Value) -> Result<Value, AwsError> {
         let call = json!({ "stateMachineArn": machine, "name": name, "input": input.to_string() });
         self.admin("states", "StartExecution", call).await
     }
 
     /// Starts an execution, waits for its end and describes it.
-    pub async fn execute(&self, machine: &str, name: &str, input: Value) -> Value {
+    pub(crate) async fn execute(&self, machine: &str, name: &str, input: Value) -> Value {
         let started = self.start(machine, name, input).await.unwrap();
         self.ended(started["executionArn"].as_str().unwrap()).await
     }
 
-    pub async fn ended(&self, execution: &str) -> Value {
+    pub(crate) async fn ended(&self, execution: &str) -> Value {
         loop {
             let described = self.describe(execution).await;
             if described["status"] != "RUNNING" {
@@ -202,22 +202,22 @@ impl World {
         }
     }
 
-    pub async fn describe(&self, execution: &str) -> Value {
+    pub(crate) async fn describe(&self, execution: &str) -> Value {
         let input = json!({ "executionArn": execution });
         self.admin("states", "DescribeExecution", input).await.unwrap()
     }
 }
 
-pub fn blob(payload: &Value) -> Value {
+pub(crate) fn blob(payload: &Value) -> Value {
     json!(BASE64_STANDARD.encode(payload.to_string()))
 }
 
 /// The JSON in an answer's body.
-pub fn body(answer: &Value) -> Value {
+pub(crate) fn body(answer: &Value) -> Value {
     let bytes = BASE64_STANDARD.decode(answer["$body"].as_str().unwrap()).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
-pub fn error_code(result: Result<Value, AwsError>) -> String {
+pub(crate) fn error_code(result: Result<Value, AwsError>) -> String {
     result.unwrap_err().code
 }
