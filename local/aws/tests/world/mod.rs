@@ -181,7 +181,12 @@ impl World {
         made["stateMachineArn"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) async fn start(&self, machine: &str, name: &str, input: Value) -> Result<Value, AwsError> {
+    pub(crate) async fn start(
+        &self,
+        machine: &str,
+        name: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let call = json!({ "stateMachineArn": machine, "name": name, "input": input.to_string() });
         self.admin("states", "StartExecution", call).await
     }

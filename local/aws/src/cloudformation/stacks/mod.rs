@@ -11,6 +11,8 @@ mod instance;
 mod model;
 mod rollback;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
