@@ -24,9 +24,7 @@ use super::TemplateError;
 use super::template::Template;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal};
 pub(crate) use api::OPERATIONS;
-pub(crate) use instance::{
-    InstanceRequest, TemplateParameter, apply_instance, check_template, remove_instance,
-};
+pub(crate) use instance::{InstanceRequest, apply_instance, check_template, remove_instance};
 use model::Stack;
 pub use rules::ResourceRule;
 
