@@ -154,6 +154,6 @@ async fn binaries(options: &Options, root: PathBuf) -> Result<Functions, Error> 
         return Ok(functions_in(folder, &FUNCTIONS)?);
     }
     eprintln!("building the functions …");
-    let build = move || build_functions(&root, "dev", &FUNCTIONS, true);
+    let build = move || build_functions(&root, "dev", &FUNCTIONS, &["landlord"], true);
     Ok(tokio::task::spawn_blocking(build).await.map_err(|_| Error::Interrupted)??)
 }

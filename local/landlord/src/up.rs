@@ -49,10 +49,14 @@ impl Up {
 }
 
 /// Waits for Ctrl-C or for the signal that ends services.
-async fn interrupted() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
+async fn interrupted() -> Result<(), ctrlc::Error> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    ctrlc::set_handler(move || {
+        if let Some(tell) = tell.take() {
+            let _ = tell.send(());
+        }
+    })?;
+    let _ = told.await;
+    Ok(())
 }
