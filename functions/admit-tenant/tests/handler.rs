@@ -496,3 +496,9 @@ fn every_error_has_its_published_name() {
         assert!(error.is_the_messages_own());
     }
 }
+
+#[test]
+fn a_call_may_move_between_threads() {
+    fn takes(_: impl Send) {}
+    takes(call(&Aws::new(), one(&signup())));
+}

@@ -308,3 +308,9 @@ fn every_error_has_its_published_name() {
     let fault = lifecycle::Fault::missing("detail");
     assert!(Error::NAMES.contains(&Error::InvalidRequest(fault).name()));
 }
+
+#[test]
+fn a_call_may_move_between_threads() {
+    fn takes(_: impl Send) {}
+    takes(call(&Aws::new(), request("FAILED")));
+}

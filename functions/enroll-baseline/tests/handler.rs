@@ -437,3 +437,9 @@ fn every_error_has_its_published_name() {
     };
     assert!(Error::NAMES.contains(&missing.name()));
 }
+
+#[test]
+fn a_call_may_move_between_threads() {
+    fn takes(_: impl Send) {}
+    takes(call(&Aws::new(), request()));
+}

@@ -39,7 +39,7 @@ pub enum Error {
     #[error("{quota} in account {account_id} is {value}, and the request was answered {answer}")]
     QuotaDenied {
         /// The quota.
-        quota: QuotaName,
+        quota: Box<QuotaName>,
         /// The tenant's account.
         account_id: AccountId,
         /// The value that applies.
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("{quota} is not known to AWS in account {account_id}: {message}")]
     QuotaUnknown {
         /// The quota.
-        quota: QuotaName,
+        quota: Box<QuotaName>,
         /// The tenant's account.
         account_id: AccountId,
         /// AWS's words.
@@ -61,7 +61,7 @@ pub enum Error {
     #[error("{quota} in account {account_id} is {value}, and AWS does not raise it")]
     QuotaNotAdjustable {
         /// The quota.
-        quota: QuotaName,
+        quota: Box<QuotaName>,
         /// The tenant's account.
         account_id: AccountId,
         /// The value that applies.
@@ -81,13 +81,14 @@ pub struct QuotaName {
     pub region: RegionName,
 }
 
-impl From<&WantedQuota> for QuotaName {
-    fn from(quota: &WantedQuota) -> Self {
-        Self {
+impl QuotaName {
+    /// The name of a wanted quota; boxed, because errors carry it and answers are small.
+    pub(crate) fn of(quota: &WantedQuota) -> Box<Self> {
+        Box::new(Self {
             service_code: quota.service_code.clone(),
             quota_code: quota.quota_code.clone(),
             region: quota.region.clone(),
-        }
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::decide::{Account, Room, Status, Verdict, asking_order, is_sufficient, judge};
-use crate::error::{Error, Stop};
+use crate::error::{Error, QuotaName, Stop};
 use crate::session::{Asked, Session};
 
 /// Answers take minutes at best.
@@ -214,10 +214,19 @@ fn judge_all(
         let holds_back = !is_sufficient(quota, Some(observed));
         match verdict {
             Verdict::Refused(answer) if holds_back => {
-                return Err(Error::QuotaDenied { quota: quota.into(), account_id, value, answer });
+                return Err(Error::QuotaDenied {
+                    quota: QuotaName::of(quota),
+                    account_id,
+                    value,
+                    answer,
+                });
             }
             Verdict::NotAdjustable if holds_back => {
-                return Err(Error::QuotaNotAdjustable { quota: quota.into(), account_id, value });
+                return Err(Error::QuotaNotAdjustable {
+                    quota: QuotaName::of(quota),
+                    account_id,
+                    value,
+                });
             }
             verdict => verdicts.insert(index, verdict),
         };

@@ -7,5 +7,5 @@ mod handler;
 mod session;
 
 pub use config::Config;
-pub use error::Error;
+pub use error::{Error, QuotaName};
 pub use handler::{App, QuotaReport, Request, Response, WaitFor, handle};

@@ -8,7 +8,7 @@ use lifecycle::{AccountId, RegionName, WantedQuota};
 use serde_json::json;
 
 use crate::decide::{Answer, Observed, Request};
-use crate::error::{Error, Stop, stop, words};
+use crate::error::{Error, QuotaName, Stop, stop, words};
 use crate::handler::App;
 
 const SERVICE: &str = "servicequotas";
@@ -226,7 +226,7 @@ impl Quotas<'_> {
 
     fn unknown(&self, quota: &WantedQuota, message: String) -> Stop {
         let account_id = self.account_id.clone();
-        Stop::Failed(Error::QuotaUnknown { quota: quota.into(), account_id, message })
+        Stop::Failed(Error::QuotaUnknown { quota: QuotaName::of(quota), account_id, message })
     }
 }
 
