@@ -22,13 +22,13 @@ pub struct AwsError {
     /// The HTTP status.
     pub status: u16,
     /// More members of the error's body, such as `Reason`.
-    pub members: Map<String, Value>,
+    pub members: Box<Map<String, Value>>,
 }
 
 impl AwsError {
     /// A client error with HTTP status 400.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status: 400, members: Map::new() }
+        Self { code: code.into(), message: message.into(), status: 400, members: Box::default() }
     }
 
     /// The same error with another HTTP status.

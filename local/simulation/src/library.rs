@@ -102,7 +102,10 @@ impl Library {
         let payload = match serde_json::from_slice::<Value>(&invocation.payload) {
             Ok(payload) => payload,
             Err(error) => {
-                return failed("Runtime.InvalidRequest", &format!("the payload is not JSON: {error}"));
+                return failed(
+                    "Runtime.InvalidRequest",
+                    &format!("the payload is not JSON: {error}"),
+                );
             }
         };
         let variables = invocation.environment.clone();
@@ -153,7 +156,10 @@ fn failed(error: &str, message: &str) -> InvocationOutcome {
 }
 
 fn crashed() -> InvocationOutcome {
-    failed("Runtime.ExitError", "RequestId: unknown Error: Runtime exited with error: signal: killed")
+    failed(
+        "Runtime.ExitError",
+        "RequestId: unknown Error: Runtime exited with error: signal: killed",
+    )
 }
 
 fn configuration(error: &lambda_kit::config::Error) -> Diagnostic {
@@ -195,4 +201,3 @@ async fn call(
         }),
     }
 }
-

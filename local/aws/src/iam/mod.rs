@@ -104,14 +104,6 @@ pub(crate) fn session_of(role_arn: &str, session: &str) -> Result<Caller, AwsErr
     })
 }
 
-/// Whether a role exists with exactly this ARN.
-pub(crate) fn role_exists(state: &State, arn: &str) -> bool {
-    role_of_arn(arn)
-        .ok()
-        .and_then(|(account, name)| state.iam.store.role(account, name))
-        .is_some_and(|role| role.arn == arn)
-}
-
 /// Whether somebody may assume a role, by its trust policy. `context` holds the condition keys
 /// of the request.
 pub(crate) fn trusts(state: &State, arn: &str, asker: &Asker<'_>, context: &Context) -> bool {

@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 use crate::{Access, Aws, AwsError, Call, Principal, State};
 
 pub use hooks::AccountView;
-pub(crate) use state::{Change, Organizations};
+#[allow(unused_imports, reason = "for services that follow accounts")]
+pub(crate) use state::Change;
+pub(crate) use state::Organizations;
 
 /// The permissions that a call needs.
 pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
@@ -171,6 +173,8 @@ fn admit(aws: &Aws, call: &Call) -> Result<(), AwsError> {
 /// service control policies enabled.
 pub(crate) fn found(aws: &Aws) {
     let settings = aws.settings();
+    // The organization is older than the world: its own account is in every list at once.
+    let joined = aws.now().checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or_default();
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
     *organizations = Organizations::new(&settings.management_account, &settings.organization);
@@ -180,7 +184,7 @@ pub(crate) fn found(aws: &Aws) {
         name: "Management".to_owned(),
         parent: state::ROOT.to_owned(),
         state: state::AccountState::Active,
-        joined: aws.now(),
+        joined,
         joined_method: "INVITED",
         sequence: 0,
         role_ready: aws.now(),

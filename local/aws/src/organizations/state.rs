@@ -260,6 +260,7 @@ impl Organizations {
     }
 
     /// Hears of every account that enters, moves or is made, from now on.
+    #[allow(dead_code, reason = "for services that follow or target units")]
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
@@ -317,11 +318,13 @@ impl Organizations {
     }
 
     /// All accounts' ids directly under a parent, in the order in which they joined, fresh.
+    #[allow(dead_code, reason = "for services that follow or target units")]
     pub(crate) fn accounts_in(&self, parent: &str) -> Vec<String> {
         self.children.get(parent).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// All accounts' ids under a root or unit at any depth, fresh.
+    #[allow(dead_code, reason = "for services that follow or target units")]
     pub(crate) fn accounts_below(&self, parent: &str) -> Vec<String> {
         let mut found = self.accounts_in(parent);
         for unit in self.units.values().filter(|unit| unit.parent == parent) {

@@ -63,7 +63,6 @@ fn from_cbor(value: Cbor) -> Value {
 
 fn to_cbor(value: &Value) -> Cbor {
     if let Some(milliseconds) = milliseconds(value) {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time fit an f64")]
         let seconds = milliseconds as f64 / 1000.0;
         return Cbor::Tag(EPOCH, Box::new(Cbor::Float(seconds)));
     }
@@ -98,4 +97,40 @@ pub(super) fn respond(status: u16, members: &Value) -> Response<Bytes> {
     let mut response = super::respond(status, "application/cbor", body);
     response.headers_mut().insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_survive_the_way_out_and_in_and_time_stamps_become_tags() {
+        let members = json!({
+            "MetricAlarms": [{"AlarmName": "a", "Threshold": 1.5, "Enabled": true, "None": null}],
+            "At": {"$timestamp": 1500},
+        });
+        let response = respond(200, &members);
+        assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
+        let request = Request::builder()
+            .uri("/service/GraniteServiceVersion20100801/operation/DescribeAlarms")
+            .body(response.into_body())
+            .unwrap();
+        let operation = read("cloudwatch", "GraniteServiceVersion20100801", &request).unwrap();
+        assert_eq!(operation.name, "DescribeAlarms");
+        assert_eq!(
+            operation.input,
+            json!({
+                "MetricAlarms": [{"AlarmName": "a", "Threshold": 1.5, "Enabled": true}],
+                "At": 1.5,
+            })
+        );
+    }
+
+    #[test]
+    fn another_service_in_the_path_is_refused() {
+        let request = Request::builder().uri("/service/X/operation/Y").body(Bytes::new()).unwrap();
+        assert!(read("cloudwatch", "GraniteServiceVersion20100801", &request).is_err());
+    }
 }

@@ -71,7 +71,7 @@ fn body(reply: &Reply, error: &AwsError, code: String) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("__type".to_owned(), code.into());
     members.insert(text.to_owned(), error.message.clone().into());
-    members.extend(error.members.clone());
+    members.extend(error.members.as_ref().clone());
     members
 }
 
@@ -122,7 +122,7 @@ fn query(reply: &Reply, error: &AwsError) -> Response<Bytes> {
         element(out, &Flat, "Type", &side(error).into());
         element(out, &Flat, "Code", &code.into());
         element(out, &Flat, "Message", &error.message.clone().into());
-        for (name, value) in &error.members {
+        for (name, value) in error.members.as_ref() {
             element(out, &Flat, name, value);
         }
     });
@@ -145,7 +145,7 @@ fn rest_xml(reply: &Reply, error: &AwsError) -> Response<Bytes> {
     tagged(&mut out, "Error", |out| {
         element(out, &Flat, "Code", &code.into());
         element(out, &Flat, "Message", &error.message.clone().into());
-        for (name, value) in &error.members {
+        for (name, value) in error.members.as_ref() {
             element(out, &Flat, name, value);
         }
         element(out, &Flat, "RequestId", &reply.request_id.clone().into());

@@ -83,7 +83,6 @@ fn seconds(milliseconds: i64) -> Value {
     if milliseconds % 1000 == 0 {
         return Value::Number((milliseconds / 1000).into());
     }
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time fit an f64")]
     let seconds = milliseconds as f64 / 1000.0;
     Number::from_f64(seconds).map_or(Value::Null, Value::Number)
 }

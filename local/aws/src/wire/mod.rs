@@ -118,6 +118,7 @@ const SERVICES: &[(&str, &str, &str)] = &[
 const GLOBAL: &[&str] = &["iam", "organizations"];
 
 /// Reads a request: credentials, service, format, operation, members.
+#[expect(clippy::result_large_err, reason = "one a request, moved once")]
 pub(crate) fn decode(aws: &Aws, request: &Request<Bytes>) -> Result<Decoded, Response<Bytes>> {
     let mut reply = Reply {
         format: guess(request),

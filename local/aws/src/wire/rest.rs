@@ -139,3 +139,63 @@ pub(super) fn respond(status: u16, result: Value) -> Response<Bytes> {
     RestParts::put_headers(&parts.headers, &mut response);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_one(service: &str, method: &str, uri: &str, body: &str) -> Operation {
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("x-amz-invocation-type", "Event")
+            .body(Bytes::from(body.to_owned()))
+            .unwrap();
+        read(service, &request).unwrap()
+    }
+
+    #[test]
+    fn an_invocation_has_its_payload_as_body_and_its_type_as_member() {
+        let uri = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ax/invocations?Qualifier=live";
+        let invoke = read_one("lambda", "POST", uri, "[1]");
+        assert_eq!((invoke.name.as_str(), invoke.status), ("Invoke", 200));
+        assert_eq!(
+            invoke.input,
+            json!({
+                "FunctionName": "arn:aws:lambda:x",
+                "Qualifier": "live",
+                "InvocationType": "Event",
+                "$body": "WzFd",
+            })
+        );
+    }
+
+    #[test]
+    fn a_schedule_has_members_from_its_path_its_query_and_its_body() {
+        let body = r#"{"ScheduleExpression":"rate(1 hour)","GroupName":null}"#;
+        let put = read_one("scheduler", "POST", "/schedules/sweep?groupName=x", body);
+        assert_eq!(put.name, "CreateSchedule");
+        assert_eq!(put.input["Name"], "sweep");
+        assert_eq!(put.input["GroupName"], "x");
+        assert_eq!(put.input["ScheduleExpression"], "rate(1 hour)");
+    }
+
+    #[test]
+    fn a_path_that_is_not_known_is_named() {
+        let request = Request::builder().uri("/2018-10-31/layers").body(Bytes::new()).unwrap();
+        let error = read("lambda", &request).err().unwrap();
+        assert!(error.message.contains("lambda:GET /2018-10-31/layers"), "{error}");
+    }
+
+    #[test]
+    fn a_function_error_is_a_header_beside_the_payload() {
+        let response = respond(
+            200,
+            json!({"$body": blob(b"{}"), "$headers": {"X-Amz-Function-Error": "Unhandled"}}),
+        );
+        assert_eq!(response.headers()["x-amz-function-error"], "Unhandled");
+        assert_eq!(response.body().as_ref(), b"{}");
+    }
+}

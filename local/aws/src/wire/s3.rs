@@ -307,3 +307,83 @@ pub(super) fn respond(operation: &str, result: Value) -> Response<Bytes> {
     RestParts::put_headers(&parts.headers, &mut response);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_one(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> Operation {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(&request.body(Bytes::from(body.to_owned())).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_bucket_is_found_in_the_path_and_in_the_host() {
+        for (uri, host) in [
+            ("/runs/a%20b/c.json", "127.0.0.1:4566"),
+            ("/a%20b/c.json", "runs.s3.eu-central-1.amazonaws.com"),
+            ("/a%20b/c.json", "runs.localhost:4566"),
+            ("http://runs.s3.amazonaws.com/a%20b/c.json", "ignored"),
+        ] {
+            let get = read_one("GET", uri, &[("host", host)], "");
+            assert_eq!(get.name, "GetObject", "{uri} {host}");
+            assert_eq!(get.input, json!({"Bucket": "runs", "Key": "a b/c.json"}));
+        }
+    }
+
+    #[test]
+    fn a_chunked_body_loses_its_framing() {
+        let headers =
+            [("content-encoding", "aws-chunked"), ("if-none-match", "*"), ("x-amz-meta-run", "7")];
+        let body =
+            "5\r\nhello\r\n6;chunk-signature=0\r\n world\r\n0\r\nx-amz-checksum-crc32:x\r\n\r\n";
+        let put = read_one("PUT", "/runs/key", &headers, body);
+        assert_eq!(put.name, "PutObject");
+        assert_eq!(super::super::body(&put.input).as_ref(), b"hello world");
+        assert_eq!(put.input["IfNoneMatch"], "*");
+        assert_eq!(put.input["Metadata"], json!({"run": "7"}));
+    }
+
+    #[test]
+    fn sub_resources_name_the_operation_and_xml_becomes_members() {
+        let list = read_one("GET", "/runs?list-type=2&prefix=a%2F&max-keys=3", &[], "");
+        assert_eq!(list.name, "ListObjectsV2");
+        assert_eq!(list.input, json!({"Bucket": "runs", "Prefix": "a/", "MaxKeys": "3"}));
+        let body =
+            "<Delete xmlns=\"x\"><Object><Key>a&amp;b</Key></Object><Quiet>true</Quiet></Delete>";
+        let delete = read_one("POST", "/runs?delete", &[], body);
+        assert_eq!(delete.name, "DeleteObjects");
+        assert_eq!(delete.input["Delete"], json!({"Object": [{"Key": "a&b"}], "Quiet": "true"}));
+        let rules = read_one("DELETE", "/runs?lifecycle", &[], "");
+        assert_eq!(rules.name, "DeleteBucketLifecycle");
+        let versions = read_one(
+            "PUT",
+            "/runs?versioning",
+            &[],
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+        );
+        assert_eq!(versions.name, "PutBucketVersioning");
+        assert_eq!(versions.input["VersioningConfiguration"], json!({"Status": "Enabled"}));
+    }
+
+    #[test]
+    fn lists_are_repeated_and_buckets_wrapped() {
+        let response = respond(
+            "ListObjectsV2",
+            json!({"Contents": [{"Key": "a"}, {"Key": "b"}], "$headers": {"x-amz-bucket-region": "eu-central-1"}}),
+        );
+        let body = std::str::from_utf8(response.body()).unwrap();
+        assert!(
+            body.contains("<Contents><Key>a</Key></Contents><Contents><Key>b</Key></Contents>")
+        );
+        assert!(body.contains("<ListBucketResult xmlns"));
+        let response = respond("ListBuckets", json!({"Buckets": [{"Name": "a"}]}));
+        let body = std::str::from_utf8(response.body()).unwrap();
+        assert!(body.contains("<Buckets><Bucket><Name>a</Name></Bucket></Buckets>"), "{body}");
+    }
+}

@@ -41,16 +41,25 @@ pub(super) async fn create_bucket(
     update_bucket(context, &bucket, properties).await
 }
 
-/// Encryption, ownership, public access and life cycle have no effect that anything here could
-/// see; versioning has.
+/// A bucket's settings: the property, the call that sets it, and the call's member.
+const SETTINGS: [(&str, &str, &str); 5] = [
+    ("BucketEncryption", "PutBucketEncryption", "ServerSideEncryptionConfiguration"),
+    ("OwnershipControls", "PutBucketOwnershipControls", "OwnershipControls"),
+    ("PublicAccessBlockConfiguration", "PutPublicAccessBlock", "PublicAccessBlockConfiguration"),
+    ("LifecycleConfiguration", "PutBucketLifecycleConfiguration", "LifecycleConfiguration"),
+    ("VersioningConfiguration", "PutBucketVersioning", "VersioningConfiguration"),
+];
+
 pub(super) async fn update_bucket(
     context: &Context<'_>,
     bucket: &Made,
     properties: &Value,
 ) -> Result<Made, AwsError> {
-    if let Some(versioning) = properties.get("VersioningConfiguration") {
-        let input = json!({ "Bucket": bucket.physical_id, "VersioningConfiguration": versioning });
-        context.call("s3", "PutBucketVersioning", input).await?;
+    for (property, operation, member) in SETTINGS {
+        if let Some(value) = properties.get(property) {
+            let input = json!({ "Bucket": bucket.physical_id, member: value });
+            context.call("s3", operation, input).await?;
+        }
     }
     Ok(bucket.clone())
 }

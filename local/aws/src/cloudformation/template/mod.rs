@@ -18,7 +18,8 @@ mod tests;
 pub use error::TemplateError;
 pub(crate) use evaluate::{Made, Pseudo, Scope};
 pub(crate) use graph::{order, references};
-pub(crate) use model::{DeletionPolicy, Parameter, Resource, Template};
-pub(crate) use node::{Kind, Node};
+pub(crate) use model::{DeletionPolicy, Resource, Template};
+#[cfg(test)]
+use node::Node;
 pub(crate) use parameters::resolve;
 pub(crate) use schema::{Properties, properties};

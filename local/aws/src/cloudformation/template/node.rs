@@ -113,25 +113,6 @@ impl Node {
         Self::call("Fn::GetAtt", Self::list([Self::text(of), Self::text(attribute)]))
     }
 
-    /// A node with the contents of a JSON value, which may hold long-form intrinsics.
-    pub(crate) fn from_json(value: &Value) -> Self {
-        Self::made(match value {
-            Value::Null => Kind::Null,
-            Value::Bool(value) => Kind::Bool(*value),
-            Value::Number(number) => Kind::Number(number.clone()),
-            Value::String(text) => Kind::Text(text.clone()),
-            Value::Array(items) => Kind::List(items.iter().map(Self::from_json).collect()),
-            Value::Object(members) => {
-                if let (1, Some((key, argument))) = (members.len(), members.iter().next())
-                    && (key == "Ref" || key.starts_with("Fn::"))
-                {
-                    return Self::call(key, Self::from_json(argument));
-                }
-                Kind::Map(members.iter().map(|(k, v)| (k.clone(), Self::from_json(v))).collect())
-            }
-        })
-    }
-
     /// The text, if it is text.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.kind {

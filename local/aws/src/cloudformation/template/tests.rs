@@ -244,3 +244,13 @@ fn a_definition_and_its_substitutions_have_to_agree() {
     assert!(unused.contains("the substitution More has no placeholder"), "{unused}");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn the_templates_that_are_shipped_are_read() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("template.yaml")).unwrap();
+    let template = Template::parse(&text, Some(&root)).unwrap();
+    let set = &template.resources["TenantBaselineStackSet"].properties;
+    let body = set.get("TemplateBody").and_then(Node::as_text).unwrap();
+    Template::parse(body, None).unwrap();
+}

@@ -1,0 +1,76 @@
+//! Functions as real processes, for a world in real time.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use local_aws::{FunctionHost, Invocation, InvocationOutcome};
+use local_lambda::{FunctionSpec, Functions, Host, LogSink};
+
+/// The functions of Landlord, each one crate and one binary under `functions/`.
+pub const FUNCTIONS: [&str; 7] = [
+    "admit-tenant",
+    "announce-outcome",
+    "create-account",
+    "enroll-baseline",
+    "label-account",
+    "place-account",
+    "request-quotas",
+];
+
+/// Runs the function binaries over the Lambda Runtime API.
+#[derive(Clone)]
+pub struct Processes {
+    host: Host,
+    binaries: Arc<Functions>,
+    email_grace_seconds: u64,
+    log: LogSink,
+}
+
+impl Processes {
+    /// Runs `binaries` on `host`. Function processes have the machine's clock, whatever the
+    /// world's pace: the grace time for a taken email is the one wait that they measure by it,
+    /// so it is given here.
+    pub fn new(host: Host, binaries: Functions, email_grace_seconds: u64, log: LogSink) -> Self {
+        Self { host, binaries: Arc::new(binaries), email_grace_seconds, log }
+    }
+
+    async fn run(&self, invocation: Invocation) -> InvocationOutcome {
+        let Some(binary) = self.binaries.get(&invocation.code) else {
+            let message = format!("there is no binary for the code \"{}\"", invocation.code);
+            let payload = serde_json::json!({
+                "errorType": "Runtime.InvalidEntrypoint", "errorMessage": message,
+            });
+            return InvocationOutcome::Failed {
+                error: "Runtime.InvalidEntrypoint".to_owned(),
+                payload: payload.to_string().into(),
+            };
+        };
+        let mut environment = invocation.environment;
+        if let Some(grace) = environment.get_mut("EMAIL_GRACE_SECONDS") {
+            *grace = self.email_grace_seconds.to_string();
+        }
+        let spec = FunctionSpec {
+            arn: invocation.function_arn,
+            name: invocation.function_name,
+            binary: binary.clone(),
+            environment,
+            timeout: invocation.timeout,
+            memory_mb: invocation.memory_mb,
+            log: self.log.clone(),
+        };
+        let outcome = self.host.invoke(&spec, invocation.payload, invocation.request_id).await;
+        match outcome.error_name() {
+            None => InvocationOutcome::Answered(outcome.payload()),
+            Some(error) => {
+                InvocationOutcome::Failed { error: error.to_owned(), payload: outcome.payload() }
+            }
+        }
+    }
+}
+
+impl FunctionHost for Processes {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, InvocationOutcome> {
+        let processes = self.clone();
+        Box::pin(async move { processes.run(invocation).await })
+    }
+}
