@@ -1,4 +1,10 @@
 //! Step Functions as its callers see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits on a paused clock"
+)]
 
 mod world;
 
@@ -302,7 +308,8 @@ async fn a_wrong_definition_is_refused_with_every_place() {
 async fn the_default_bus_hears_how_executions_stand() {
     let world = World::new().await;
     let queue = world.queue("changes", json!({})).await;
-    let rule = json!({ "Name": "r", "EventPattern": json!({ "source": ["aws.states"] }).to_string() });
+    let rule =
+        json!({ "Name": "r", "EventPattern": json!({ "source": ["aws.states"] }).to_string() });
     let rule = world.admin("events", "PutRule", rule).await.unwrap()["RuleArn"].clone();
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },

@@ -1,4 +1,10 @@
 //! Templates deployed as stacks: what is there afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits on a paused clock"
+)]
 
 mod world;
 
@@ -168,4 +174,58 @@ async fn operators_create_update_and_delete_stacks_by_the_api() {
     assert_eq!(gone.message, "Stack with id s does not exist");
     let broken = json!({ "StackName": "t", "TemplateBody": "Resources: {P: {Type: A::B::C}}" });
     assert!(api("CreateStack", broken).await.unwrap_err().message.contains("A::B::C"));
+}
+
+/// The local AWS has no resource control policies and no stack sets yet.
+fn without_what_is_to_come(template: &str) -> String {
+    ["ExecutionRoleTrustPolicy", "TenantBaselineStackSet"].iter().fold(
+        template.to_owned(),
+        |text, id| {
+            let head = format!("  {id}:\n");
+            text.replace(&head, &format!("{head}    Metadata: {{'landlord:local': inert}}\n"))
+        },
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn landlords_own_template_is_deployed_updated_and_deleted() {
+    let world = World::new().await;
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let request = |window: &str| StackRequest {
+        name: "landlord".to_owned(),
+        base_dir: Some(root.clone()),
+        ..request(
+            &without_what_is_to_come(&read("template.yaml")),
+            &[
+                ("EmailDomain", "example.com"),
+                ("Tiers", &read("tiers.json")),
+                ("ParentId", "r-root"),
+                ("AdmissionWindow", window),
+            ],
+        )
+    };
+    let outputs = world.aws.deploy_stack(request("10")).await.unwrap();
+    assert_eq!(outputs["EventBusName"], "landlord");
+    let machine = json!({ "stateMachineArn": outputs["OnboardTenantStateMachineArn"] });
+    let shown = world.admin("states", "DescribeStateMachine", machine).await.unwrap();
+    assert!(!shown["definition"].as_str().unwrap().contains("${"));
+    let again = world.aws.deploy_stack(request("20")).await.unwrap();
+    assert_eq!(outputs, again);
+    world.aws.delete_stack(ACCOUNT, REGION, "landlord").await.unwrap();
+    // The units are retained: accounts stand in them.
+    let mut left = 0;
+    let mut input = json!({ "ParentId": "r-root" });
+    loop {
+        let page = world
+            .admin("organizations", "ListOrganizationalUnitsForParent", input.clone())
+            .await
+            .unwrap();
+        left += page["OrganizationalUnits"].as_array().unwrap().len();
+        if page["NextToken"].is_null() {
+            break;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+    assert_eq!(left, 6);
 }

@@ -55,6 +55,9 @@ pub struct MissingFunctions {
 /// Builds the packages `names` of the workspace at `root` with the given cargo profile (`dev`,
 /// `release`, …) and returns the executable of each.
 ///
+/// `beside` names packages whose features are unified with theirs, though nothing of them is
+/// built: with the package of the running program, its dependencies serve again as they are.
+///
 /// Blocks until cargo is done. Cargo's progress goes to standard error when `show_progress`;
 /// compile errors always do.
 ///
@@ -64,6 +67,7 @@ pub fn build_functions(
     root: &Path,
     profile: &str,
     names: &[&str],
+    beside: &[&str],
     show_progress: bool,
 ) -> Result<Functions, BuildError> {
     if names.is_empty() {
@@ -83,6 +87,9 @@ pub fn build_functions(
     }
     for name in names {
         command.args(["--package", name, "--bin", name]);
+    }
+    for name in beside {
+        command.args(["--package", name]);
     }
     let mut child = command.spawn().map_err(failed)?;
     let mut built = Functions::new();

@@ -2,8 +2,19 @@
 //!
 //! Exit status: 0 when the command did what was asked, 1 when it could not, 2 for a usage fault.
 
-pub mod simulate;
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a command line: it has a clock, and talks to people"
+)]
 
+mod demo;
+mod place;
+mod processes;
+pub mod simulate;
+mod up;
+
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +29,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Onboard tenants on this machine, with the real functions, and show how they fare
+    Demo(demo::Demo),
+    /// Serve Landlord on a local AWS endpoint, for the AWS CLI and SDKs
+    Up(up::Up),
     /// Run something in virtual time and say what would happen
     #[command(subcommand)]
     Simulate(simulate::Simulate),
@@ -28,7 +43,31 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Demo(demo) => in_real_time(demo.run()),
+            Command::Up(up) => in_real_time(up.run()),
             Command::Simulate(simulate) => simulate.run(),
         }
     }
+}
+
+/// The exit status of a usage fault.
+const USAGE: u8 = 2;
+
+fn in_real_time(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says what went wrong, causes included.
+fn failed(error: &dyn Error) -> ExitCode {
+    eprintln!("landlord: {}", lambda_kit::chain(error));
+    ExitCode::FAILURE
+}
+
+/// Writes a result to standard output; a reader that went away is no error.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

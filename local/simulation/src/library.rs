@@ -1,15 +1,18 @@
 //! Lambda functions as libraries: each invocation runs the function's own handler, decoding and
 //! error path included, with SDK clients that reach the world without a socket.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lambda_kit::sdk::{Credentials, Parts, Wire};
-use lambda_kit::{Clock, Diagnostic, Lookup};
+use lambda_kit::{Clock, Diagnostic};
 use local_aws::{Aws, FunctionHost, Invocation, InvocationOutcome};
 use serde_json::{Value, json};
+
+type Environment = BTreeMap<String, String>;
 
 /// What happens to one invocation instead of the ordinary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,15 +111,13 @@ impl Library {
                 );
             }
         };
-        let variables = invocation.environment.clone();
-        let lookup = move |name: &str| variables.get(name).cloned();
         let clock = {
             let aws = self.aws.clone();
             Clock::from_fn(Arc::new(move || aws.now()))
         };
-        let wire = self.wire(&lookup, &clock);
+        let wire = self.wire(&invocation.environment, &clock);
         // A panic is an error of the function, as the runtime reports it.
-        let call = call(&invocation.code, &wire, &lookup, clock, payload);
+        let call = call(&invocation.code, &wire, &invocation.environment, clock, payload);
         match std::panic::AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(answer)) => InvocationOutcome::Answered(answer.to_string().into()),
             Ok(Err(diagnostic)) => failed(&diagnostic.error_type, &diagnostic.error_message),
@@ -124,14 +125,14 @@ impl Library {
         }
     }
 
-    fn wire(&self, lookup: Lookup<'_>, clock: &Clock) -> Wire {
-        let variable = |name: &str| lookup(name).unwrap_or_default();
+    fn wire(&self, environment: &Environment, clock: &Clock) -> Wire {
+        let variable = |name: &str| environment.get(name).cloned().unwrap_or_default();
         Wire::from_parts(Parts {
             http_client: self.aws.http_client(),
             credentials: Credentials::new(
                 variable("AWS_ACCESS_KEY_ID"),
                 variable("AWS_SECRET_ACCESS_KEY"),
-                lookup("AWS_SESSION_TOKEN"),
+                environment.get("AWS_SESSION_TOKEN").cloned(),
                 None,
                 "simulation",
             ),
@@ -173,13 +174,14 @@ fn configuration(error: &lambda_kit::config::Error) -> Diagnostic {
 async fn call(
     code: &str,
     wire: &Wire,
-    lookup: Lookup<'_>,
+    environment: &Environment,
     clock: Clock,
     payload: Value,
 ) -> Result<Value, Diagnostic> {
     macro_rules! function {
         ($krate:ident) => {{
-            let config = $krate::Config::load(lookup).map_err(|error| configuration(&error))?;
+            let config = $krate::Config::load(&|name| environment.get(name).cloned())
+                .map_err(|error| configuration(&error))?;
             let app = $krate::App::new(wire, config, clock);
             Box::pin(lambda_kit::call(&app, &$krate::handle, payload)).await
         }};

@@ -104,15 +104,20 @@ pub(crate) fn session_of(role_arn: &str, session: &str) -> Result<Caller, AwsErr
     })
 }
 
-/// Whether somebody may assume a role, by its trust policy. `context` holds the condition keys
-/// of the request.
+/// Whether somebody may assume a role: its trust policy allows it, and no resource control
+/// policy on the way to the role's account denies it, which binds callers of the management
+/// account too. `context` holds the condition keys of the request.
 pub(crate) fn trusts(state: &State, arn: &str, asker: &Asker<'_>, context: &Context) -> bool {
     let Ok((account, name)) = role_of_arn(arn) else { return false };
-    state.iam.store.role(account, name).is_some_and(|role| {
+    let trusted = state.iam.store.role(account, name).is_some_and(|role| {
         role.arn == arn
             && role.trust.document.verdict_for(asker, "sts:AssumeRole", arn, context)
                 == Verdict::Allows
-    })
+    });
+    let denies = |(_, document): &(&str, &Document)| {
+        document.verdict_for(asker, "sts:AssumeRole", arn, context) == Verdict::Denies
+    };
+    trusted && !state.organizations.resource_control(account).iter().any(denies)
 }
 
 /// Whether a role lets a service assume it, such as `lambda.amazonaws.com`.

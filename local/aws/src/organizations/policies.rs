@@ -1,4 +1,4 @@
-//! Service control policies. Other types of policies are refused by name.
+//! Service control policies and resource control policies. Other types are refused by name.
 
 use std::sync::Arc;
 
@@ -10,31 +10,61 @@ use super::{constraint, invalid, not_found, nothing, rules, text};
 use crate::iam::Document;
 use crate::{Aws, AwsError, Call};
 
-/// The only type that is known here.
-const SERVICE_CONTROL: &str = "SERVICE_CONTROL_POLICY";
-
-/// The most characters of a policy, and policies of a target.
-const LONGEST: usize = 10_240;
-const MOST_ATTACHED: usize = 10;
-
-fn known_type(kind: &str) -> Result<(), AwsError> {
-    if kind == SERVICE_CONTROL {
-        return Ok(());
-    }
-    Err(invalid(
-        "INVALID_ENUM_POLICY_TYPE",
-        format!("the local AWS knows policies of the type {SERVICE_CONTROL}, not \"{kind}\""),
-    ))
+/// The types of policies that are known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PolicyKind {
+    /// What the principals of an account may do at most.
+    ServiceControl,
+    /// What may be done at most to the resources of an account, by whomever.
+    ResourceControl,
 }
 
-fn parse(content: &str) -> Result<Arc<Document>, AwsError> {
-    if content.chars().count() > LONGEST {
+impl PolicyKind {
+    /// The type as AWS writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ServiceControl => "SERVICE_CONTROL_POLICY",
+            Self::ResourceControl => "RESOURCE_CONTROL_POLICY",
+        }
+    }
+
+    fn read(name: &str) -> Result<Self, AwsError> {
+        [Self::ServiceControl, Self::ResourceControl]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| {
+                invalid(
+                    "INVALID_ENUM_POLICY_TYPE",
+                    format!(
+                        "the local AWS knows SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY, \
+                         not \"{name}\""
+                    ),
+                )
+            })
+    }
+
+    /// The most characters of a policy, and policies of a target.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Self::ServiceControl => (10_240, 10),
+            Self::ResourceControl => (5_120, 5),
+        }
+    }
+}
+
+fn parse(kind: PolicyKind, content: &str) -> Result<Arc<Document>, AwsError> {
+    let (longest, _) = kind.limits();
+    if content.chars().count() > longest {
         return Err(constraint(
             "POLICY_CONTENT_LIMIT_EXCEEDED",
-            format!("A service control policy has at most {LONGEST} characters."),
+            format!("A {} has at most {longest} characters.", kind.name()),
         ));
     }
-    Document::service_control(content)
+    let document = match kind {
+        PolicyKind::ServiceControl => Document::service_control(content),
+        PolicyKind::ResourceControl => Document::resource(content),
+    };
+    document
         .map(Arc::new)
         .map_err(|fault| AwsError::new("MalformedPolicyDocumentException", fault.to_string()))
 }
@@ -45,7 +75,7 @@ fn summary(organizations: &Organizations, policy: &Policy) -> Value {
         "Arn": organizations.arn("policy", &policy.id),
         "Name": policy.name,
         "Description": policy.description,
-        "Type": SERVICE_CONTROL,
+        "Type": policy.kind.name(),
         "AwsManaged": policy.aws_managed,
     })
 }
@@ -80,10 +110,10 @@ fn target_exists(organizations: &Organizations, id: &str) -> Result<(), AwsError
 }
 
 pub(super) fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    known_type(text(call, "Type")?)?;
+    let kind = PolicyKind::read(text(call, "Type")?)?;
     let name = text(call, "Name")?.to_owned();
     let content = text(call, "Content")?.to_owned();
-    let document = parse(&content)?;
+    let document = parse(kind, &content)?;
     let tags = rules::tags(call)?;
     let id = format!("p-{:08x}", aws.random(|random| random.u32(..)));
     let mut state = aws.lock();
@@ -92,6 +122,7 @@ pub(super) fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let sequence = organizations.next();
     let policy = Policy {
         id: id.clone(),
+        kind,
         name,
         description: call.opt_text("Description").unwrap_or_default().to_owned(),
         content,
@@ -107,12 +138,15 @@ pub(super) fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 
 pub(super) fn update(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let id = text(call, "PolicyId")?;
-    let content = call.opt_text("Content").map(|text| Ok((text, parse(text)?))).transpose()?;
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
-    if find(organizations, id)?.aws_managed {
+    let policy = find(organizations, id)?;
+    if policy.aws_managed {
         return Err(invalid("IMMUTABLE_POLICY", "AWS's own policies cannot be changed."));
     }
+    let kind = policy.kind;
+    let content =
+        call.opt_text("Content").map(|text| Ok((text, parse(kind, text)?))).transpose()?;
     if let Some(name) = call.opt_text("Name") {
         unique_name(organizations, id, name)?;
     }
@@ -155,13 +189,14 @@ pub(super) fn describe(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 pub(super) fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    known_type(text(call, "Filter")?)?;
+    let kind = PolicyKind::read(text(call, "Filter")?)?;
     let page = Page::of(aws, call)?;
     let state = aws.lock();
     let organizations = &state.organizations;
     let items = organizations
         .policies
         .values()
+        .filter(|policy| policy.kind == kind)
         .map(|policy| (policy.sequence, summary(organizations, policy)));
     Ok(page.fill("Policies", items))
 }
@@ -170,7 +205,7 @@ pub(super) fn attach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let (id, target) = (text(call, "PolicyId")?, text(call, "TargetId")?);
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
-    find(organizations, id)?;
+    let kind = find(organizations, id)?.kind;
     target_exists(organizations, target)?;
     if !organizations.policies_enabled {
         return Err(AwsError::new(
@@ -178,6 +213,7 @@ pub(super) fn attach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             "Service control policies are not enabled in this root.",
         ));
     }
+    let same_kind = organizations.attached(target, kind).count();
     let attached = organizations.attachments.entry(target.to_owned()).or_default();
     if attached.contains_key(id) {
         return Err(AwsError::new(
@@ -185,10 +221,11 @@ pub(super) fn attach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             format!("The policy {id} is already attached to {target}."),
         ));
     }
-    if attached.len() >= MOST_ATTACHED {
+    let (_, most) = kind.limits();
+    if same_kind >= most {
         return Err(constraint(
             "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
-            format!("{target} has {MOST_ATTACHED} service control policies already."),
+            format!("{target} has {most} policies of the type {} already.", kind.name()),
         ));
     }
     organizations.attach(id, target);
@@ -199,8 +236,9 @@ pub(super) fn detach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let (id, target) = (text(call, "PolicyId")?, text(call, "TargetId")?);
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
-    find(organizations, id)?;
+    let kind = find(organizations, id)?.kind;
     target_exists(organizations, target)?;
+    let same_kind = organizations.attached(target, kind).count();
     let attached = organizations.attachments.entry(target.to_owned()).or_default();
     if !attached.contains_key(id) {
         return Err(AwsError::new(
@@ -208,7 +246,8 @@ pub(super) fn detach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             format!("The policy {id} is not attached to {target}."),
         ));
     }
-    if attached.len() == 1 {
+    // Resource control policies may all go: AWS's own one stays by itself.
+    if same_kind == 1 && kind == PolicyKind::ServiceControl {
         return Err(constraint(
             "MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
             format!("{target} must keep at least one service control policy."),
@@ -222,18 +261,14 @@ pub(super) fn detach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 pub(super) fn list_for_target(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    known_type(text(call, "Filter")?)?;
+    let kind = PolicyKind::read(text(call, "Filter")?)?;
     let target = text(call, "TargetId")?;
     let page = Page::of(aws, call)?;
     let state = aws.lock();
     let organizations = &state.organizations;
     target_exists(organizations, target)?;
     let mut items: Vec<(u64, Value)> = organizations
-        .attachments
-        .get(target)
-        .into_iter()
-        .flatten()
-        .filter_map(|(id, ())| organizations.policies.get(id))
+        .attached(target, kind)
         .map(|policy| (policy.sequence, summary(organizations, policy)))
         .collect();
     items.sort_by_key(|(sequence, _)| *sequence);
@@ -260,7 +295,7 @@ pub(super) fn list_targets(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn root(call: &Call) -> Result<(), AwsError> {
-    known_type(text(call, "PolicyType")?)?;
+    PolicyKind::read(text(call, "PolicyType")?)?;
     match text(call, "RootId")? {
         ROOT => Ok(()),
         other => Err(not_found("Root", other)),

@@ -1,5 +1,6 @@
 //! The organization as it is: accounts, units, policies, and how far readers lag behind.
 
+use super::policies::PolicyKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
@@ -99,6 +100,7 @@ pub(super) struct Creation {
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
     pub(super) id: String,
+    pub(super) kind: PolicyKind,
     pub(super) name: String,
     pub(super) description: String,
     pub(super) content: String,
@@ -191,6 +193,7 @@ impl Organizations {
                 FULL_ACCESS.to_owned(),
                 Policy {
                     id: FULL_ACCESS.to_owned(),
+                    kind: PolicyKind::ServiceControl,
                     name: "FullAWSAccess".to_owned(),
                     description: "Allows access to every operation".to_owned(),
                     content: content.to_owned(),
@@ -361,9 +364,9 @@ impl Organizations {
             return if owner == "aws" {
                 format!("arn:aws:organizations::aws:policy/service_control_policy/{id}")
             } else {
-                format!(
-                    "arn:aws:organizations::{owner}:policy/{organization}/service_control_policy/{id}"
-                )
+                let kind = self.policies.get(id).map_or(PolicyKind::ServiceControl, |p| p.kind);
+                let kind = kind.name().to_lowercase();
+                format!("arn:aws:organizations::{owner}:policy/{organization}/{kind}/{id}")
             };
         } else {
             kind
@@ -391,20 +394,39 @@ impl Organizations {
         {
             return Vec::new();
         }
+        self.levels(account, PolicyKind::ServiceControl)
+    }
+
+    /// The resource control policies on an account's path that bind its resources; the one of
+    /// AWS that allows everything is not among them.
+    pub(crate) fn resource_control(&self, account: &str) -> Vec<(&str, &crate::iam::Document)> {
+        if account == self.management || !self.accounts.contains_key(account) {
+            return Vec::new();
+        }
+        self.levels(account, PolicyKind::ResourceControl).into_iter().flatten().collect()
+    }
+
+    fn levels(&self, account: &str, kind: PolicyKind) -> Vec<Vec<(&str, &crate::iam::Document)>> {
         let mut levels = vec![account.to_owned()];
         levels.extend(self.path(account));
         levels
             .iter()
             .map(|target| {
-                self.attachments
-                    .get(target)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|(id, ())| self.policies.get(id))
+                self.attached(target, kind)
                     .map(|policy| (policy.id.as_str(), policy.document.as_ref()))
                     .collect()
             })
             .collect()
+    }
+
+    /// The policies of a kind that are attached to a target.
+    pub(super) fn attached(&self, target: &str, kind: PolicyKind) -> impl Iterator<Item = &Policy> {
+        self.attachments
+            .get(target)
+            .into_iter()
+            .flatten()
+            .filter_map(|(id, ())| self.policies.get(id))
+            .filter(move |policy| policy.kind == kind)
     }
 
     /// Whether the account's services refuse because it is too new.

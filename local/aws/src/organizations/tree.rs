@@ -13,7 +13,10 @@ const DEEPEST: usize = 5;
 
 pub(super) fn root(organizations: &Organizations) -> Value {
     let types = if organizations.policies_enabled {
-        json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}])
+        json!([
+            {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"},
+            {"Type": "RESOURCE_CONTROL_POLICY", "Status": "ENABLED"},
+        ])
     } else {
         json!([])
     };

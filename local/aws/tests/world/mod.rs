@@ -23,13 +23,20 @@ type Code = Arc<dyn Fn(&Invocation) -> Result<Value, String> + Send + Sync>;
 
 /// Functions made of closures, by the name of their code.
 #[derive(Default, Clone)]
-struct Closures(Arc<Mutex<BTreeMap<String, (Duration, Code, Arc<AtomicUsize>)>>>);
+struct Closures(Arc<Mutex<BTreeMap<String, Closure>>>);
+
+#[derive(Clone)]
+struct Closure {
+    delay: Duration,
+    code: Code,
+    calls: Arc<AtomicUsize>,
+}
 
 impl FunctionHost for Closures {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, InvocationOutcome> {
         let found = self.0.lock().unwrap().get(&invocation.code).cloned();
         Box::pin(async move {
-            let Some((delay, code, calls)) = found else {
+            let Some(Closure { delay, code, calls }) = found else {
                 panic!("no code called {}", invocation.code);
             };
             tokio::time::sleep(delay).await;
@@ -150,7 +157,7 @@ impl World {
         answer: impl Fn(&Invocation) -> Result<Value, String> + Send + Sync + 'static,
     ) -> Arc<AtomicUsize> {
         let calls = Arc::new(AtomicUsize::new(0));
-        let entry = (delay, Arc::new(answer) as Code, calls.clone());
+        let entry = Closure { delay, code: Arc::new(answer), calls: calls.clone() };
         self.functions.0.lock().unwrap().insert(code.to_owned(), entry);
         calls
     }
@@ -181,7 +188,12 @@ impl World {
         made["stateMachineArn"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) async fn start(&self, machine: &str, name: &str, input: Value) -> Result<Value, AwsError> {
+    pub(crate) async fn start(
+        &self,
+        machine: &str,
+        name: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
         let call = json!({ "stateMachineArn": machine, "name": name, "input": input.to_string() });
         self.admin("states", "StartExecution", call).await
     }

@@ -157,17 +157,32 @@ pub(super) async fn put_rule(
     }
     let answer = context.call("events", "PutRule", Value::Object(input)).await?;
     let arn = answered(&answer, "/RuleArn")?;
-    let targets = items(properties, "Targets");
-    if !targets.is_empty() {
-        let input = json!({ "Rule": name, "EventBusName": bus, "Targets": targets });
-        let answer = context.call("events", "PutTargets", input).await?;
-        if let Some(failed) = items(&answer, "FailedEntries").first() {
-            let message = format!("Failed to put target {failed}");
-            return Err(AwsError::validation(message));
-        }
-    }
     let physical_id = if bus == "default" { name } else { format!("{bus}|{name}") };
-    Ok(made(physical_id, [("Arn", json!(arn))]))
+    let rule = made(physical_id, [("Arn", json!(arn))]);
+    if let Err(error) = put_targets(context, &rule, bus, items(properties, "Targets")).await {
+        if existing.is_none() {
+            let _ = delete_rule(context, properties, &rule).await;
+        }
+        return Err(error);
+    }
+    Ok(rule)
+}
+
+async fn put_targets(
+    context: &Context<'_>,
+    rule: &Made,
+    bus: &str,
+    targets: &[Value],
+) -> Result<(), AwsError> {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let input = json!({ "Rule": rule_name(rule), "EventBusName": bus, "Targets": targets });
+    let answer = context.call("events", "PutTargets", input).await?;
+    match items(&answer, "FailedEntries").first() {
+        Some(failed) => Err(AwsError::validation(format!("Failed to put target {failed}"))),
+        None => Ok(()),
+    }
 }
 
 fn target_ids(properties: &Value) -> Vec<&str> {

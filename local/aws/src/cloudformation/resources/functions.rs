@@ -88,8 +88,12 @@ pub(super) async fn create(context: &Context<'_>, properties: &Value) -> Result<
     input.insert("Tags".to_owned(), tag_map(properties));
     let answer = context.call("lambda", "CreateFunction", Value::Object(input)).await?;
     let arn = answered(&answer, "/FunctionArn")?;
-    reserve(context, &name, properties).await?;
-    Ok(made(name, [("Arn", json!(arn))]))
+    let function = made(name, [("Arn", json!(arn))]);
+    if let Err(error) = reserve(context, &function.physical_id, properties).await {
+        let _ = delete(context, &function).await;
+        return Err(error);
+    }
+    Ok(function)
 }
 
 async fn reserve(context: &Context<'_>, name: &str, properties: &Value) -> Result<(), AwsError> {

@@ -59,7 +59,11 @@ pub(super) async fn create_policy(
     let policy =
         made(id.clone(), [("Id", json!(id)), ("Arn", json!(arn)), ("AwsManaged", json!(false))]);
     for target in texts(properties, "TargetIds") {
-        attach(context, &policy, &target, true).await?;
+        if let Err(error) = attach(context, &policy, &target, true).await {
+            // What was half made leaves nothing behind.
+            let _ = delete_policy(context, &policy, properties).await;
+            return Err(error);
+        }
     }
     Ok(policy)
 }

@@ -190,10 +190,14 @@ pub(super) async fn create_managed(
     input.insert("PolicyDocument".to_owned(), json!(policy));
     let answer = context.call("iam", "CreatePolicy", Value::Object(input)).await?;
     let arn = answered(&answer, "/Policy/Arn")?;
+    let policy = made(arn.clone(), [("PolicyArn", json!(arn))]);
     for role in texts(properties, "Roles") {
-        attach(context, &role, &arn).await?;
+        if let Err(error) = attach(context, &role, &arn).await {
+            let _ = delete_managed(context, &policy, properties).await;
+            return Err(error);
+        }
     }
-    Ok(made(arn.clone(), [("PolicyArn", json!(arn))]))
+    Ok(policy)
 }
 
 pub(super) async fn update_managed(

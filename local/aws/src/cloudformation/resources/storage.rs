@@ -38,7 +38,13 @@ pub(super) async fn create_bucket(
             ("RegionalDomainName", json!(format!("{name}.s3.{}.amazonaws.com", context.region))),
         ],
     );
-    update_bucket(context, &bucket, properties).await
+    match update_bucket(context, &bucket, properties).await {
+        Err(error) => {
+            let _ = delete_bucket(context, &bucket).await;
+            Err(error)
+        }
+        done => done,
+    }
 }
 
 /// A bucket's settings: the property, the call that sets it, and the call's member.

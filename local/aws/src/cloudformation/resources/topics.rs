@@ -37,12 +37,16 @@ pub(super) async fn create(context: &Context<'_>, properties: &Value) -> Result<
         "Tags": properties.get("Tags").cloned().unwrap_or(json!([])),
     });
     let arn = answered(&context.call("sns", "CreateTopic", input).await?, "/TopicArn")?;
+    let topic = made(arn.clone(), [("TopicArn", json!(arn)), ("TopicName", json!(name))]);
     for subscription in items(properties, "Subscription") {
         let mut input = subscription.clone();
         input["TopicArn"] = json!(arn);
-        context.call("sns", "Subscribe", input).await?;
+        if let Err(error) = context.call("sns", "Subscribe", input).await {
+            let _ = delete(context, &topic).await;
+            return Err(error);
+        }
     }
-    Ok(made(arn.clone(), [("TopicArn", json!(arn)), ("TopicName", json!(name))]))
+    Ok(topic)
 }
 
 pub(super) async fn update(

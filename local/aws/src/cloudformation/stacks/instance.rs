@@ -95,7 +95,8 @@ pub(crate) async fn remove_instance(
 fn reason(error: &StackError) -> String {
     match error {
         StackError::Failed { resource, kind, reason, .. } => format!(
-            "ResourceLogicalId:{resource}, ResourceType:{kind}, ResourceStatusReason:{reason}."
+            "ResourceLogicalId:{resource}, ResourceType:{kind}, ResourceStatusReason:{}.",
+            reason.trim_end_matches('.')
         ),
         other => other.to_string(),
     }

@@ -11,6 +11,8 @@ mod instance;
 mod model;
 mod rollback;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,9 +24,7 @@ use super::TemplateError;
 use super::template::Template;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal};
 pub(crate) use api::OPERATIONS;
-pub(crate) use instance::{
-    InstanceRequest, TemplateParameter, apply_instance, check_template, remove_instance,
-};
+pub(crate) use instance::{InstanceRequest, apply_instance, check_template, remove_instance};
 use model::Stack;
 pub use rules::ResourceRule;
 

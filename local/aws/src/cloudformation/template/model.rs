@@ -171,6 +171,10 @@ impl Template {
     fn check(&self) -> Result<(), TemplateError> {
         for resource in self.resources.values() {
             let path = format!("Resources.{}", resource.id);
+            if self.parameters.contains_key(&resource.id) {
+                let message = "a parameter has this name too: names are unique in a template";
+                return Err(TemplateError::at(resource.line, path, message));
+            }
             if resource.is_inert() {
                 continue;
             }

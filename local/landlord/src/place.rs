@@ -1,0 +1,159 @@
+//! Landlord on this machine in real time: the local AWS as an HTTP endpoint, the function
+//! binaries as processes, the stack deployed from the repository.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use local_aws::{Aws, Durations, Settings};
+use local_lambda::{Functions, Host, LogSink, build_functions, functions_in};
+use simulation::deployment::{Deployment, deploy};
+use tokio::net::TcpListener;
+
+use crate::processes::{FUNCTIONS, Processes};
+
+/// How long a taken email is waited for before the organization is searched, unscaled. Landlord
+/// on AWS waits 15 minutes, for its lists lag; here they lag by seconds.
+const EMAIL_GRACE: Duration = Duration::from_secs(120);
+
+/// Where Landlord runs, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// How much faster than on AWS waits go: 20 makes a minute three seconds
+    #[arg(long, value_name = "FACTOR", default_value_t = 20.0, value_parser = pace)]
+    pub pace: f64,
+    /// Take the function binaries from this folder (DIR/NAME or DIR/NAME/bootstrap) instead of
+    /// building them
+    #[arg(long, value_name = "DIR")]
+    pub functions: Option<PathBuf>,
+    /// The repository, with template.yaml; without it, the nearest one above this folder
+    #[arg(long, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// Seed of every choice that the local AWS makes
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Show what the functions log, on standard error
+    #[arg(long)]
+    pub logs: bool,
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.1..=1000.0).contains(&factor) => Ok(factor),
+        _ => Err("must be a number from 0.1 to 1000".to_owned()),
+    }
+}
+
+/// Landlord, running.
+pub struct Place {
+    /// The stack and its console.
+    pub deployment: Deployment,
+    /// The function processes.
+    pub host: Host,
+    /// Where AWS answers.
+    pub address: SocketAddr,
+}
+
+/// Why Landlord does not run here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No repository was found.
+    #[error(
+        "no template.yaml in {0} or above it: run landlord in the repository, or say --workspace DIR"
+    )]
+    NoWorkspace(PathBuf),
+    /// The functions could not be built.
+    #[error("the functions could not be built")]
+    Build(#[from] local_lambda::BuildError),
+    /// The folder of `--functions` lacks some.
+    #[error("--functions")]
+    Functions(#[from] local_lambda::MissingFunctions),
+    /// The endpoint could not be opened.
+    #[error("port {port} of 127.0.0.1 cannot be opened")]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The stack could not be deployed.
+    #[error("Landlord could not be deployed")]
+    Deploy(#[from] simulation::deployment::Error),
+    /// The build was interrupted.
+    #[error("the build of the functions was interrupted")]
+    Interrupted,
+}
+
+/// Starts everything: builds or finds the functions, opens the endpoint, deploys the stack.
+///
+/// # Errors
+/// What is missing, by name.
+pub async fn start(options: &Options, port: u16) -> Result<Place, Error> {
+    let root = workspace(options.workspace.as_deref())?;
+    let binaries = binaries(options, root.clone()).await?;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|source| Error::Port { port, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Port { port, source })?;
+    let aws = Aws::new(settings(options, address));
+    let host = Host::new(local_lambda::Settings::default());
+    let log = if options.logs {
+        LogSink::from_fn(|line| eprintln!("{}: {}", line.function, line.text))
+    } else {
+        LogSink::discard()
+    };
+    let grace = EMAIL_GRACE.div_f64(options.pace).as_secs().max(1);
+    aws.set_functions(Arc::new(Processes::new(host.clone(), binaries, grace, log)));
+    let served = aws.clone();
+    tokio::spawn(async move {
+        if let Err(error) = local_aws::serve(served, listener).await {
+            eprintln!("the endpoint failed: {error}");
+        }
+    });
+    let deployment = deploy(&aws, &root, BTreeMap::new()).await?;
+    Ok(Place { deployment, host, address })
+}
+
+fn settings(options: &Options, address: SocketAddr) -> Settings {
+    Settings {
+        seed: options.seed,
+        pace: options.pace,
+        endpoint_url: Some(format!("http://{address}")),
+        durations: Durations {
+            account_creation: Duration::from_secs(20),
+            role_ready: Duration::from_secs(15),
+            services_ready: Duration::from_secs(30),
+            stack_instance: Duration::from_secs(40),
+            tag_lag: Duration::from_secs(20),
+            quota_decision: Duration::from_secs(60),
+            ..Durations::default()
+        },
+        ..Settings::default()
+    }
+}
+
+/// The repository: given, or the nearest folder upwards that has a template.yaml.
+fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
+    let start = match given {
+        Some(given) => given.to_owned(),
+        None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+    };
+    let found = start.ancestors().find(|folder| folder.join("template.yaml").is_file());
+    match (found, given) {
+        (Some(found), None) => Ok(found.to_owned()),
+        (Some(found), Some(given)) if found == given => Ok(found.to_owned()),
+        _ => Err(Error::NoWorkspace(start)),
+    }
+}
+
+async fn binaries(options: &Options, root: PathBuf) -> Result<Functions, Error> {
+    if let Some(folder) = &options.functions {
+        return Ok(functions_in(folder, &FUNCTIONS)?);
+    }
+    eprintln!("building the functions …");
+    let build = move || build_functions(&root, "dev", &FUNCTIONS, &["landlord"], true);
+    Ok(tokio::task::spawn_blocking(build).await.map_err(|_| Error::Interrupted)??)
+}
