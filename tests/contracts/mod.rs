@@ -5,4 +5,5 @@ mod environment;
 mod errors;
 mod events;
 mod machines;
+mod settings;
 mod spellings;
