@@ -201,7 +201,7 @@ mod tests {
     fn builds_a_package_and_finds_its_executable() {
         let folder = tempfile::tempdir().unwrap();
         package(folder.path(), "fn main() { print!(\"hello\") }");
-        let functions = build_functions(folder.path(), "dev", &["say-hello"], false).unwrap();
+        let functions = build_functions(folder.path(), "dev", &["say-hello"], &[], false).unwrap();
         let output = Command::new(&functions["say-hello"]).output().unwrap();
         assert_eq!(output.stdout, b"hello");
     }
@@ -210,17 +210,17 @@ mod tests {
     fn a_package_that_does_not_compile_fails_the_build() {
         let folder = tempfile::tempdir().unwrap();
         package(folder.path(), "fn main() -> Nonsense {}");
-        let error = build_functions(folder.path(), "dev", &["say-hello"], false).unwrap_err();
+        let error = build_functions(folder.path(), "dev", &["say-hello"], &[], false).unwrap_err();
         assert!(matches!(error, BuildError::Failed { .. }), "{error:?}");
     }
 
     #[test]
     fn a_workspace_that_is_not_one_is_reported_by_cargo() {
         let folder = tempfile::tempdir().unwrap();
-        let error = build_functions(folder.path(), "dev", &["create-account"], false).unwrap_err();
+        let error = build_functions(folder.path(), "dev", &["create-account"], &[], false).unwrap_err();
         assert!(matches!(error, BuildError::Failed { .. }), "{error:?}");
         let nowhere = folder.path().join("nowhere");
-        let error = build_functions(&nowhere, "dev", &["create-account"], false).unwrap_err();
+        let error = build_functions(&nowhere, "dev", &["create-account"], &[], false).unwrap_err();
         assert!(error.to_string().contains("nowhere"), "{error}");
     }
 }
