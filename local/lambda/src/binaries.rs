@@ -217,7 +217,8 @@ mod tests {
     #[test]
     fn a_workspace_that_is_not_one_is_reported_by_cargo() {
         let folder = tempfile::tempdir().unwrap();
-        let error = build_functions(folder.path(), "dev", &["create-account"], &[], false).unwrap_err();
+        let error =
+            build_functions(folder.path(), "dev", &["create-account"], &[], false).unwrap_err();
         assert!(matches!(error, BuildError::Failed { .. }), "{error:?}");
         let nowhere = folder.path().join("nowhere");
         let error = build_functions(&nowhere, "dev", &["create-account"], &[], false).unwrap_err();

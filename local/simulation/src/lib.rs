@@ -4,3 +4,4 @@
 pub mod deployment;
 pub mod library;
 pub mod operation;
+pub mod world;

@@ -43,6 +43,12 @@ pub struct Library {
     faults: Arc<Mutex<Option<Arc<dyn FunctionFaults>>>>,
 }
 
+impl std::fmt::Debug for Library {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Library").field("partition", &self.partition).finish_non_exhaustive()
+    }
+}
+
 impl Library {
     /// The functions for one world. `partition` names the world among those of this process:
     /// the SDK's retry budgets are static, and each world has its own.

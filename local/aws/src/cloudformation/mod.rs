@@ -3,27 +3,29 @@
 mod resources;
 pub mod scheduler;
 pub(crate) mod stacks;
+mod stacksets;
 mod template;
 
 use serde_json::Value;
 
 use crate::{Access, Aws, AwsError, Call, State};
 pub use stacks::{Outputs, ResourceRule, StackError, StackRequest};
+pub use stacksets::{InstanceRule, StackSetOptions};
 pub use template::TemplateError;
 
 /// The service's state.
 #[derive(Debug, Default)]
 pub(crate) struct CloudFormation {
     pub(crate) stacks: stacks::Stacks,
+    pub(crate) stack_sets: stacksets::StackSets,
 }
 
 /// The permissions that a call needs.
-pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
+pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
     if stacks::OPERATIONS.contains(&call.operation.as_str()) {
         return stacks::access(call);
     }
-    // StackSets: its own module.
-    vec![Access::to(format!("cloudformation:{}", call.operation), "*")]
+    stacksets::access(state, call)
 }
 
 /// Performs a call.
@@ -31,6 +33,5 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     if stacks::OPERATIONS.contains(&call.operation.as_str()) {
         return stacks::handle(aws, call).await;
     }
-    // StackSets: its own module.
-    Err(AwsError::unknown_operation("cloudformation", &call.operation))
+    stacksets::handle(aws, call).await
 }

@@ -116,7 +116,7 @@ impl Outcome {
     /// The outcome for people.
     pub(super) fn page(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.load_style(UTF8_HORIZONTAL_ONLY);
         table.set_header(["tenant", "account", "OU", "baseline", "quotas", "time", "outcome"]);
         for tenant in &self.tenants {
             let outcome = match &tenant.error {

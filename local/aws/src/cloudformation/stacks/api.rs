@@ -159,7 +159,8 @@ fn member(value: &Value, name: &str) -> Result<String, AwsError> {
         .ok_or_else(|| AwsError::validation(format!("{name}: not given in {value}")))
 }
 
-fn needs_capabilities(
+/// Refuses a call that does not acknowledge the roles that its template makes.
+pub(crate) fn needs_capabilities(
     call: &Call,
     template: &crate::cloudformation::template::Template,
 ) -> Result<(), AwsError> {

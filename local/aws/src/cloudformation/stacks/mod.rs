@@ -23,7 +23,7 @@ use serde_json::Value;
 use super::TemplateError;
 use super::template::Template;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal};
-pub(crate) use api::OPERATIONS;
+pub(crate) use api::{OPERATIONS, needs_capabilities};
 pub(crate) use instance::{InstanceRequest, apply_instance, check_template, remove_instance};
 use model::Stack;
 pub use rules::ResourceRule;

@@ -1,0 +1,109 @@
+//! A whole world in virtual time: the local AWS, Landlord deployed in it from the repository,
+//! its functions as libraries.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use local_aws::{Aws, Settings};
+
+use crate::deployment::{Announcement, Deployment, Error, Listener, deploy};
+use crate::library::Library;
+
+/// When virtual worlds begin, unless their settings say otherwise: 2026-01-05T08:00:00Z.
+pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
+
+/// A world with Landlord in it.
+#[derive(Debug)]
+pub struct World {
+    /// The stack and its console.
+    pub deployment: Deployment,
+    /// The functions, and the hook that makes them fail.
+    pub library: Library,
+    listener: Listener,
+    heard: Vec<Announcement>,
+}
+
+impl World {
+    /// Founds a world and deploys Landlord from the repository into it. Call it on a runtime
+    /// whose clock is paused.
+    ///
+    /// # Errors
+    /// A repository that is not there, or a template that cannot be deployed.
+    pub async fn found(
+        settings: Settings,
+        parameters: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let start = settings.start.or(Some(BEGINNING));
+        let partition = format!("world-{}", settings.seed);
+        let aws = Aws::new(Settings { start, ..settings });
+        let library = Library::new(&aws, partition);
+        aws.set_functions(Arc::new(library.clone()));
+        let deployment = deploy(&aws, &repository(), parameters).await?;
+        let listener = deployment.listen().await?;
+        Ok(Self { deployment, library, listener, heard: Vec::new() })
+    }
+
+    /// The local AWS.
+    pub fn aws(&self) -> &Aws {
+        self.deployment.aws()
+    }
+
+    /// Lets time go by until an announcement is `wanted`, or `most` has passed; answers it.
+    ///
+    /// # Errors
+    /// When the announcements cannot be read.
+    pub async fn until(
+        &mut self,
+        most: Duration,
+        wanted: impl Fn(&Announcement) -> bool,
+    ) -> Result<Option<Announcement>, Error> {
+        let end = self.aws().after(most);
+        let mut looked = 0;
+        loop {
+            if let Some(found) = self.heard[looked..].iter().find(|heard| wanted(heard)) {
+                return Ok(Some(found.clone()));
+            }
+            looked = self.heard.len();
+            if self.aws().now() >= end {
+                return Ok(None);
+            }
+            let heard = self.listener.next().await?;
+            self.heard.extend(heard);
+        }
+    }
+
+    /// Lets time go by until `count` announcements have one of these names, or `most` has
+    /// passed; answers them all.
+    ///
+    /// # Errors
+    /// When the announcements cannot be read.
+    pub async fn gather(
+        &mut self,
+        most: Duration,
+        names: &[&str],
+        count: usize,
+    ) -> Result<Vec<Announcement>, Error> {
+        let end = self.aws().after(most);
+        loop {
+            let found: Vec<Announcement> = self
+                .heard
+                .iter()
+                .filter(|heard| names.contains(&heard.name.as_str()))
+                .cloned()
+                .collect();
+            if found.len() >= count || self.aws().now() >= end {
+                return Ok(found);
+            }
+            let heard = self.listener.next().await?;
+            self.heard.extend(heard);
+        }
+    }
+}
+
+/// The repository that this crate was built in.
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
