@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use simulation::deployment::{Deployment, Error};
 
@@ -116,7 +116,7 @@ impl Outcome {
     /// The outcome for people.
     pub(super) fn page(&self) -> String {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(UTF8_FULL_CONDENSED);
         table.set_header(["tenant", "account", "OU", "baseline", "quotas", "time", "outcome"]);
         for tenant in &self.tenants {
             let outcome = match &tenant.error {

@@ -24,7 +24,9 @@ use super::TemplateError;
 use super::template::Template;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal};
 pub(crate) use api::{OPERATIONS, needs_capabilities};
-pub(crate) use instance::{InstanceRequest, apply_instance, check_template, remove_instance};
+pub(crate) use instance::{
+    InstanceRequest, TemplateParameter, apply_instance, check_template, remove_instance,
+};
 use model::Stack;
 pub use rules::ResourceRule;
 

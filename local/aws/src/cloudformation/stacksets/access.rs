@@ -39,12 +39,12 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
         }
         for kind in &set.definition.types {
             let kind = kind.replace("::", "-");
-            let resource =
-                format!("arn:aws:cloudformation:{}::type/resource/{kind}", call.region);
+            let resource = format!("arn:aws:cloudformation:{}::type/resource/{kind}", call.region);
             accesses.push(conditions(Access::to(&action, resource), call));
         }
     }
-    let uses_role = DEPLOYS.contains(&call.operation.as_str()) || call.operation == "CreateStackSet";
+    let uses_role =
+        DEPLOYS.contains(&call.operation.as_str()) || call.operation == "CreateStackSet";
     let role = call
         .opt_text("AdministrationRoleARN")
         .map(str::to_owned)

@@ -65,8 +65,7 @@ fn moved(aws: &Aws, change: &Change) {
                 continue;
             }
             let before = change.from.as_deref();
-            let before =
-                before.map(|from| regions(set, organizations, from)).unwrap_or_default();
+            let before = before.map(|from| regions(set, organizations, from)).unwrap_or_default();
             let after = regions(set, organizations, &change.to);
             let has = |set: &StackSet, region: &str| {
                 set.instances.contains_key(&(account.clone(), Arc::from(region)))
@@ -106,10 +105,7 @@ fn request(
     let units = unit.map(|unit| (account.clone(), unit)).into_iter().collect();
     Request {
         action,
-        targets: regions
-            .into_iter()
-            .map(|region| (region.into(), vec![account.clone()]))
-            .collect(),
+        targets: regions.into_iter().map(|region| (region.into(), vec![account.clone()])).collect(),
         units: Arc::new(units),
         preferences: Preferences::default(),
         shown_preferences: None,

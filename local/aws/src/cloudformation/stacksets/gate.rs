@@ -24,8 +24,8 @@ const NOT_ALLOWED: [&str; 3] =
 /// Asks the gate as the execution role.
 pub(super) async fn ask(aws: &Aws, work: &Work, caller: &Caller) -> Gate {
     let gate = |status, reason: Option<String>| Gate { status, reason: reason.map(Arc::from) };
-    let asks = !work.service_managed
-        || aws.lock().cloudformation.stack_sets.options.gates_service_managed;
+    let asks =
+        !work.service_managed || aws.lock().cloudformation.stack_sets.options.gates_service_managed;
     if !asks {
         let reason = "Account gates are not asked for service-managed stack sets";
         return gate("SKIPPED", Some(reason.to_owned()));

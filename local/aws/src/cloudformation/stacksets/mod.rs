@@ -99,11 +99,7 @@ fn find_mut<'a>(call: &Call, state: &'a mut State) -> Result<&'a mut StackSet, A
 const LARGEST_PAGE: i64 = 100;
 
 /// One page: from the place that the token says, as many as asked for.
-fn page(
-    call: &Call,
-    member: &str,
-    items: impl Iterator<Item = Value>,
-) -> Result<Value, AwsError> {
+fn page(call: &Call, member: &str, items: impl Iterator<Item = Value>) -> Result<Value, AwsError> {
     let limit = call.opt_int("MaxResults")?.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(validation(format!(

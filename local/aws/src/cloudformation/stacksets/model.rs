@@ -249,14 +249,6 @@ impl Operation {
     pub(super) fn ended(&self) -> Option<Timestamp> {
         self.history.last().filter(|(_, phase)| phase.is_final()).map(|(at, _)| *at)
     }
-
-    /// Whether it touches this instance.
-    pub(super) fn touches(&self, place: &Place) -> bool {
-        self.request
-            .targets
-            .iter()
-            .any(|(region, accounts)| *region == place.1 && accounts.contains(&place.0))
-    }
 }
 
 /// What an instance's state in the scheduler means for its result, as AWS spells it, with the

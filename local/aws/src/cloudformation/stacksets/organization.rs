@@ -43,7 +43,9 @@ pub(super) fn check_model(
 ) -> Result<(), AwsError> {
     if !service_managed {
         return if auto {
-            Err(validation("AutoDeployment is only for stack sets with service-managed permissions"))
+            Err(validation(
+                "AutoDeployment is only for stack sets with service-managed permissions",
+            ))
         } else {
             Ok(())
         };
@@ -84,7 +86,9 @@ pub(super) async fn execution_role(
     if aws.lock().organizations.account(account).is_none() {
         return Err(format!("Account {account} is not a member of the organization"));
     }
-    if !iam::role_exists(&aws.lock(), &arn) {
+    let place = (account, "us-east-1");
+    let get = Call::by_service(MEMBER, "iam", "GetRole", place, json!({ "RoleName": name }));
+    if aws.perform(&get).await.is_err() {
         let trust = json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -99,7 +103,6 @@ pub(super) async fn execution_role(
             "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
         });
         for (operation, input) in [("CreateRole", role), ("AttachRolePolicy", policy)] {
-            let place = (account, "us-east-1");
             let call = Call::by_service(MEMBER, "iam", operation, place, input);
             aws.perform(&call).await.map_err(|error| error.to_string())?;
         }

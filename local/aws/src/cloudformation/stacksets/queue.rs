@@ -178,7 +178,8 @@ pub(super) fn advance(aws: &Aws, key: &SetKey) {
         }
         // The newest is the only one that may not have been told of.
         let newest = set.operations.last().map(|(_, newest)| newest);
-        if let Some(newest) = newest.filter(|one| one.status() == Phase::Queued && one.created == now)
+        if let Some(newest) =
+            newest.filter(|one| one.status() == Phase::Queued && one.created == now)
         {
             told.push((arn, newest.id.clone(), Phase::Queued));
         }
@@ -202,9 +203,8 @@ fn next(set: &StackSet) -> Option<Arc<str>> {
         return None;
     }
     let wanted = places(&first.request);
-    let clear = running.all(|one| {
-        one.request.change.is_none() && places(&one.request).is_disjoint(&wanted)
-    });
+    let clear = running
+        .all(|one| one.request.change.is_none() && places(&one.request).is_disjoint(&wanted));
     clear.then(|| first.id.clone())
 }
 
@@ -243,7 +243,11 @@ fn begin(
     for (region, accounts) in &mut operation.targets {
         accounts.retain(|account| {
             let place = (account.clone(), region.clone());
-            prepare(set.instances.get_mut(&place), &operation_view(&operation.overrides, operation.action), id)
+            prepare(
+                set.instances.get_mut(&place),
+                &operation_view(&operation.overrides, operation.action),
+                id,
+            )
         });
     }
     let definition = set.definition.clone();

@@ -20,8 +20,7 @@ const DETAILED: [&str; 8] = [
 
 /// `DescribeStackInstance`.
 pub(super) fn describe_instance(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    let (account, region) =
-        (call.text("StackInstanceAccount")?, call.text("StackInstanceRegion")?);
+    let (account, region) = (call.text("StackInstanceAccount")?, call.text("StackInstanceRegion")?);
     let state = aws.lock();
     let set = find(call, &state)?;
     let place = (account.into(), region.into());

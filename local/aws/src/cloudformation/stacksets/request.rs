@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::errors::validation;
-use super::model::{Action, Request};
+use super::model::{Action, Override, Request};
 use super::targets::{self, Targets};
 use super::{find, key_of, queue, template};
 use crate::cloudformation::scheduler::{Preferences, PreferencesRequest};
+use crate::cloudformation::stacks::TemplateParameter;
 use crate::{Aws, AwsError, Call};
 
 /// A request without overrides, retention or change.
@@ -51,8 +52,8 @@ fn preferences(call: &Call) -> Result<(Preferences, Option<Value>), AwsError> {
 /// The overrides that a call gives, checked against the template.
 fn overrides(
     call: &Call,
-    declared: &[crate::cloudformation::stacks::TemplateParameter],
-) -> Result<Option<Arc<Vec<super::model::Override>>>, AwsError> {
+    declared: &[TemplateParameter],
+) -> Result<Option<Arc<Vec<Override>>>, AwsError> {
     let given = template::parameters(call, "ParameterOverrides")?;
     if let Some(given) = &given {
         template::known(declared, given.iter().map(|(key, _)| key.as_str()))?;

@@ -66,12 +66,13 @@ pub(super) fn list_results(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let set = find(call, &state)?;
     let operation = operation(call, set)?;
-    let rows = operation.request.targets.iter().enumerate().flat_map(|(region, (name, accounts))| {
-        accounts.iter().enumerate().filter_map(move |(instance, account)| {
-            let seen = observed(operation, InstanceKey { region, instance }, seen);
-            let (status, reason, gate) = seen;
-            let fits = wanted.is_none_or(|wanted| wanted == status);
-            fits.then(|| {
+    let rows =
+        operation.request.targets.iter().enumerate().flat_map(|(region, (name, accounts))| {
+            accounts.iter().enumerate().filter_map(move |(instance, account)| {
+                let seen = observed(operation, InstanceKey { region, instance }, seen);
+                let (status, reason, gate) = seen;
+                let fits = wanted.is_none_or(|wanted| wanted == status);
+                fits.then(|| {
                 json!({
                     "Account": account.as_ref(),
                     "Region": name.as_ref(),
@@ -84,8 +85,8 @@ pub(super) fn list_results(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
                     "OrganizationalUnitId": operation.request.units.get(account).map(AsRef::as_ref),
                 })
             })
-        })
-    });
+            })
+        });
     page(call, "Summaries", rows)
 }
 

@@ -251,7 +251,8 @@ pub(super) fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         .iter()
         .filter(|(account, region, _)| *account == call.account && *region == call.region)
         .map(|(_, _, summary)| summary.clone());
-    let all = active.chain(deleted).filter(|set| wanted.is_none_or(|status| set["Status"] == status));
+    let all =
+        active.chain(deleted).filter(|set| wanted.is_none_or(|status| set["Status"] == status));
     page(call, "Summaries", all)
 }
 
@@ -265,8 +266,9 @@ pub(super) fn delete(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             return Err(in_progress(set, &open.id));
         }
         if !set.instances.is_empty() {
-            return Err(AwsError::new("StackSetNotEmptyException", "StackSet is not empty")
-                .status(409));
+            return Err(
+                AwsError::new("StackSetNotEmptyException", "StackSet is not empty").status(409)
+            );
         }
         let (key, arn) = (set.key.clone(), set.arn());
         let stack_sets = &mut state.cloudformation.stack_sets;

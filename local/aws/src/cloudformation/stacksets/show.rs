@@ -40,10 +40,8 @@ pub(super) fn set(set: &StackSet) -> Value {
         })
         .collect();
     let roles = !set.service_managed;
-    let default_role = format!(
-        "arn:aws:iam::{}:role/AWSCloudFormationStackSetAdministrationRole",
-        set.key.0
-    );
+    let default_role =
+        format!("arn:aws:iam::{}:role/AWSCloudFormationStackSetAdministrationRole", set.key.0);
     let administration = definition.administration_role.as_ref().unwrap_or(&default_role);
     json!({
         "StackSetName": set.name(),
@@ -106,9 +104,10 @@ pub(super) fn instance(set: &StackSet, place: &Place, instance: &Instance) -> Va
 
 /// `StatusDetails`: how many instances failed, once an operation has begun.
 fn details(operation: &Operation) -> Value {
-    operation.scheduler.as_ref().map_or(Value::Null, |scheduler| {
-        json!({ "FailedStackInstancesCount": scheduler.failed() })
-    })
+    operation
+        .scheduler
+        .as_ref()
+        .map_or(Value::Null, |scheduler| json!({ "FailedStackInstancesCount": scheduler.failed() }))
 }
 
 /// An operation in full.

@@ -219,7 +219,8 @@ fn within_units(
         }
         Some("NONE") => order,
         _ => {
-            let outside = listed.iter().filter(|one| !inside.contains_key(*one) && ***one != *set.key.0);
+            let outside =
+                listed.iter().filter(|one| !inside.contains_key(*one) && ***one != *set.key.0);
             order.into_iter().chain(outside.cloned()).collect::<Vec<_>>()
         }
     };

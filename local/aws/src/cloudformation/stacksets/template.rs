@@ -70,9 +70,9 @@ async fn read(aws: &Aws, call: &Call, url: &str) -> Result<String, AwsError> {
     let wrong = |why: &str| validation(format!("TemplateURL: \"{url}\" {why}"));
     let rest = url.strip_prefix("https://").ok_or_else(|| wrong("must start with https://"))?;
     let (host, path) = rest.split_once('/').ok_or_else(|| wrong("names no object"))?;
-    let in_path = host.strip_suffix(".amazonaws.com").filter(|host| {
-        *host == "s3" || host.starts_with("s3.") || host.starts_with("s3-")
-    });
+    let in_path = host
+        .strip_suffix(".amazonaws.com")
+        .filter(|host| *host == "s3" || host.starts_with("s3.") || host.starts_with("s3-"));
     let (bucket, key) = match (in_path, host.split_once(".s3")) {
         (Some(_), _) => path.split_once('/').ok_or_else(|| wrong("names no object"))?,
         (None, Some((bucket, _))) if host.ends_with(".amazonaws.com") => (bucket, path),
@@ -84,9 +84,10 @@ async fn read(aws: &Aws, call: &Call, url: &str) -> Result<String, AwsError> {
         input: serde_json::json!({ "Bucket": bucket, "Key": key }),
         ..call.clone()
     };
-    let object = aws.perform(&get).await.map_err(|error| {
-        validation(format!("S3 error: {} ({url})", error.message))
-    })?;
+    let object = aws
+        .perform(&get)
+        .await
+        .map_err(|error| validation(format!("S3 error: {} ({url})", error.message)))?;
     let bytes = body(&object);
     if bytes.len() > LONGEST_FILE {
         return Err(wrong("is larger than 1 MB"));
@@ -144,10 +145,7 @@ pub(super) fn known<'a>(
     if strangers.is_empty() {
         return Ok(());
     }
-    Err(validation(format!(
-        "Parameters: [{}] do not exist in the template",
-        strangers.join(", ")
-    )))
+    Err(validation(format!("Parameters: [{}] do not exist in the template", strangers.join(", "))))
 }
 
 /// The values that a set's parameters have after a call.
@@ -181,7 +179,10 @@ pub(super) fn tags(call: &Call) -> Result<Option<BTreeMap<String, String>>, AwsE
     }
     let mut tags = BTreeMap::new();
     for tag in call.list("Tags") {
-        tags.insert(member(tag, "Key", "Tags")?.to_owned(), member(tag, "Value", "Tags")?.to_owned());
+        tags.insert(
+            member(tag, "Key", "Tags")?.to_owned(),
+            member(tag, "Value", "Tags")?.to_owned(),
+        );
     }
     if tags.len() > MOST_TAGS {
         return Err(validation(format!("Tags: {} are more than {MOST_TAGS}", tags.len())));
