@@ -1,0 +1,194 @@
+//! Every event has a schema in `docs/events`, and what the functions say fits it.
+
+use std::collections::BTreeSet;
+
+use admit_tenant::{TenantAdmitted, TenantRejected};
+use announce_outcome::TenantOnboardingFailed;
+use lifecycle::{TenantReady, TenantSignedUp};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::workspace::{entries, files_below, functions, json as file, name, text};
+
+const ARN: &str = "arn:aws:states:eu-central-1:111122223333:execution:landlord-onboard-tenant:acme";
+
+fn schema(event: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&file(format!("docs/events/{event}.json"))).expect("a schema")
+}
+
+/// What is wrong with a detail, by the event's schema.
+fn faults(event: &str, detail: &Value) -> Vec<String> {
+    schema(event).iter_errors(detail).map(|error| error.to_string()).collect()
+}
+
+/// The events that have a schema.
+fn described() -> BTreeSet<String> {
+    entries("docs/events")
+        .iter()
+        .map(|path| name(path))
+        .filter_map(|file| file.strip_suffix(".json").map(str::to_owned))
+        .collect()
+}
+
+/// What goes through the function's own type and out again.
+fn written<T: serde::de::DeserializeOwned + serde::Serialize>(detail: Value) -> Value {
+    let typed: T = serde_json::from_value(detail).expect("the type reads it");
+    serde_json::to_value(typed).expect("the type writes it")
+}
+
+/// Details as the functions write them, with everything that may be there and with what may not.
+fn examples() -> Vec<(&'static str, Value)> {
+    let ready = json!({
+        "tenantId": "acme", "accountId": "222222222222",
+        "organizationalUnitId": "ou-root-general0", "organizationalUnit": "General",
+        "tier": "standard",
+        "baseline": [
+            {"stackSet": "landlord-tenant-baseline", "region": "eu-central-1", "status": "CURRENT"}
+        ],
+        "quotas": [
+            {"serviceCode": "lambda", "quotaCode": "L-B99A9384", "region": "eu-central-1",
+             "status": "REQUESTED", "value": 1000.0, "desired": 2000.0},
+            {"serviceCode": "iam", "quotaCode": "L-FE177D64", "region": "us-east-1",
+             "status": "WAITING", "value": null, "desired": 2000.0},
+        ],
+        "eventId": "7bf73129", "executionArn": ARN,
+        "startedAt": "2026-11-21T10:00:01Z", "readyAt": "2026-11-21T10:09:00Z",
+    });
+    let mut live = ready.clone();
+    live["organizationalUnit"] = Value::Null;
+    live["baseline"] = json!([]);
+    live["quotas"] = json!([]);
+    let failed = json!({
+        "tenantId": "acme", "accountId": "222222222222", "eventId": "7bf73129",
+        "executionArn": ARN, "status": "FAILED", "step": "EnrollBaseline",
+        "error": "BaselineFailed", "cause": "stack set landlord-tenant-baseline …",
+    });
+    let mut stopped = failed.clone();
+    for unknown in ["accountId", "eventId", "step", "error", "cause"] {
+        stopped[unknown] = Value::Null;
+    }
+    stopped["status"] = json!("ABORTED");
+    let admitted = json!({
+        "tenantId": "acme", "eventId": "7bf73129", "executionArn": ARN, "duplicate": false
+    });
+    let rejected = json!({
+        "tenantId": "acme", "eventId": "7bf73129", "reasons": ["tier: `gold` must be one of …"]
+    });
+    let mut nameless = rejected.clone();
+    nameless["tenantId"] = Value::Null;
+    vec![
+        ("TenantReady", written::<TenantReady>(ready)),
+        ("TenantReady", written::<TenantReady>(live)),
+        ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(failed)),
+        ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(stopped)),
+        ("TenantAdmitted", written::<TenantAdmitted>(admitted)),
+        ("TenantRejected", written::<TenantRejected>(rejected)),
+        ("TenantRejected", written::<TenantRejected>(nameless)),
+        ("TenantSignedUp", file("functions/admit-tenant/events/signup.json")["detail"].clone()),
+    ]
+}
+
+#[test]
+fn every_schema_is_a_schema_and_is_called_as_its_event() {
+    for event in described() {
+        let schema = file(format!("docs/events/{event}.json"));
+        jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{event}: {error}"));
+        assert_eq!(schema["title"], event.as_str());
+        assert_eq!(schema["additionalProperties"], false, "{event}: a misspelt field is a fault");
+    }
+}
+
+#[test]
+fn what_the_functions_write_fits_the_schemas_and_each_schema_has_an_example() {
+    let mut seen = BTreeSet::new();
+    for (event, detail) in examples() {
+        assert_eq!(faults(event, &detail), Vec::<String>::new(), "{event}: {detail}");
+        seen.insert(event.to_owned());
+    }
+    assert_eq!(seen, described());
+}
+
+#[test]
+fn a_detail_that_lacks_a_field_or_has_another_does_not_fit() {
+    for (event, detail) in examples() {
+        let fields: Vec<String> = detail.as_object().expect("an object").keys().cloned().collect();
+        for field in fields.iter().filter(|field| !["email", "tags"].contains(&field.as_str())) {
+            let mut less = detail.clone();
+            less.as_object_mut().expect("an object").remove(field);
+            assert!(!faults(event, &less).is_empty(), "{event} without {field}");
+        }
+        let mut more = detail.clone();
+        more["surprise"] = json!(1);
+        assert!(!faults(event, &more).is_empty(), "{event} with a field more");
+    }
+}
+
+/// The detail types in the functions' code: names that start with `Tenant` and are told to a bus.
+fn detail_types() -> BTreeSet<String> {
+    let told = Regex::new(
+        r#"(?:DETAIL_TYPE: &'static str = |detail_type\(|send\(app, |detail-type["']?: ?\[?)"?(Tenant[A-Za-z]+)"?"#,
+    )
+    .expect("a pattern");
+    let mut files = files_below("crates/lifecycle/src", "rs");
+    for function in functions() {
+        files.extend(files_below(&format!("functions/{function}/src"), "rs"));
+    }
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for source in files.iter().map(text).chain([text("template.yaml")]) {
+        found.extend(told.captures_iter(&source).map(|name| name[1].to_owned()));
+    }
+    found
+}
+
+#[test]
+fn every_event_in_the_code_has_a_schema() {
+    let told = detail_types();
+    assert!(told.is_subset(&described()), "{told:?}, described: {:?}", described());
+    for known in [
+        TenantReady::DETAIL_TYPE,
+        TenantSignedUp::DETAIL_TYPE,
+        TenantOnboardingFailed::DETAIL_TYPE,
+        "TenantAdmitted",
+        "TenantRejected",
+    ] {
+        assert!(told.contains(known), "{known} was not found in the code: the pattern has rotted");
+    }
+}
+
+/// Signups that the parser takes and refuses, held against the schema that senders test with.
+#[test]
+fn the_schema_of_a_signup_and_the_parser_agree() {
+    let signup = json!({"tenantId": "acme", "tenantName": "Acme & Söhne", "tier": "standard"});
+    let changed = |field: &str, value: Value| {
+        let mut signup = signup.clone();
+        signup[field] = value;
+        signup
+    };
+    let long = "a".repeat(40);
+    for (signup, valid) in [
+        (signup.clone(), true),
+        (changed("tenantId", json!(long)), true),
+        (changed("tenantId", json!("a".repeat(41))), false),
+        (changed("tenantId", json!("-acme")), false),
+        (changed("tenantId", json!("a--b")), false),
+        (changed("tenantId", json!("Acme")), false),
+        (changed("tenantId", json!(7)), false),
+        (changed("tenantName", json!("")), false),
+        (changed("tenantName", json!("two\nlines")), false),
+        (changed("tier", json!("Gold")), false),
+        (changed("email", json!("owner@example.com")), true),
+        (changed("email", json!("owner@localhost")), false),
+        (changed("email", Value::Null), true),
+        (changed("tags", json!({"cost-center": "42"})), true),
+        (changed("tags", json!({"aws:x": "42"})), false),
+        (changed("tags", json!({"landlord:tenant": "other"})), false),
+        (changed("tags", json!({"a": 1})), false),
+        (changed("tags", json!({"a": "x;y"})), false),
+        (changed("plan", json!("gold")), false),
+    ] {
+        let parsed = TenantSignedUp::parse(&signup);
+        assert_eq!(parsed.is_ok(), valid, "{signup}: {parsed:?}");
+        let faults = faults("TenantSignedUp", &signup);
+        assert_eq!(faults.is_empty(), valid, "{signup}: {faults:?}");
+    }
+}

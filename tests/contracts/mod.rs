@@ -1,0 +1,10 @@
+//! Contracts between parts that no compiler compares: machines and functions, functions and
+//! template, errors and runbook, events and schemas.
+
+mod documents;
+mod environment;
+mod errors;
+mod events;
+mod machines;
+mod settings;
+mod spellings;

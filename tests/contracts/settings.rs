@@ -1,0 +1,100 @@
+//! What an operator fills in fits what it is for: tiers, parameters, the example of both.
+
+use lifecycle::{OrganizationalUnits, TiersConfig};
+use serde_json::Value;
+
+use crate::workspace::{template, text};
+
+fn tiers() -> TiersConfig {
+    text("tiers.json").parse().unwrap_or_else(|faults| panic!("tiers.json: {faults}"))
+}
+
+fn parameters(path: &str) -> serde_json::Map<String, Value> {
+    template(path)["Parameters"].as_object().expect("parameters").clone()
+}
+
+/// The default `STACK` of the Makefile; the stack set that tiers name is called after it.
+fn stack() -> String {
+    let makefile = text("Makefile");
+    let line = makefile.lines().find_map(|line| line.strip_prefix("STACK ?= "));
+    line.expect("the Makefile names a stack").to_owned()
+}
+
+#[test]
+fn the_tiers_that_are_shipped_are_valid_and_fit_into_a_parameter() {
+    let units: OrganizationalUnits =
+        "Canary=ou-root-canary00,Early=ou-root-early000,General=ou-root-general0"
+            .parse()
+            .expect("units");
+    assert!(tiers().check_units(&units).is_ok());
+    assert!(text("tiers.json").len() <= 4096, "the limit of a standard parameter");
+}
+
+/// What is global in an account is made in the home Region only.
+#[test]
+fn every_tier_has_the_home_region_in_its_baseline() {
+    let home = parameters("template.yaml")["HomeRegion"]["Default"].clone();
+    for (name, tier) in tiers().iter() {
+        for set in &tier.baseline {
+            let has = set.regions.iter().any(|region| region.as_str() == home);
+            assert!(has, "tier {name}, stack set {}: no {home}", set.name);
+        }
+    }
+}
+
+#[test]
+fn tiers_name_the_stack_set_of_the_template_and_override_its_parameters() {
+    let known = parameters("stacksets/tenant-baseline.yaml");
+    let shipped = format!("{}-tenant-baseline", stack());
+    for (name, tier) in tiers().iter() {
+        for set in &tier.baseline {
+            assert_eq!(set.name.as_str(), shipped, "tier {name}");
+            for key in set.parameter_overrides.keys() {
+                assert!(known.contains_key(key), "tier {name}: the set has no parameter {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stack_set_is_given_parameters_that_its_template_has() {
+    let known = parameters("stacksets/tenant-baseline.yaml");
+    let set = template("template.yaml")["Resources"]["TenantBaselineStackSet"].clone();
+    for given in set["Properties"]["Parameters"].as_array().expect("parameters") {
+        let key = given["ParameterKey"].as_str().expect("a key");
+        assert!(known.contains_key(key), "{key}");
+    }
+}
+
+#[test]
+fn the_example_of_a_deployment_gives_every_parameter_without_a_default() {
+    let known = parameters("template.yaml");
+    let example = template("deployment.example.yaml");
+    let given = example.as_object().expect("an object");
+    for key in given.keys() {
+        assert!(known.contains_key(key), "deployment.example.yaml: there is no parameter {key}");
+    }
+    for (name, parameter) in &known {
+        let is_given = given.contains_key(name) || name == "Tiers";
+        assert!(parameter.get("Default").is_some() || is_given, "{name} is not given");
+    }
+}
+
+#[test]
+fn every_parameter_is_described_and_stands_in_one_group() {
+    let whole = template("template.yaml");
+    let groups = &whole["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    let grouped: Vec<&str> = groups
+        .as_array()
+        .expect("groups")
+        .iter()
+        .flat_map(|group| group["Parameters"].as_array().expect("parameters"))
+        .filter_map(Value::as_str)
+        .collect();
+    let known = parameters("template.yaml");
+    for (name, parameter) in &known {
+        assert!(parameter["Description"].as_str().is_some(), "{name} has no description");
+        assert_eq!(grouped.iter().filter(|one| *one == name).count(), 1, "{name} in the groups");
+    }
+    assert_eq!(grouped.len(), known.len());
+}

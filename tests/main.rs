@@ -1,0 +1,13 @@
+//! What no crate can check alone: that the parts of the workspace agree with each other.
+//!
+//! `contracts`: names, placeholders, variables and events mean the same on both sides.
+//! `architecture`: who may depend on what, and what a function consists of. `templates`: what is
+//! deployed loads, starts and asks for no more than it needs.
+//!
+//! Each rule is a function from files to faults with a test over the real files; where a rule is
+//! easily made toothless, a second test gives it something broken and looks at the fault.
+
+mod architecture;
+mod contracts;
+mod templates;
+mod workspace;

@@ -1,0 +1,5 @@
+//! What is deployed: that it loads, that a function starts with what it is given, and that
+//! nobody may do more than is needed.
+
+mod load;
+mod privileges;

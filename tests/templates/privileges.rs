@@ -1,0 +1,226 @@
+//! Least privilege: who may do something to everything, and why.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::workspace::{assert_no_faults, functions, resource_of, template};
+
+/// Actions for which AWS knows no resource, or none that could be named before it exists. Each
+/// with the reason; the pages of the Service Authorization Reference are its source.
+const WITHOUT_RESOURCE: [(&str, &str); 14] = [
+    ("organizations:CreateAccount", "the account does not exist yet"),
+    ("organizations:DescribeCreateAccountStatus", "requests are no resources"),
+    ("organizations:ListCreateAccountStatus", "requests are no resources"),
+    ("organizations:ListAccounts", "lists the organization"),
+    ("organizations:ListRoots", "lists the organization"),
+    ("tag:GetResources", "searches by tag"),
+    ("logs:CreateLogDelivery", "log delivery has no resources"),
+    ("logs:GetLogDelivery", "log delivery has no resources"),
+    ("logs:UpdateLogDelivery", "log delivery has no resources"),
+    ("logs:DeleteLogDelivery", "log delivery has no resources"),
+    ("logs:ListLogDeliveries", "log delivery has no resources"),
+    ("logs:PutResourcePolicy", "resource policies of logs have no resources"),
+    ("logs:DescribeResourcePolicies", "resource policies of logs have no resources"),
+    ("logs:DescribeLogGroups", "lists the account's groups"),
+];
+
+/// A statement and whose it is.
+#[derive(Debug)]
+struct Statement<'a> {
+    owner: String,
+    body: &'a Value,
+}
+
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// The statements of the identity policies: those by which somebody is allowed something.
+fn statements(template: &Value) -> Vec<Statement<'_>> {
+    let mut found = Vec::new();
+    for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
+        let properties = &resource["Properties"];
+        let documents = list(&properties["Policies"])
+            .into_iter()
+            .map(|policy| policy.get("PolicyDocument").unwrap_or(policy))
+            .chain(properties.get("PolicyDocument"));
+        for document in documents {
+            for body in list(&document["Statement"]) {
+                found.push(Statement { owner: id.clone(), body });
+            }
+        }
+    }
+    found
+}
+
+/// What is too wide in statements that allow.
+fn faults(template: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for Statement { owner, body } in statements(template) {
+        if body["Effect"] != "Allow" {
+            continue;
+        }
+        let sid = body["Sid"].as_str().unwrap_or("without a Sid");
+        let everything = list(&body["Resource"]).contains(&&json!("*"));
+        for action in list(&body["Action"]).into_iter().filter_map(Value::as_str) {
+            if action.contains('*') {
+                faults.push(format!("{owner} {sid}: {action} is more than one action"));
+            }
+            let listed = WITHOUT_RESOURCE.iter().any(|(name, _)| *name == action);
+            if everything && !listed {
+                faults.push(format!("{owner} {sid}: {action} on every resource"));
+            }
+        }
+        if body.get("NotAction").is_some() || body.get("NotResource").is_some() {
+            faults.push(format!("{owner} {sid}: allows all but something"));
+        }
+        if body.get("Principal").is_some_and(|principal| *principal == "*") {
+            faults.push(format!("{owner} {sid}: allows everybody"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn nobody_is_allowed_everything() {
+    assert_no_faults(&faults(&template("template.yaml")));
+    assert_no_faults(&faults(&template("stacksets/tenant-baseline.yaml")));
+}
+
+#[test]
+fn a_statement_that_is_too_wide_is_found() {
+    let wide = |statement: Value| {
+        faults(
+            &json!({"Resources": {"F": {"Properties": {"Policies": [{"Statement": [statement]}]}}}}),
+        )
+    };
+    for (statement, part) in [
+        (json!({"Effect": "Allow", "Action": "s3:*", "Resource": "arn:x"}), "more than one action"),
+        (json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}), "every resource"),
+        (json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["a", "*"]}), "every"),
+        (json!({"Effect": "Allow", "NotAction": "s3:x", "Resource": "a"}), "all but something"),
+        (json!({"Effect": "Allow", "Action": "s3:x", "Resource": "a", "Principal": "*"}), "everyb"),
+    ] {
+        assert!(wide(statement.clone()).join(" ").contains(part), "{statement}");
+    }
+    let narrow = json!({"Effect": "Deny", "Action": "*", "Resource": "*"});
+    assert_eq!(wide(narrow), Vec::<String>::new());
+}
+
+#[test]
+fn every_exception_is_used() {
+    let template = template("template.yaml");
+    let allowed: Vec<&str> = statements(&template)
+        .iter()
+        .filter(|statement| list(&statement.body["Resource"]).contains(&&json!("*")))
+        .flat_map(|statement| list(&statement.body["Action"]))
+        .filter_map(Value::as_str)
+        .collect();
+    for (action, _) in WITHOUT_RESOURCE {
+        assert!(allowed.contains(&action), "{action} is excused and not used");
+    }
+}
+
+/// The role that AWS makes in an account may do everything: only these may enter it.
+#[test]
+fn only_those_who_work_in_accounts_may_assume_the_role_there() {
+    let template = template("template.yaml");
+    let mut who: Vec<String> = statements(&template)
+        .into_iter()
+        .filter(|statement| list(&statement.body["Action"]).contains(&&json!("sts:AssumeRole")))
+        .filter(|statement| statement.body["Effect"] == "Allow")
+        .map(|statement| statement.owner)
+        .collect();
+    who.sort();
+    assert_eq!(
+        who,
+        [
+            "AdministrationRole",
+            "CreateAccountFunction",
+            "LabelAccountFunction",
+            "RequestQuotasFunction",
+        ]
+    );
+}
+
+/// What can not be undone, and who may do it. Closing accounts is nobody's yet.
+#[test]
+fn what_can_not_be_undone_is_allowed_to_few() {
+    let template = template("template.yaml");
+    let may: BTreeMap<&str, Vec<String>> = [
+        ("organizations:CreateAccount", vec!["CreateAccountFunction".to_owned()]),
+        ("organizations:MoveAccount", vec!["PlaceAccountFunction".to_owned()]),
+        ("organizations:CloseAccount", vec![]),
+        ("organizations:RemoveAccountFromOrganization", vec![]),
+        ("cloudformation:DeleteStackInstances", vec![]),
+        ("cloudformation:DeleteStackSet", vec![]),
+        ("iam:PassRole", vec!["EnrollBaselineFunction".to_owned()]),
+    ]
+    .into();
+    for (action, expected) in may {
+        let mut owners: Vec<String> = statements(&template)
+            .into_iter()
+            .filter(|statement| statement.body["Effect"] == "Allow")
+            .filter(|statement| list(&statement.body["Action"]).contains(&&json!(action)))
+            .map(|statement| statement.owner)
+            .collect();
+        owners.dedup();
+        assert_eq!(owners, expected, "{action}");
+    }
+}
+
+/// Only the tenants' accounts can be moved and tagged: an account without the tag is untouchable.
+#[test]
+fn accounts_without_the_tag_are_untouchable() {
+    let template = template("template.yaml");
+    for Statement { owner, body } in statements(&template) {
+        let changes = list(&body["Action"]).into_iter().filter_map(Value::as_str).any(|action| {
+            ["organizations:MoveAccount", "organizations:TagResource"].contains(&action)
+        });
+        let of_accounts = body["Resource"].to_string().contains(":account/");
+        // Tags that are written with the account's creation have no account to look at.
+        if changes && of_accounts && body["Sid"] != "TagAtCreation" {
+            let condition = &body["Condition"]["Null"]["aws:ResourceTag/landlord:tenant"];
+            assert_eq!(condition, "false", "{owner} {}", body["Sid"]);
+        }
+    }
+}
+
+/// What a README says under the heading `IAM`, or after the word at the start of a line.
+fn about_iam(readme: &str) -> &str {
+    let start = readme.find("\n## IAM").or_else(|| readme.find("\nIAM: ")).unwrap_or(readme.len());
+    let rest = readme.get(start + 1..).unwrap_or_default();
+    rest.find("\n## ").map_or(rest, |end| &rest[..end])
+}
+
+/// What every function's README lists under IAM is what the template gives it.
+#[test]
+fn a_functions_readme_names_every_action_that_the_template_allows() {
+    let template = template("template.yaml");
+    let mut faults = Vec::new();
+    for function in functions() {
+        let readme = crate::workspace::text(format!("functions/{function}/README.md"));
+        let listed = about_iam(&readme);
+        let id = resource_of(&function);
+        let actions = statements(&template)
+            .into_iter()
+            .filter(|statement| statement.owner == id)
+            .flat_map(|statement| list(&statement.body["Action"]))
+            .filter_map(Value::as_str);
+        for action in actions {
+            let (service, name) = action.split_once(':').expect("service:Action");
+            // The queue's actions are those of an event source, which AWS lists.
+            let of_the_source =
+                ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&name);
+            if !listed.contains(name) && !of_the_source {
+                faults.push(format!("functions/{function}/README.md: no {service}:{name}"));
+            }
+        }
+    }
+    assert_no_faults(&faults);
+}
