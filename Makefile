@@ -7,7 +7,6 @@ MAKEFLAGS += --no-print-directory
 
 FUNCTIONS := $(sort $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
 MACHINES := $(sort $(wildcard statemachines/*.asl.json))
-CONFORMANCE := $(sort $(wildcard local/conformance/test_*.py))
 
 # The processor of the functions: arm64 or x86_64. The template has the same default.
 ARCHITECTURE ?= arm64
@@ -19,7 +18,7 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test demo build validate conformance check deploy bench python-tools node-tools
+.PHONY: help fmt lint test demo build validate conformance check deploy bench python-tools aws-tools node-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,11 +56,10 @@ validate: python-tools node-tools ## the template, the stack sets and the machin
 	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
 	$(BIN)/python -m json.tool tiers.json > /dev/null
 
-# The binaries that the tests were built with: another selection of packages would build the
-# SDK once more.
-conformance: python-tools ## the local AWS, driven by boto3 and the AWS CLI
-	cargo build --workspace --tests --locked
-	PATH="$(BIN):$$PATH" $(BIN)/python local/conformance/run.py target/debug $(CONFORMANCE)
+# With the features that the tests are built with: other ones would build the SDK once more.
+conformance: aws-tools ## the local AWS, driven by boto3 and the AWS CLI
+	cargo build --workspace --tests --examples --locked
+	.tools/aws/bin/python tests/conformance/run.py target/debug
 
 check: lint validate test conformance ## everything that has to be green
 
@@ -81,6 +79,9 @@ bench: ## how long a roll-out to 50,000 accounts in two Regions takes to simulat
 
 python-tools:
 	@.ci/install-tools python
+
+aws-tools:
+	@.ci/install-tools aws
 
 node-tools:
 	@.ci/install-tools node

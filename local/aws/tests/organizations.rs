@@ -437,7 +437,10 @@ async fn policies_are_attached_listed_and_detached_but_the_last_one_stays() {
     assert_eq!(code!(detach(&id).await), "ConstraintViolationException");
     let other = client.create_policy().r#type(PolicyType::TagPolicy).name("t").description("d");
     let error = other.content("{}").send().await.unwrap_err().into_service_error();
-    assert!(format!("{error:?}").contains("the local AWS knows policies of the type"));
+    assert!(
+        format!("{error:?}").contains("the local AWS knows SERVICE_CONTROL_POLICY"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,3 +174,20 @@ async fn a_stack_set_has_so_many_instances_and_no_more() {
     assert_eq!(refused.code(), Some("LimitExceededException"));
     assert!(deployed_accounts(&fleet).await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_instances_are_one_operation() {
+    let fleet = Fleet::of(0).await;
+    fleet.stack_set("base").await;
+    let accounts: Vec<String> =
+        (0..50_000).map(|number| format!("{:012}", 500_000_000_000_u64 + number)).collect();
+    let create = fleet.client.create_stack_instances().stack_set_name("base").regions(REGION);
+    let create = create.regions(fleet::OTHER_REGION).set_accounts(Some(accounts));
+    create.operation_preferences(all_at_once()).operation_id("all").send().await.unwrap();
+    let ended = fleet.ended("base", "all").await;
+    // Accounts that nobody has, so that only StackSets works here.
+    assert_eq!(ended.status_details.unwrap().failed_stack_instances_count, Some(100_000));
+    let over = fleet.client.create_stack_instances().stack_set_name("base").regions(REGION);
+    let over = over.accounts("600000000000").send().await.unwrap_err();
+    assert_eq!(over.code(), Some("LimitExceededException"));
+}

@@ -246,3 +246,118 @@ async fn functions_that_die_at_random_change_nothing_about_the_end() {
     assert_eq!(world.aws().accounts().len(), 11);
     assert!(accounts(&world).values().all(|accounts| accounts.len() == 1));
 }
+
+/// Actions that the template allows and no test of onboarding needs, each with its reason.
+const UNUSED: [(&str, &str); 0] = [];
+
+#[tokio::test(start_paused = true)]
+async fn every_action_that_a_function_may_take_is_taken() {
+    let mut used: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut allowed: BTreeSet<(String, String)> = BTreeSet::new();
+    for part in 0..3 {
+        let mut world = world(20 + part).await;
+        match part {
+            0 => {
+                let mut premium = signup("acme");
+                premium["tier"] = json!("premium");
+                for detail in [&premium, &premium, &json!({ "tenantId": "No" })] {
+                    world.deployment.sign_up(detail).await.unwrap();
+                }
+                world.gather(24 * HOUR, &ENDS, 1).await.unwrap();
+            }
+            1 => {
+                world.aws().take_email_outside("aws+globex@accounts.example.com");
+                world.deployment.sign_up(&signup("globex")).await.unwrap();
+                world.gather(6 * HOUR, &ENDS, 1).await.unwrap();
+            }
+            _ => {
+                world.aws().set_faults(Arc::new(LostCreations::default()));
+                world
+                    .library
+                    .set_faults(Some(Arc::new(Deadly(Mutex::new(fastrand::Rng::with_seed(part))))));
+                for number in 1..=12 {
+                    let detail = signup(&format!("burst-{number:02}"));
+                    world.deployment.sign_up(&detail).await.unwrap();
+                }
+                world.gather(24 * HOUR, &ENDS, 12).await.unwrap();
+            }
+        }
+        used.extend(named(world.aws().used_actions()));
+        allowed.extend(actions_of_functions(&world).await);
+    }
+    let unused: BTreeSet<String> = allowed
+        .difference(&used)
+        .filter(|(_, action)| !UNUSED.iter().any(|(known, _)| known == action))
+        .map(|(role, action)| format!("{role}: {action}"))
+        .collect();
+    assert!(unused.is_empty(), "allowed and never used: {unused:#?}");
+    for (action, reason) in UNUSED {
+        let listed_in_vain = used.iter().any(|(_, known)| known == action);
+        assert!(!listed_in_vain, "{action} is used, though: {reason}");
+    }
+}
+
+/// Roles by the name that the stack gives them, without the generated end.
+fn named(pairs: BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
+    pairs.into_iter().map(|(role, action)| (short(&role), action)).collect()
+}
+
+fn short(role: &str) -> String {
+    let name = role.rsplit('/').next().unwrap_or(role);
+    name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned()
+}
+
+/// What the inline policies of the functions' roles allow.
+async fn actions_of_functions(world: &World) -> BTreeSet<(String, String)> {
+    let ask = |operation: &'static str, input: Value| world.deployment.ask("iam", operation, input);
+    let mut found = BTreeSet::new();
+    let roles = ask("ListRoles", json!({ "PathPrefix": "/landlord/" })).await.unwrap();
+    for role in roles["Roles"].as_array().into_iter().flatten() {
+        let (name, arn) = (role["RoleName"].as_str().unwrap(), role["Arn"].as_str().unwrap());
+        if !name.contains("Function") {
+            continue;
+        }
+        let policies = ask("ListRolePolicies", json!({ "RoleName": name })).await.unwrap();
+        for policy in policies["PolicyNames"].as_array().into_iter().flatten() {
+            let input = json!({ "RoleName": name, "PolicyName": policy });
+            let answer = ask("GetRolePolicy", input).await.unwrap();
+            let text = answer["PolicyDocument"].as_str().unwrap();
+            let plain = percent_decoded(text);
+            let document: Value = serde_json::from_str(&plain).unwrap();
+            for statement in document["Statement"].as_array().into_iter().flatten() {
+                let actions = match &statement["Action"] {
+                    Value::Array(actions) => actions.clone(),
+                    one => vec![one.clone()],
+                };
+                let actions = actions.iter().filter_map(Value::as_str).map(str::to_owned);
+                found.extend(actions.map(|action| (short(arn), action)));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no function has a policy");
+    found
+}
+
+/// IAM answers policies percent-encoded.
+fn percent_decoded(text: &str) -> String {
+    if text.starts_with('{') {
+        return text.to_owned();
+    }
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = (first == b'%').then(|| tail.get(..2)).flatten();
+        let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}

@@ -17,6 +17,9 @@ pub(super) struct Page {
     pub(super) after: u64,
     limit: usize,
     empty: bool,
+    /// Makes the token of an empty page another one than the token that asked for it: readers
+    /// take the same token twice for the end.
+    nonce: u32,
 }
 
 impl Page {
@@ -37,7 +40,8 @@ impl Page {
         };
         let empty = aws.random(fastrand::Rng::f64) < aws.settings().empty_pages;
         let limit = usize::try_from(limit).unwrap_or(1);
-        Ok(Self { token_prefix, after, limit, empty })
+        let nonce = aws.random(|random| random.u32(..));
+        Ok(Self { token_prefix, after, limit, empty, nonce })
     }
 
     /// Lets the page hold more.
@@ -66,11 +70,11 @@ impl Page {
     }
 
     fn token(&self, after: u64) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{}{after}", self.token_prefix))
+        URL_SAFE_NO_PAD.encode(format!("{}{after}.{}", self.token_prefix, self.nonce))
     }
 }
 
 fn position(token: &str, prefix: &str) -> Option<u64> {
     let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    plain.strip_prefix(prefix)?.parse().ok()
+    plain.strip_prefix(prefix)?.split_once('.')?.0.parse().ok()
 }

@@ -98,8 +98,14 @@ fn find_mut<'a>(call: &Call, state: &'a mut State) -> Result<&'a mut StackSet, A
 /// The most that a page holds.
 const LARGEST_PAGE: i64 = 100;
 
-/// One page: from the place that the token says, as many as asked for.
-fn page(call: &Call, member: &str, items: impl Iterator<Item = Value>) -> Result<Value, AwsError> {
+/// One page: from the place that the token says, as many as asked for. Only what is on it is
+/// shown: lists have up to a hundred thousand items.
+fn page<T>(
+    call: &Call,
+    member: &str,
+    items: impl Iterator<Item = T>,
+    show: impl Fn(T) -> Value,
+) -> Result<Value, AwsError> {
     let limit = call.opt_int("MaxResults")?.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(validation(format!(
@@ -116,7 +122,7 @@ fn page(call: &Call, member: &str, items: impl Iterator<Item = Value>) -> Result
     };
     let limit = usize::try_from(limit).unwrap_or(1);
     let mut rest = items.skip(start);
-    let shown: Vec<Value> = rest.by_ref().take(limit).collect();
+    let shown: Vec<Value> = rest.by_ref().take(limit).map(show).collect();
     let mut answer = json!({ member: shown });
     if rest.next().is_some() {
         answer["NextToken"] = json!(format!("{}-{}", call.operation, start + limit));

@@ -90,18 +90,18 @@ pub(super) fn list_instances(aws: &Aws, call: &Call) -> Result<Value, AwsError> 
     let shown = range
         .take_while(|(place, _)| account.is_none_or(|account| *place.0 == *account))
         .filter(|(place, _)| region.is_none_or(|region| *place.1 == *region))
-        .filter(|(_, instance)| filters.iter().all(|filter| filter.fits(instance)))
-        .map(|(place, instance)| show::instance_summary(set, place, instance));
-    page(call, "Summaries", shown)
+        .filter(|(_, instance)| filters.iter().all(|filter| filter.fits(instance)));
+    page(call, "Summaries", shown, |(place, instance)| show::instance_summary(set, place, instance))
 }
 
 /// `ListStackSetAutoDeploymentTargets`.
 pub(super) fn list_auto_targets(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let set = find(call, &state)?;
-    let shown = set
-        .auto_targets
-        .iter()
-        .map(|(unit, regions)| json!({ "OrganizationalUnitId": unit, "Regions": regions }));
-    page(call, "Summaries", shown)
+    page(
+        call,
+        "Summaries",
+        set.auto_targets.iter(),
+        |(unit, regions)| json!({ "OrganizationalUnitId": unit, "Regions": regions }),
+    )
 }

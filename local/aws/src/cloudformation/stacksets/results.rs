@@ -29,11 +29,9 @@ pub(super) fn list_operations(aws: &Aws, call: &Call) -> Result<Value, AwsError>
     let seen = aws.lagging();
     let state = aws.lock();
     let set = find(call, &state)?;
-    let shown = set.operations.values().rev().filter_map(|operation| {
-        let phase = operation.status_at(seen)?;
-        Some(show::operation_summary(operation, phase))
-    });
-    page(call, "Summaries", shown)
+    let known = set.operations.values().rev();
+    let known = known.filter_map(|operation| Some((operation, operation.status_at(seen)?)));
+    page(call, "Summaries", known, |(operation, phase)| show::operation_summary(operation, phase))
 }
 
 /// The status that is asked for.
@@ -66,28 +64,27 @@ pub(super) fn list_results(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let set = find(call, &state)?;
     let operation = operation(call, set)?;
-    let rows =
-        operation.request.targets.iter().enumerate().flat_map(|(region, (name, accounts))| {
-            accounts.iter().enumerate().filter_map(move |(instance, account)| {
-                let seen = observed(operation, InstanceKey { region, instance }, seen);
-                let (status, reason, gate) = seen;
-                let fits = wanted.is_none_or(|wanted| wanted == status);
-                fits.then(|| {
-                json!({
-                    "Account": account.as_ref(),
-                    "Region": name.as_ref(),
-                    "Status": status,
-                    "StatusReason": reason,
-                    "AccountGateResult": gate.map(|gate| json!({
-                        "Status": gate.status,
-                        "StatusReason": gate.reason.as_deref(),
-                    })),
-                    "OrganizationalUnitId": operation.request.units.get(account).map(AsRef::as_ref),
-                })
-            })
-            })
-        });
-    page(call, "Summaries", rows)
+    let targets = operation.request.targets.iter().enumerate();
+    let rows = targets.flat_map(|(region, (name, accounts))| {
+        accounts.iter().enumerate().map(move |(instance, account)| {
+            let key = InstanceKey { region, instance };
+            (name, account, observed(operation, key, seen))
+        })
+    });
+    let fitting = rows.filter(|(_, _, (status, ..))| wanted.is_none_or(|wanted| wanted == *status));
+    page(call, "Summaries", fitting, |(region, account, (status, reason, gate))| {
+        json!({
+            "Account": account.as_ref(),
+            "Region": region.as_ref(),
+            "Status": status,
+            "StatusReason": reason,
+            "AccountGateResult": gate.map(|gate| json!({
+                "Status": gate.status,
+                "StatusReason": gate.reason.as_deref(),
+            })),
+            "OrganizationalUnitId": operation.request.units.get(account).map(AsRef::as_ref),
+        })
+    })
 }
 
 /// A result as it stood at a moment.

@@ -253,7 +253,7 @@ pub(super) fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         .map(|(_, _, summary)| summary.clone());
     let all =
         active.chain(deleted).filter(|set| wanted.is_none_or(|status| set["Status"] == status));
-    page(call, "Summaries", all)
+    page(call, "Summaries", all, |summary| summary)
 }
 
 /// `DeleteStackSet`: only one without instances. One that does not exist is fine.

@@ -199,9 +199,10 @@ fn within_units(
             return Err(validation(format!("Organizational unit {unit} does not exist")));
         }
         let unit: Arc<str> = unit.as_str().into();
-        let left_behind = set.instances.iter().filter(|_| !creates).filter_map(|(place, one)| {
-            (one.unit.as_ref() == Some(&unit)).then(|| place.0.to_string())
-        });
+        let left_behind = set.instances.iter();
+        let left_behind = left_behind
+            .filter(|(_, one)| !creates && one.unit.as_ref() == Some(&unit))
+            .map(|(place, _)| place.0.to_string());
         for account in organizations.accounts_below(&unit).into_iter().chain(left_behind) {
             let account: Arc<str> = account.into();
             if *account != *set.key.0 && !inside.contains_key(&account) {

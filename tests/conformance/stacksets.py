@@ -1,16 +1,10 @@
 """StackSets of the local AWS, driven by boto3.
 
-Usage: stacksets.py   (from the repository's root)
-
-AWS_ENDPOINT_URL says where a fresh world is served, with a pace of at least 60. Without it the
-script serves one itself.
+Usage: stacksets.py ENDPOINT   (a fresh world, served with a pace of at least 60)
 """
 
-import contextlib
 import json
-import os
-import socket
-import subprocess
+import sys
 import time
 
 import boto3
@@ -36,32 +30,6 @@ TEMPLATE = {
         }
     },
 }
-
-
-@contextlib.contextmanager
-def served():
-    """The endpoint of a world."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        yield endpoint
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["cargo", "run", "--quiet", "--locked", "--example", "serve", "--", str(port), "300"]
-    server = subprocess.Popen(command)
-    try:
-        for _ in range(6000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if server.poll() is not None:
-                raise AssertionError("the world was not served")
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def main(endpoint):
@@ -292,5 +260,4 @@ def main(endpoint):
 
 
 if __name__ == "__main__":
-    with served() as url:
-        main(url)
+    main(sys.argv[1])

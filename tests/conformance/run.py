@@ -1,0 +1,60 @@
+"""Drives the local AWS with boto3 and the AWS CLI, each script in a world of its own.
+
+Usage: run.py DIRECTORY   (where cargo put `landlord`, the functions and `examples/serve`)
+"""
+
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+BINARIES = pathlib.Path(sys.argv[1]).resolve()
+# Script to world: a bare one, or one with Landlord deployed in it.
+SCRIPTS = {"organizations.py": "bare", "stacksets.py": "bare", "onboarding.py": "landlord"}
+
+
+def command(world, port):
+    """How a world is served on a port."""
+    if world == "bare":
+        return [BINARIES / "examples" / "serve", str(port), "300"]
+    return [BINARIES / "landlord", "up", "--port", str(port), "--functions", BINARIES]
+
+
+def wait_for(server, port):
+    """Waits until the world answers."""
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if server.poll() is not None:
+            sys.exit(f"the world ended with {server.returncode} before it answered")
+        time.sleep(0.1)
+    sys.exit("the world did not answer within 30 s")
+
+
+def main():
+    failed = 0
+    for script, world in SCRIPTS.items():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = subprocess.Popen(command(world, port), stdout=subprocess.DEVNULL)
+        try:
+            wait_for(server, port)
+            arguments = [sys.executable, HERE / script, f"http://127.0.0.1:{port}"]
+            # Nothing of the machine's own AWS configuration may get in.
+            clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+            done = subprocess.run(arguments, env=clean, timeout=300, check=False)
+            failed += done.returncode != 0
+        finally:
+            server.terminate()
+            server.wait()
+    print(f"{len(SCRIPTS) - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
+
+
+if __name__ == "__main__":
+    main()
