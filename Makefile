@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 FUNCTIONS := $(sort $(notdir $(patsubst %/,%,$(wildcard functions/*/))))
 MACHINES := $(sort $(wildcard statemachines/*.asl.json))
-CONFORMANCE := $(sort $(wildcard local/*/conformance/*.py local/*/tests/*.py tests/*.py))
+CONFORMANCE := $(sort $(wildcard local/conformance/test_*.py))
 
 # The processor of the functions: arm64 or x86_64. The template has the same default.
 ARCHITECTURE ?= arm64
@@ -40,7 +40,7 @@ test: ## all tests, with cargo-nextest where it is installed
 	fi
 
 demo: ## onboard tenants on this machine, without AWS
-	@cargo build --locked -p landlord
+	cargo build --locked -p landlord
 	@cargo run -q --locked -p landlord -- demo
 
 # One package at a time: features that one function asks for must not get into another.
@@ -57,8 +57,11 @@ validate: python-tools node-tools ## the template, the stack sets and the machin
 	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
 	$(BIN)/python -m json.tool tiers.json > /dev/null
 
-conformance: python-tools ## the local AWS, driven by boto3
-	$(if $(CONFORMANCE),for script in $(CONFORMANCE); do $(BIN)/python $$script; done,@echo "no conformance scripts")
+# The binaries that the tests were built with: another selection of packages would build the
+# SDK once more.
+conformance: python-tools ## the local AWS, driven by boto3 and the AWS CLI
+	cargo build --workspace --tests --locked
+	PATH="$(BIN):$$PATH" $(BIN)/python local/conformance/run.py target/debug $(CONFORMANCE)
 
 check: lint validate test conformance ## everything that has to be green
 

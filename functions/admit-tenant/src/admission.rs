@@ -73,6 +73,9 @@ async fn onboard(app: &App, event: &Event, document: &TenantDocument) -> Result<
     Ok(Outcome::Answered)
 }
 
+/// Characters of a faulty tenant id that a rejection repeats.
+const LONGEST_ID_SHOWN: usize = 256;
+
 async fn reject(app: &App, event: &Event, reasons: Vec<String>) -> Result<Outcome, Error> {
     let tenant_id = TenantSignedUp::tenant_id_in(&event.detail);
     tracing::info!(
@@ -81,6 +84,9 @@ async fn reject(app: &App, event: &Event, reasons: Vec<String>) -> Result<Outcom
         faults = reasons.len(),
         "the signup is rejected"
     );
+    // As it was given, so that the sender knows its signup again; a reason says what is wrong.
+    let given = event.detail.get("tenantId").and_then(|id| id.as_str());
+    let tenant_id = given.map(|id| id.chars().take(LONGEST_ID_SHOWN).collect());
     let answer = TenantRejected { tenant_id, event_id: event.id.clone(), reasons };
     send_rejected(app, &answer).await?;
     Ok(Outcome::Answered)

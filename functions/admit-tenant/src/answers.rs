@@ -28,8 +28,8 @@ pub struct TenantAdmitted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantRejected {
-    /// The tenant, if its id can be read.
-    pub tenant_id: Option<TenantId>,
+    /// The tenant's id as it was given, its first 256 characters; nothing when it was no text.
+    pub tenant_id: Option<String>,
     /// The event that is answered.
     pub event_id: String,
     /// Every fault: field, value and rule.

@@ -32,7 +32,6 @@ pub mod iam;
 mod lambda;
 pub mod organizations;
 mod s3;
-mod scheduler;
 mod servicequotas;
 mod sns;
 mod sqs;

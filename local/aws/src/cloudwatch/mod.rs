@@ -201,10 +201,10 @@ const NUMBERS: [&str; 4] = ["EvaluationPeriods", "DatapointsToAlarm", "Period", 
 fn shown(call: &Call, name: &str, alarm: &Alarm) -> Value {
     let mut row = alarm.members.clone();
     for member in NUMBERS {
-        if let Some(Value::String(text)) = row.get(member) {
-            if let Ok(number) = serde_json::from_str::<Value>(text) {
-                row.insert(member.to_owned(), number);
-            }
+        if let Some(Value::String(text)) = row.get(member)
+            && let Ok(number) = serde_json::from_str::<Value>(text)
+        {
+            row.insert(member.to_owned(), number);
         }
     }
     row.insert("AlarmArn".to_owned(), json!(arn(call, name)));

@@ -150,10 +150,10 @@ fn put(bucket: &mut Bucket, call: &Call, now: Timestamp) -> Result<Value, AwsErr
     if call.opt_text("IfNoneMatch") == Some("*") && bucket.objects.contains_key(key) {
         return Err(unmet());
     }
-    if let Some(etag) = call.opt_text("IfMatch") {
-        if bucket.objects.get(key).is_none_or(|object| object.etag != etag) {
-            return Err(unmet());
-        }
+    if let Some(etag) = call.opt_text("IfMatch")
+        && bucket.objects.get(key).is_none_or(|object| object.etag != etag)
+    {
+        return Err(unmet());
     }
     let bytes = body(&call.input);
     let md5: String = Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();

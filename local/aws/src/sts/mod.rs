@@ -17,10 +17,6 @@ const LONGEST_POLICY: usize = 2_048;
 /// Sessions of sessions last at most an hour.
 const LONGEST_CHAINED: i64 = 3_600;
 
-/// The service's state: none, sessions are IAM's.
-#[derive(Debug, Default)]
-pub(crate) struct Sts {}
-
 /// The permissions that a call needs.
 pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
     if call.operation != "AssumeRole" {

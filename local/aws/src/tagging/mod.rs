@@ -13,10 +13,6 @@ use crate::{Access, Aws, AwsError, Call, State};
 /// The type of accounts.
 const ACCOUNTS: &str = "organizations:account";
 
-/// The service's state: none, the index is kept by Organizations.
-#[derive(Debug, Default)]
-pub(crate) struct Tagging {}
-
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     vec![Access::to(format!("tag:{}", call.operation), "*")]

@@ -1,0 +1,108 @@
+//! `landlord demo`, with the real function binaries, as a user runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+/// Runs the demo with the functions that the workspace's build put beside the binary.
+fn demo(arguments: &[&str], events: Option<&Value>) -> Output {
+    let binary = Path::new(env!("CARGO_BIN_EXE_landlord"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.json");
+    let mut command = Command::new(binary);
+    command.arg("demo").arg("--functions").arg(binary.parent().unwrap()).args(arguments);
+    command
+        .arg("--workspace")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap());
+    if let Some(events) = events {
+        std::fs::write(&file, events.to_string()).unwrap();
+        command.arg("--event").arg(&file);
+    }
+    command.output().unwrap()
+}
+
+fn document(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!(
+            "stdout is not one JSON document: {error}\n{text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn signup(tenant: &str) -> Value {
+    json!({ "tenantId": tenant, "tenantName": "A tenant", "tier": "standard" })
+}
+
+#[test]
+fn events_of_a_file_end_as_tenants_that_are_ready_or_rejected() {
+    let event = json!({ "detail-type": "TenantSignedUp", "source": "x", "detail": signup("acme") });
+    let faulty = json!({ "tenantId": "No", "tenantName": "", "tier": "gold" });
+    let output = demo(&["--json", "--pace", "40"], Some(&json!([event, signup("globex"), faulty])));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome = document(&output);
+    assert_eq!(outcome["accountsCreated"], 2);
+    let tenants = outcome["tenants"].as_array().unwrap();
+    assert_eq!(tenants.len(), 2);
+    for tenant in tenants {
+        assert_eq!(tenant["status"], "READY", "{tenant}");
+        assert_eq!(tenant["error"], Value::Null);
+        assert_eq!(tenant["accountId"].as_str().unwrap().len(), 12);
+        assert_eq!(tenant["baseline"][0]["status"], "CURRENT");
+        assert_eq!(tenant["quotas"][0]["serviceCode"], "lambda");
+        let unit = tenant["organizationalUnit"].as_str().unwrap();
+        assert!(["Canary", "Early", "General"].contains(&unit), "{unit}");
+    }
+    assert_eq!(outcome["rejected"][0]["tenantId"], "No");
+    assert_eq!(outcome["rejected"][0]["reasons"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn the_demo_ends_as_it_should_while_its_functions_are_killed_at_random() {
+    let output = demo(&["--json", "--pace", "40", "--kill-every", "250"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert!(errors.contains("killed a process of"), "{errors}");
+    let outcome = document(&output);
+    assert_eq!(outcome["accountsCreated"], 21);
+    let failed: Vec<&Value> = outcome["tenants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|tenant| tenant["status"] != "READY")
+        .collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["error"]["name"], "EmailInUseElsewhere");
+}
+
+#[test]
+fn usage_faults_name_what_is_wrong_and_exit_with_2() {
+    let cases: [(&[&str], Option<Value>, &str); 4] = [
+        (&[], Some(json!([])), "the list is empty"),
+        (&[], Some(json!([signup("a"), 7])), "[1]: 7 is not an object"),
+        (&["--pace", "fast"], None, "must be a number from 0.1 to 1000"),
+        (&["--event", "/nowhere/at-all.json"], None, "cannot be read"),
+    ];
+    for (arguments, events, expected) in cases {
+        let output = demo(arguments, events.as_ref());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_folder_without_the_functions_is_said_with_all_that_is_missing() {
+    let empty = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_landlord");
+    let output =
+        Command::new(binary).args(["demo", "--functions"]).arg(empty.path()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("create-account") && errors.contains("request-quotas"), "{errors}");
+}
