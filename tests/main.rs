@@ -7,6 +7,13 @@
 //! Each rule is a function from files to faults with a test over the real files; where a rule is
 //! easily made toothless, a second test gives it something broken and looks at the fault.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, their helpers too"
+)]
+
 mod architecture;
 mod contracts;
 mod templates;

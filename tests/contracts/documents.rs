@@ -57,7 +57,7 @@ fn every_make_target_that_is_named_exists() {
     assert_no_faults(&faults);
 }
 
-/// `docs/stacksets.md` says of each behaviour which test holds it.
+/// The pages say of each behaviour which test holds it.
 #[test]
 fn every_test_that_is_named_exists() {
     let mut written = BTreeSet::new();
@@ -66,8 +66,8 @@ fn every_test_that_is_named_exists() {
             written.extend(all(r"fn ([a-z0-9_]+)", &text(file)));
         }
     }
-    let page = text("docs/stacksets.md");
-    let names = all(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", &page);
+    let pages = text("docs/stacksets.md") + &text("docs/architecture.md");
+    let names = all(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", &pages);
     assert!(names.len() > 10, "only {} tests are named", names.len());
     let faults: Vec<String> = names.into_iter().filter(|name| !written.contains(name)).collect();
     assert_no_faults(&faults);

@@ -21,13 +21,13 @@ fn task_faults(machine: &Machine, task: &StateOf<'_>) -> Vec<String> {
         fault("a task has a Retry for what was not the function's answer");
     }
     for retrier in &retriers {
-        if !retrier["MaxDelaySeconds"].as_u64().is_some_and(|seconds| seconds <= 300) {
+        if retrier["MaxDelaySeconds"].as_u64().is_none_or(|seconds| seconds > 300) {
             fault("a retrier has a MaxDelaySeconds of at most 300");
         }
         if retrier["JitterStrategy"] != "FULL" {
             fault("a retrier has JitterStrategy FULL: a burst must not come back together");
         }
-        if !retrier["MaxAttempts"].as_u64().is_some_and(|attempts| attempts >= 1) {
+        if retrier["MaxAttempts"].as_u64().is_none_or(|attempts| attempts < 1) {
             fault("a retrier says its MaxAttempts");
         }
         if retrier["Comment"].as_str().is_none_or(str::is_empty) {

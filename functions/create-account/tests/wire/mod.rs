@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use create_account::{App, Config, handle};
+use create_account::{App, Config, ERROR_NAMES, handle};
 use lambda_kit::{Clock, Diagnostic};
 use scripted_wire::{Exchange, Script, assume_role_answer, call};
 use serde_json::{Value, json};
