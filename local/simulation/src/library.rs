@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 type Environment = BTreeMap<String, String>;
 
 /// What happens to one invocation instead of the ordinary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FunctionFault {
+    /// The handler does not run; the function answers this error's name.
+    Fails(String),
     /// The process dies before the handler runs.
     KilledBefore,
     /// The process dies this long after the handler began, in the middle of whatever it does.
@@ -72,6 +74,9 @@ impl Library {
         let limited = async {
             match self.fault(&invocation) {
                 None => work().await,
+                Some(FunctionFault::Fails(error)) => {
+                    failed(&error, "made to fail before it did anything")
+                }
                 Some(FunctionFault::KilledBefore) => crashed(),
                 Some(FunctionFault::KilledAfter(after)) => {
                     tokio::select! {

@@ -248,7 +248,13 @@ async fn functions_that_die_at_random_change_nothing_about_the_end() {
 }
 
 /// Actions that the template allows and no test of onboarding needs, each with its reason.
-const UNUSED: [(&str, &str); 0] = [];
+const UNUSED: [(&str, &str, &str); 5] = [
+    ("AdmitTenant", "sqs:GetQueueAttributes", "Lambda's poller asks with it; the local one knows"),
+    ("AnnounceOutcome", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
+    ("AnnounceOutcome", "sqs:SendMessage", "Lambda's, for events that the function gave up on"),
+    ("PlaceAccount", "organizations:ListTagsForResource", "onboarding gives no tags to ensure"),
+    ("PlaceAccount", "organizations:TagResource", "onboarding gives no tags to ensure"),
+];
 
 #[tokio::test(start_paused = true)]
 async fn every_action_that_a_function_may_take_is_taken() {
@@ -275,11 +281,22 @@ async fn every_action_that_a_function_may_take_is_taken() {
                 world
                     .library
                     .set_faults(Some(Arc::new(Deadly(Mutex::new(fastrand::Rng::with_seed(part))))));
-                for number in 1..=12 {
+                // More than the admission window, and the last ones when the list of executions
+                // tells of the others, so that they have to wait; and no event at all.
+                for number in 1..=16 {
+                    if number == 15 {
+                        world.aws().sleep(Duration::from_secs(10)).await;
+                    }
                     let detail = signup(&format!("burst-{number:02}"));
                     world.deployment.sign_up(&detail).await.unwrap();
                 }
-                world.gather(24 * HOUR, &ENDS, 12).await.unwrap();
+                let message = json!({
+                    "QueueUrl": world.deployment.output("SignupsQueueUrl").unwrap(),
+                    "MessageBody": "no event", "MessageGroupId": "signups",
+                });
+                world.deployment.ask("sqs", "SendMessage", message).await.unwrap();
+                world.gather(24 * HOUR, &ENDS, 16).await.unwrap();
+                assert_eq!(dead_letters(&world).await, 1, "what is no event lies there");
             }
         }
         used.extend(named(world.aws().used_actions()));
@@ -287,13 +304,15 @@ async fn every_action_that_a_function_may_take_is_taken() {
     }
     let unused: BTreeSet<String> = allowed
         .difference(&used)
-        .filter(|(_, action)| !UNUSED.iter().any(|(known, _)| known == action))
+        .filter(|(role, action)| {
+            !UNUSED.iter().any(|(part, known, _)| role.contains(part) && known == action)
+        })
         .map(|(role, action)| format!("{role}: {action}"))
         .collect();
     assert!(unused.is_empty(), "allowed and never used: {unused:#?}");
-    for (action, reason) in UNUSED {
-        let listed_in_vain = used.iter().any(|(_, known)| known == action);
-        assert!(!listed_in_vain, "{action} is used, though: {reason}");
+    for (part, action, reason) in UNUSED {
+        let is_used = used.iter().any(|(role, known)| role.contains(part) && known == action);
+        assert!(!is_used, "{part}: {action} is used, though: {reason}");
     }
 }
 
