@@ -21,23 +21,23 @@ const EMAIL_GRACE: Duration = Duration::from_secs(120);
 
 /// Where Landlord runs, and how.
 #[derive(Debug, Clone, Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// How much faster than on AWS waits go: 20 makes a minute three seconds
     #[arg(long, value_name = "FACTOR", default_value_t = 20.0, value_parser = pace)]
-    pub pace: f64,
+    pub(crate) pace: f64,
     /// Take the function binaries from this folder (DIR/NAME or DIR/NAME/bootstrap) instead of
     /// building them
     #[arg(long, value_name = "DIR")]
-    pub functions: Option<PathBuf>,
+    pub(crate) functions: Option<PathBuf>,
     /// The repository, with template.yaml; without it, the nearest one above this folder
     #[arg(long, value_name = "DIR")]
-    pub workspace: Option<PathBuf>,
+    pub(crate) workspace: Option<PathBuf>,
     /// Seed of every choice that the local AWS makes
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Show what the functions log, on standard error
     #[arg(long)]
-    pub logs: bool,
+    pub(crate) logs: bool,
 }
 
 fn pace(text: &str) -> Result<f64, String> {
@@ -48,18 +48,18 @@ fn pace(text: &str) -> Result<f64, String> {
 }
 
 /// Landlord, running.
-pub struct Place {
+pub(crate) struct Place {
     /// The stack and its console.
-    pub deployment: Deployment,
+    pub(crate) deployment: Deployment,
     /// The function processes.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Where AWS answers.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// Why Landlord does not run here.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No repository was found.
     #[error(
         "no template.yaml in {0} or above it: run landlord in the repository, or say --workspace DIR"
@@ -91,7 +91,7 @@ pub enum Error {
 ///
 /// # Errors
 /// What is missing, by name.
-pub async fn start(options: &Options, port: u16) -> Result<Place, Error> {
+pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> {
     let root = workspace(options.workspace.as_deref())?;
     let binaries = binaries(options, root.clone()).await?;
     let listener = TcpListener::bind(("127.0.0.1", port))
@@ -109,9 +109,8 @@ pub async fn start(options: &Options, port: u16) -> Result<Place, Error> {
     aws.set_functions(Arc::new(Processes::new(host.clone(), binaries, grace, log)));
     let served = aws.clone();
     tokio::spawn(async move {
-        if let Err(error) = local_aws::serve(served, listener).await {
-            eprintln!("the endpoint failed: {error}");
-        }
+        let Err(error) = local_aws::serve(served, listener).await;
+        eprintln!("the endpoint failed: {error}");
     });
     let deployment = deploy(&aws, &root, BTreeMap::new()).await?;
     Ok(Place { deployment, host, address })

@@ -7,7 +7,7 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 7] = [
     "admit-tenant",
     "announce-outcome",
     "create-account",
@@ -19,7 +19,7 @@ pub const FUNCTIONS: [&str; 7] = [
 
 /// Runs the function binaries over the Lambda Runtime API.
 #[derive(Clone)]
-pub struct Processes {
+pub(crate) struct Processes {
     host: Host,
     binaries: Arc<Functions>,
     email_grace_seconds: u64,
@@ -30,7 +30,12 @@ impl Processes {
     /// Runs `binaries` on `host`. Function processes have the machine's clock, whatever the
     /// world's pace: the grace time for a taken email is the one wait that they measure by it,
     /// so it is given here.
-    pub fn new(host: Host, binaries: Functions, email_grace_seconds: u64, log: LogSink) -> Self {
+    pub(crate) fn new(
+        host: Host,
+        binaries: Functions,
+        email_grace_seconds: u64,
+        log: LogSink,
+    ) -> Self {
         Self { host, binaries: Arc::new(binaries), email_grace_seconds, log }
     }
 

@@ -9,7 +9,7 @@ use crate::place::{self, Options};
 
 /// Serve Landlord on a local AWS endpoint
 #[derive(Debug, Args)]
-pub struct Up {
+pub(crate) struct Up {
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 4566)]
     port: u16,
@@ -19,7 +19,7 @@ pub struct Up {
 
 impl Up {
     /// Serves until Ctrl-C.
-    pub async fn run(self) -> ExitCode {
+    pub(crate) async fn run(self) -> ExitCode {
         let place = match place::start(&self.options, self.port).await {
             Ok(place) => place,
             Err(error) => return crate::failed(&error),

@@ -1,6 +1,6 @@
 //! `landlord demo`, with the real function binaries, as a user runs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,7 @@
 //! Onboarding in virtual time: the shipped machines, the shipped function libraries, the
 //! template's own wiring and permissions.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -19,7 +19,7 @@ use outcome::Outcome;
 
 /// Onboard tenants on this machine
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Sign up the tenants of this file instead of the demo's own: the detail of a
     /// TenantSignedUp, or the whole EventBridge event; one, or a JSON list of them
     #[arg(long, value_name = "FILE")]
@@ -48,7 +48,7 @@ enum Error {
 
 impl Demo {
     /// Runs the demo. Exit status: 0 all came out as it should, 1 something did not, 2 usage.
-    pub async fn run(self) -> ExitCode {
+    pub(crate) async fn run(self) -> ExitCode {
         let details = match self.event.as_deref().map(events::read).transpose() {
             Ok(details) => details,
             Err(error) => return usage(&error),
