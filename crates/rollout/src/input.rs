@@ -34,8 +34,9 @@ pub struct Input {
     pub plan: Plan,
     /// Whether to end after the plan is made.
     pub dry_run: bool,
-    /// Whether to go ahead although another roll-out of the set left it unproven.
-    pub take_over: bool,
+    /// The name of the execution of the roll-out that left the set unproven, if this one is to
+    /// go on in its place: what was before that one is then what this one goes back to.
+    pub take_over: Option<String>,
 }
 
 /// Where the template comes from.
@@ -66,7 +67,8 @@ impl Input {
         let capabilities = fields.value("capabilities").is_some().then(|| {
             fields.texts("capabilities").into_iter().map(str::to_owned).collect::<Vec<_>>()
         });
-        let (dry_run, take_over) = (fields.flag("dryRun"), fields.flag("takeOver"));
+        let dry_run = fields.flag("dryRun");
+        let take_over = fields.text("takeOver").map(str::to_owned);
         // For the name of the execution only.
         fields.value("changeId");
         let plan = match fields.value("plan") {

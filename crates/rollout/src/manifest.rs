@@ -54,8 +54,10 @@ pub struct Manifest {
     pub planned_at: Timestamp,
     /// What the set becomes.
     pub next: Definition,
-    /// What it was.
+    /// What it was, as an update that puts it back.
     pub previous: Definition,
+    /// All values that its parameters had.
+    pub previous_values: BTreeMap<String, String>,
     /// What stays as it is.
     pub keeps: Keeps,
     /// The plan.

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// The most waves of a plan: the machine starts a child execution for each.
 pub const MOST_WAVES: usize = 60;
 
+/// The most accounts of an operation unless the plan says otherwise: who enrols a new account
+/// waits for one operation at most, so it should not take hours.
+const MOST_OPERATION_ACCOUNTS: usize = 2_000;
+
 /// A whole plan, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -213,7 +217,7 @@ impl WavePlan {
         let concurrent = self.concurrent(accounts);
         let wanted = match self.operation_accounts {
             Some(most) => usize::try_from(most).unwrap_or(usize::MAX),
-            None => concurrent.saturating_mul(10).max(100),
+            None => concurrent.saturating_mul(10).clamp(100, MOST_OPERATION_ACCOUNTS),
         };
         (wanted / concurrent).max(1).saturating_mul(concurrent)
     }
