@@ -18,6 +18,7 @@ mod outcome;
 mod progress;
 mod quota;
 mod regions;
+pub mod retirement;
 pub mod rollout;
 mod signup;
 pub mod tags;

@@ -200,10 +200,14 @@ async fn call(
     match code {
         "admit-tenant" => function!(admit_tenant),
         "announce-outcome" => function!(announce_outcome),
+        "close-account" => function!(close_account),
         "create-account" => function!(create_account),
         "enroll-baseline" => function!(enroll_baseline),
+        "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
+        "retire-tenant" => function!(retire_tenant),
+        "withdraw-stacks" => function!(withdraw_stacks),
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await

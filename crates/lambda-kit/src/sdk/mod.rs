@@ -5,7 +5,9 @@
 //! environment into a hang. For the same reason `aws-config` is not used.
 
 mod errors;
+mod pace;
 mod refusal;
+mod trouble;
 
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +20,7 @@ use aws_smithy_runtime::client::identity::IdentityCache;
 pub use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 pub use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -25,7 +28,9 @@ pub use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 pub use aws_types::region::Region;
 pub use errors::{code, is_throttle, is_transient, may_have_taken_effect};
+pub use pace::Pace;
 pub use refusal::Refusal;
+pub use trouble::Trouble;
 
 use crate::config::{self, Lookup};
 use crate::{Clock, chain};
