@@ -11,6 +11,7 @@ mod document;
 pub mod error_names;
 mod execution;
 mod fault;
+pub mod gate;
 mod ids;
 mod names;
 mod outcome;
