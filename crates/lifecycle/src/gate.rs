@@ -1,38 +1,42 @@
-//! The override of an account's gate: a word from outside that counts more than what the gate
-//! sees for itself, for a limited time.
-//!
-//! It is a String parameter of SSM in the account and Region, because a gate that vetoes would
-//! veto its own repair as well: it has to be opened without an operation of a stack set.
+//! The account gate's override: a parameter in the account and Region by which an operator, or
+//! Landlord itself, opens or holds the gate for a while.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
 
-/// The parameter in which the override stands, in each account and Region.
+/// The name of the SSM parameter that holds a [`GateOverride`], in the account and Region that it
+/// is for.
 pub const OVERRIDE_PARAMETER: &str = "/landlord/gate/override";
 
-/// What the gate is told to answer.
+/// The name of the gate's function. StackSets looks for exactly this one.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-account-gating.html>
+pub const GATE_FUNCTION: &str = "AWSCloudFormationStackSetAccountGate";
+
+/// What the gate answers whatever its checks say, until when, why, and at whose wish. All four
+/// are required, and nothing else is allowed: a mistyped override opens nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GateOverride {
+    /// Which answer.
+    pub action: GateAction,
+    /// The moment from which on the override is as if it were not there.
+    pub until: Timestamp,
+    /// Why, for whoever finds it.
+    pub reason: String,
+    /// At whose wish.
+    pub by: String,
+}
+
+/// What an override does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GateAction {
-    /// Every operation may proceed.
+    /// Stack operations pass.
     Open,
-    /// None may.
+    /// Stack operations are vetoed.
     Hold,
-}
-
-/// An override, as it stands in the parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GateOverride {
-    /// What the gate answers.
-    pub action: GateAction,
-    /// From when on it is as if it were not there.
-    pub until: Timestamp,
-    /// Why, for the log.
-    pub reason: String,
-    /// By whom, for the log.
-    pub by: String,
 }
 
 impl GateOverride {
@@ -51,9 +55,14 @@ impl GateOverride {
         serde_json::json!(self).to_string()
     }
 
-    /// What the gate has to answer now; nothing once it has expired.
+    /// What the gate has to answer now; nothing once the override has expired.
     pub fn action_at(&self, now: Timestamp) -> Option<GateAction> {
-        (now < self.until).then_some(self.action)
+        self.is_in_force(now).then_some(self.action)
+    }
+
+    /// True while the override counts.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        now < self.until
     }
 }
 
@@ -61,28 +70,25 @@ impl GateOverride {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
+    #[test]
+    fn an_override_ends_by_itself() {
+        let text = r#"{"action":"open","until":"2026-11-21T12:00:00Z","reason":"roll-out 7 goes back","by":"landlord"}"#;
+        let opened: GateOverride = serde_json::from_str(text).unwrap();
+        assert_eq!(opened.action, GateAction::Open);
+        assert!(opened.is_in_force("2026-11-21T11:59:59Z".parse().unwrap()));
+        assert!(!opened.is_in_force("2026-11-21T12:00:00Z".parse().unwrap()));
+        assert_eq!(serde_json::to_string(&opened).unwrap(), text);
     }
 
     #[test]
-    fn an_override_is_what_the_parameter_says() {
-        let text = r#"{"action":"open","until":"2026-11-22T10:00:00Z","reason":"retirement","by":"sweep"}"#;
-        let read = GateOverride::read(text).unwrap();
-        assert_eq!(read.action, GateAction::Open);
-        assert_eq!(read.text(), text);
-        assert!(GateOverride::read(r#"{"action":"shut"}"#).is_err());
-    }
-
-    #[test]
-    fn an_override_expires_by_itself() {
-        let hold = GateOverride {
-            action: GateAction::Hold,
-            until: at("2026-11-22T10:00:00Z"),
-            reason: "incident".into(),
-            by: "operator".into(),
-        };
-        assert_eq!(hold.action_at(at("2026-11-22T09:59:59Z")), Some(GateAction::Hold));
-        assert_eq!(hold.action_at(at("2026-11-22T10:00:00Z")), None);
+    fn an_override_that_says_too_little_or_too_much_is_none() {
+        for text in [
+            r#"{"action":"open","reason":"r","by":"b"}"#,
+            r#"{"action":"opened","until":"2026-11-21T12:00:00Z","reason":"r","by":"b"}"#,
+            r#"{"action":"open","until":"tomorrow","reason":"r","by":"b"}"#,
+            r#"{"action":"open","until":"2026-11-21T12:00:00Z","reason":"r","by":"b","expires":1}"#,
+        ] {
+            serde_json::from_str::<GateOverride>(text).unwrap_err();
+        }
     }
 }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod cbor;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +18,6 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use lambda_kit::Clock;
 use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
 use serde_json::{Map, Value};
@@ -38,6 +39,8 @@ pub enum Answer {
     Lost,
     /// Nothing, for the request never arrived.
     Unreachable,
+    /// Nothing, for ever: the caller has to give up by itself.
+    Hanging,
 }
 
 impl Answer {
@@ -157,6 +160,22 @@ pub struct Seen {
     pub access_key: String,
     /// Its request.
     pub request: Value,
+    /// How request and answer are written.
+    pub protocol: Protocol,
+}
+
+/// How a service writes requests and answers. Scripts and models give their answers as JSON
+/// whatever it is, except for XML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// JSON, with the call in a header.
+    Json,
+    /// Forms in, XML out.
+    Query,
+    /// CBOR, with the call in the path: CloudWatch.
+    Cbor,
+    /// Methods and paths: S3.
+    Rest,
 }
 
 /// The script, and what came of it. Cloning is cheap and every clone is the same script.
@@ -201,8 +220,9 @@ impl Script {
             Some(exchange)
                 if exchange.call == seen.call && holds(&exchange.request, &seen.request) =>
             {
+                let protocol = seen.protocol;
                 state.seen.push(seen);
-                return exchange.answer.into_response();
+                return exchange.answer.into_response(protocol);
             }
             Some(exchange) => format!(
                 "expected {} with {}\nbut came  {} with {}",
@@ -240,7 +260,12 @@ impl std::fmt::Debug for Model {
 
 impl HttpConnector for Model {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready((self.0)(read(&request)).into_response())
+        let seen = read(&request);
+        let protocol = seen.protocol;
+        match (self.0)(seen) {
+            Answer::Hanging => HttpConnectorFuture::new(std::future::pending()),
+            answer => HttpConnectorFuture::ready(answer.into_response(protocol)),
+        }
     }
 }
 
@@ -278,12 +303,19 @@ fn holds(expected: &Value, actual: &Value) -> bool {
 }
 
 impl Answer {
-    fn into_response(self) -> Result<HttpResponse, ConnectorError> {
+    fn into_response(self, protocol: Protocol) -> Result<HttpResponse, ConnectorError> {
         match self {
             Self::Body(status, body) => {
                 let status = StatusCode::try_from(status)
                     .map_err(|error| ConnectorError::user(error.into()))?;
-                Ok(HttpResponse::new(status, SdkBody::from(body)))
+                let mut response = HttpResponse::new(status, cbor::body(protocol, body)?);
+                if protocol == Protocol::Cbor {
+                    response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+                }
+                Ok(response)
+            }
+            Self::Hanging => {
+                Err(ConnectorError::user("only a Model hangs, a Script has its order".into()))
             }
             Self::Lost => Err(ConnectorError::timeout("the script lost the answer".into())),
             Self::Unreachable => {
@@ -314,11 +346,18 @@ fn read(request: &HttpRequest) -> Seen {
     let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
     let mut target = header("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
     let is_form = header("content-type").contains("x-www-form-urlencoded");
-    let value = if target.is_empty() && !is_form {
+    let mut protocol = Protocol::Json;
+    let value = if let Some(operation) = cbor::operation(request.uri()) {
+        target = operation;
+        protocol = Protocol::Cbor;
+        cbor::read(body)
+    } else if target.is_empty() && !is_form {
+        protocol = Protocol::Rest;
         let (name, value) = read_object(request, body);
         target = name;
         value
     } else if target.is_empty() {
+        protocol = Protocol::Query;
         let fields: Map<String, Value> = form_urlencoded::parse(body)
             .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
             .collect();
@@ -337,7 +376,7 @@ fn read(request: &HttpRequest) -> Seen {
         .map(str::to_owned);
     let access_key = scope.next().unwrap_or_default();
     let region = scope.nth(1).unwrap_or_default();
-    Seen { call: target, region, access_key, request: value }
+    Seen { call: target, region, access_key, request: value, protocol }
 }
 
 /// A request to S3, which names its call by method and path.
