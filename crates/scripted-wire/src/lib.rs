@@ -7,6 +7,7 @@
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 mod cbor;
+mod world;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use lambda_kit::Clock;
 use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
 use serde_json::{Map, Value};
+
+pub use world::{Reply, World, xml};
 
 /// One call and its answer. Made by [`call`], finished by one of the answers.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ mod world;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Parameter, StackInstanceFilter, StackInstanceFilterName};
+use base64::Engine as _;
 use fleet::{EXECUTION_ROLE, Fleet, OTHER_REGION, TEMPLATE, call_in, status};
 use local_aws::cloudformation::InstanceRule;
 use serde_json::json;
@@ -221,7 +222,8 @@ async fn a_template_is_summed_up_from_s3_or_as_the_stack_set_has_it() {
     };
     s3("CreateBucket", json!({"Bucket": "templates"})).await;
     let body = TEMPLATE.replace("\"Default\": \"one\"", "\"Description\": \"new\"");
-    s3("PutObject", json!({"Bucket": "templates", "Key": "a/b.json", "Body": body})).await;
+    let body = base64::engine::general_purpose::STANDARD.encode(body);
+    s3("PutObject", json!({"Bucket": "templates", "Key": "a/b.json", "$body": body})).await;
     let url = |key: &str| format!("https://templates.s3.{REGION}.amazonaws.com/{key}");
     let by_url = |key: &str| fleet.client.get_template_summary().template_url(url(key)).send();
     let parameters = by_url("a/b.json").await.unwrap().parameters.unwrap();
