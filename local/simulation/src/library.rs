@@ -113,6 +113,9 @@ impl Library {
     }
 
     async fn handle(&self, invocation: Invocation) -> InvocationOutcome {
+        if invocation.code == "account-gate" {
+            return crate::rollout::gate::answer(&self.aws, &invocation).await;
+        }
         let payload = match serde_json::from_slice::<Value>(&invocation.payload) {
             Ok(payload) => payload,
             Err(error) => {
