@@ -41,6 +41,16 @@ impl Control {
 pub struct Controls(BTreeSet<Control>);
 
 impl Controls {
+    /// What is asked for, as it is.
+    pub fn asked(pause: bool, stop: bool, stop_and_leave: bool) -> Self {
+        let all = [
+            (Control::Pause, pause),
+            (Control::Stop, stop),
+            (Control::StopAndLeave, stop_and_leave),
+        ];
+        Self(all.into_iter().filter(|(_, asked)| *asked).map(|(control, _)| control).collect())
+    }
+
     /// Whether the roll-out is to stop.
     pub fn stop(&self) -> bool {
         self.0.contains(&Control::Stop) || self.0.contains(&Control::StopAndLeave)

@@ -18,6 +18,11 @@ pub const PREVIOUS_TEMPLATE: &str = "previous-template";
 /// The name of the file with the fingerprint of what the roll-out made of the set.
 pub const DEFINITION: &str = "definition.json";
 
+/// The name of the file with those that had the new template when the roll-out stopped.
+pub const STANDS_NEW: &str = "stands-new.json";
+/// The name of the file with all instances that are not current in the end.
+pub const NOT_CURRENT: &str = "not-current.json";
+
 /// What the machine passes from function to function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
