@@ -7,14 +7,19 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 12] = [
     "admit-tenant",
     "announce-outcome",
+    "assess-wave",
     "create-account",
+    "deploy-wave",
     "enroll-baseline",
+    "finish-rollout",
     "label-account",
     "place-account",
+    "plan-rollout",
     "request-quotas",
+    "stop-rollout",
 ];
 
 /// Runs the function binaries over the Lambda Runtime API.

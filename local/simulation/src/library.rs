@@ -207,6 +207,11 @@ async fn call(
         "enroll-baseline" => function!(enroll_baseline),
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
+        "plan-rollout" => function!(plan_rollout),
+        "deploy-wave" => function!(deploy_wave),
+        "assess-wave" => function!(assess_wave),
+        "stop-rollout" => function!(stop_rollout),
+        "finish-rollout" => function!(finish_rollout),
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
-use simulation::rollout::Scene;
+use serde_json::{Value, json};
+
 use simulation::rollout::fleet::Wanted;
+use simulation::rollout::{Change, Scenario, Scene, simulate};
 
 const INSTANCE: Duration = Duration::from_secs(180);
 
@@ -20,4 +22,25 @@ async fn a_fleet_stands_in_its_home_units_with_its_baseline() {
     let by_unit = scene.fleet.by_unit();
     assert_eq!(by_unit.values().sum::<usize>(), n);
     assert!(by_unit["General"] > by_unit["Early"] && by_unit["Early"] > by_unit["Canary"]);
+}
+
+fn scenario(accounts: usize, plan: Value) -> Scenario {
+    Scenario {
+        fleet: Wanted { in_alarm: 0.0, premium: 0.0, ..wanted(accounts) },
+        plan,
+        change: Change::Good,
+        instance: INSTANCE,
+        alarms_clear_after: None,
+        signups_per_hour: 0,
+        most: Duration::from_secs(5 * 86_400),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_change_reaches_every_account_close_to_the_bound() {
+    let report = simulate(&scenario(200, json!("routine"))).await.unwrap();
+    eprintln!("{report:#?}");
+    assert_eq!(report.outcome, "SUCCEEDED", "{:?}", report.reason);
+    assert_eq!((report.fleet.new, report.fleet.failed), (200, 0));
+    assert!(report.throttled.is_empty(), "{:?}", report.throttled);
 }

@@ -38,6 +38,33 @@ pub struct Wanted {
     pub seed: u64,
 }
 
+/// A tenant whose account has stood for long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: String,
+    /// Its tier.
+    pub tier: &'static str,
+    /// Whether an alarm is red in its account.
+    pub in_alarm: bool,
+}
+
+impl Wanted {
+    /// The tenants of such a fleet.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<Tenant> {
+        let mut dice = fastrand::Rng::with_seed(self.seed);
+        (1..=self.accounts)
+            .map(|number| {
+                let premium = dice.f64() < self.premium;
+                let in_alarm = dice.f64() < self.in_alarm;
+                let tier = if premium { "premium" } else { "standard" };
+                Tenant { id: format!("tenant-{number:05}"), tier, in_alarm }
+            })
+            .collect()
+    }
+}
+
 /// An account of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -70,12 +97,13 @@ impl Fleet {
     pub async fn settle(
         deployment: &Deployment,
         tiers: &TiersConfig,
-        wanted: &Wanted,
+        tenants: &[Tenant],
+        gates: bool,
     ) -> Result<Self, Error> {
         let stack_set = deployment.output("TenantBaselineStackSetName")?.to_owned();
-        let members = accounts(deployment, tiers, wanted).await?;
+        let members = accounts(deployment, tiers, tenants).await?;
         let fleet = Self { members, stack_set };
-        if wanted.gates {
+        if gates {
             for member in &fleet.members {
                 for region in &member.regions {
                     put_gate(deployment.aws(), &member.account, region).await?;
@@ -142,31 +170,25 @@ async fn ended(deployment: &Deployment, set: &str, id: &str) -> Result<String, E
 async fn accounts(
     deployment: &Deployment,
     tiers: &TiersConfig,
-    wanted: &Wanted,
+    tenants: &[Tenant],
 ) -> Result<Vec<Member>, Error> {
     let units = units(deployment).await?;
-    let mut dice = fastrand::Rng::with_seed(wanted.seed);
-    let mut members = Vec::with_capacity(wanted.accounts);
-    let mut settled = Vec::with_capacity(wanted.accounts);
-    for number in 1..=wanted.accounts {
-        let tenant = format!("tenant-{number:05}");
-        let premium = dice.f64() < wanted.premium;
-        let in_alarm = dice.f64() < wanted.in_alarm;
-        let (unit, regions) = place(tiers, &tenant, if premium { "premium" } else { "standard" });
+    let mut members = Vec::with_capacity(tenants.len());
+    let mut settled = Vec::with_capacity(tenants.len());
+    for Tenant { id, tier, in_alarm } in tenants {
+        let (unit, regions) = place(tiers, id, tier);
         settled.push(Settled {
-            name: format!("tenant-{tenant}"),
-            email: format!("aws+{tenant}@accounts.example.com"),
+            name: format!("tenant-{id}"),
+            email: format!("aws+{id}@accounts.example.com"),
             parent: units.get(&unit).cloned().unwrap_or_default(),
             role: EXECUTION_ROLE.to_owned(),
             tags: vec![
-                ("landlord:tenant".to_owned(), tenant.clone()),
-                (
-                    "landlord:tier".to_owned(),
-                    if premium { "premium" } else { "standard" }.to_owned(),
-                ),
+                ("landlord:tenant".to_owned(), id.clone()),
+                ("landlord:tier".to_owned(), (*tier).to_owned()),
             ],
         });
-        members.push(Member { account: String::new(), tenant, unit, regions, in_alarm });
+        let (account, tenant) = (String::new(), id.clone());
+        members.push(Member { account, tenant, unit, regions, in_alarm: *in_alarm });
     }
     let ids = deployment.aws().settle_accounts(&settled).map_err(|why| Error::Call {
         call: "settling accounts".to_owned(),

@@ -10,7 +10,7 @@ use super::fleet::inside;
 const OVERRIDE: &str = "/landlord/gate/override";
 
 /// What the gate of an account and Region answers now.
-pub(crate) async fn answer(aws: &Aws, invocation: &Invocation) -> InvocationOutcome {
+pub async fn answer(aws: &Aws, invocation: &Invocation) -> InvocationOutcome {
     let place = (invocation.account.as_str(), invocation.region.as_str());
     let passes = match said(aws, place).await {
         Some(action) => action == "open",

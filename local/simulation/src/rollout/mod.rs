@@ -3,11 +3,11 @@
 
 pub mod bound;
 pub mod fleet;
-pub(crate) mod gate;
+pub mod gate;
 mod measure;
 pub mod plan;
 mod report;
 mod run;
 
 pub use report::{Report, Signups, Standing, Wave};
-pub use run::{Change, EXECUTION, Scenario, Scene, simulate};
+pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};

@@ -73,11 +73,9 @@ impl Scene {
             ..Settings::default()
         };
         let world = World::found(settings, BTreeMap::new()).await?;
-        let tiers: TiersConfig = file("tiers.json")?.parse().map_err(|faults| Error::Call {
-            call: "tiers.json".to_owned(),
-            source: AwsError::validation(format!("{faults}")),
-        })?;
-        let fleet = Fleet::settle(&world.deployment, &tiers, wanted).await?;
+        let tiers = tiers(&file("tiers.json")?)?;
+        let tenants = wanted.tenants();
+        let fleet = Fleet::settle(&world.deployment, &tiers, &tenants, wanted.gates).await?;
         let started = world.aws().now();
         let calls_before = world.aws().counts();
         Ok(Self { world, fleet, execution: String::new(), started, calls_before })
@@ -208,13 +206,25 @@ pub async fn simulate(scenario: &Scenario) -> Result<Report, Error> {
     measure::report(scenario, &mut scene, &sent).await
 }
 
+/// Reads the tiers.
+///
+/// # Errors
+/// All of their faults.
+pub fn tiers(text: &str) -> Result<TiersConfig, Error> {
+    text.parse().map_err(|faults| Error::Call {
+        call: "tiers.json".to_owned(),
+        source: AwsError::validation(format!("{faults}")),
+    })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of tenants")]
 fn count(number: usize) -> f64 {
     number as f64
 }
 
 /// The template as the change has it: the baseline says its next version.
-fn changed(template: &str, change: Change) -> String {
+#[must_use]
+pub fn changed(template: &str, change: Change) -> String {
     let next = template.replace(r#""version":"1""#, r#""version":"2""#);
     match change {
         Change::Good => next,

@@ -70,7 +70,7 @@ pub(super) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
                 "StagesAvailable": ["Original", "Processed"],
             }))
         }
-        "GetTemplateSummary" | "ValidateTemplate" => summary(aws, call),
+        "GetTemplateSummary" | "ValidateTemplate" => summary(aws, call).await,
         "UpdateTerminationProtection" => protect(aws, call),
         "ListExports" => exports(aws, call),
         other => Err(AwsError::unknown_operation("cloudformation", other)),
@@ -437,10 +437,13 @@ fn resource(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({ "StackResourceDetail": detail }))
 }
 
-fn summary(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+async fn summary(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let text: Arc<str> = match call.opt_text("TemplateBody") {
         Some(text) => text.into(),
-        None => find(aws, call)?.text,
+        None => match crate::cloudformation::stacksets::template_text(aws, call).await? {
+            Some(text) => text,
+            None => find(aws, call)?.text,
+        },
     };
     let template =
         read_template(aws, &text).map_err(|error| AwsError::validation(error.to_string()))?;

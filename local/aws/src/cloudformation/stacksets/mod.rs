@@ -67,6 +67,20 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     }
 }
 
+/// The template at the address that a call gives, or of the stack set that it names.
+pub(super) async fn template_text(
+    aws: &Aws,
+    call: &Call,
+) -> Result<Option<std::sync::Arc<str>>, AwsError> {
+    if let Some(url) = call.opt_text("TemplateURL") {
+        return template::read(aws, call, url).await.map(|text| Some(text.into()));
+    }
+    if call.opt_text("StackSetName").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(find(call, &aws.lock())?.definition.template.clone()))
+}
+
 /// The key of the stack set that a call names: by name, by `<name>:<uuid>` or by ARN.
 fn key_of(call: &Call, state: &State) -> Result<SetKey, AwsError> {
     let given = call.text("StackSetName")?;
