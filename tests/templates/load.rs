@@ -42,6 +42,10 @@ fn every_machine_loads_with_its_placeholders_filled_in() {
             let value = match name.as_str() {
                 "LambdaInvoke" => "arn:aws:states:::lambda:invoke",
                 "StartExecution" => "arn:aws:states:::states:startExecution",
+                "StartExecutionSync" => "arn:aws:states:::states:startExecution.sync:2",
+                "PutEvents" => "arn:aws:states:::events:putEvents",
+                "Publish" => "arn:aws:states:::sns:publish",
+                "PublishAndWait" => "arn:aws:states:::sns:publish.waitForTaskToken",
                 _ => "arn:aws:x:eu-central-1:111122223333:y",
             };
             text = text.replace(&format!("${{{name}}}"), value);
@@ -59,6 +63,11 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
         "enroll-baseline" => enroll_baseline::App::load(lookup).map(drop),
         "label-account" => label_account::App::load(lookup).map(drop),
         "place-account" => place_account::App::load(lookup).map(drop),
+        "assess-wave" => assess_wave::App::load(lookup).map(drop),
+        "deploy-wave" => deploy_wave::App::load(lookup).map(drop),
+        "finish-rollout" => finish_rollout::App::load(lookup).map(drop),
+        "plan-rollout" => plan_rollout::App::load(lookup).map(drop),
+        "stop-rollout" => stop_rollout::App::load(lookup).map(drop),
         "request-quotas" => request_quotas::App::load(lookup).map(drop),
         other => panic!("{other} is not known here"),
     }

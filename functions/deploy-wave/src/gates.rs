@@ -2,8 +2,8 @@
 //! when it is needed. The override ends by itself.
 
 use aws_sdk_ssm::types::ParameterType;
-use futures::StreamExt;
 use futures::stream;
+use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::client;
 use lambda_kit::sdk::{is_transient, temporary_credentials};
@@ -61,13 +61,12 @@ pub(crate) async fn open(
         by: "landlord".to_owned(),
     };
     let value = serde_json::to_string(&value).unwrap_or_default();
-    let some: Vec<&AccountId> =
-        batch.accounts.iter().skip(state.gates_open).take(ACCOUNTS_IN_CALL).collect();
-    let opened = stream::iter(some.iter().map(|account| {
-        // Boxed: the SDK's futures lie deep within each other.
-        Box::pin(open_account(app, account, &batch.regions, &value))
-    }));
-    let results: Vec<Result<(), Stop>> = opened.buffered(AT_A_TIME).collect().await;
+    // Boxed, and in a list: the SDK's futures lie deep within each other, and a closure in a stream
+    // would keep all of this from being sent to another thread.
+    let some = batch.accounts.iter().skip(state.gates_open).take(ACCOUNTS_IN_CALL);
+    let some: Vec<_> =
+        some.map(|account| open_account(app, account, &batch.regions, &value).boxed()).collect();
+    let results: Vec<Result<(), Stop>> = stream::iter(some).buffered(AT_A_TIME).collect().await;
     for result in results {
         result?;
         state.gates_open += 1;

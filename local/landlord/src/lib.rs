@@ -11,6 +11,7 @@
 mod demo;
 mod place;
 mod processes;
+mod rollout;
 pub mod simulate;
 mod up;
 

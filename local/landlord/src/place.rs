@@ -135,7 +135,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
 }
 
 /// The repository: given, or the nearest folder upwards that has a template.yaml.
-fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
+pub(crate) fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
     let start = match given {
         Some(given) => given.to_owned(),
         None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),

@@ -7,17 +7,22 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 11] = [
+pub(crate) const FUNCTIONS: [&str; 16] = [
     "admit-tenant",
     "announce-outcome",
+    "assess-wave",
     "close-account",
     "create-account",
+    "deploy-wave",
     "enroll-baseline",
     "find-tenant",
+    "finish-rollout",
     "label-account",
     "place-account",
+    "plan-rollout",
     "request-quotas",
     "retire-tenant",
+    "stop-rollout",
     "withdraw-stacks",
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use local_aws::cloudformation::{StackError, StackRequest};
 use local_aws::{Aws, AwsError, Call};
 use serde_json::{Value, json};
@@ -199,6 +200,8 @@ pub struct Announcement {
     pub name: String,
     /// Its detail.
     pub detail: Value,
+    /// When it was put on the bus, to the second.
+    pub at: Timestamp,
 }
 
 impl Listener {
@@ -217,6 +220,7 @@ impl Listener {
             heard.push(Announcement {
                 name: event["detail-type"].as_str().unwrap_or_default().to_owned(),
                 detail: event["detail"].clone(),
+                at: event["time"].as_str().and_then(|at| at.parse().ok()).unwrap_or_default(),
             });
             let done = json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] });
             self.deployment.ask("sqs", "DeleteMessage", done).await?;

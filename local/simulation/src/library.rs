@@ -113,6 +113,9 @@ impl Library {
     }
 
     async fn handle(&self, invocation: Invocation) -> InvocationOutcome {
+        if invocation.code == "account-gate" {
+            return crate::rollout::gate::answer(&self.aws, &invocation).await;
+        }
         let payload = match serde_json::from_slice::<Value>(&invocation.payload) {
             Ok(payload) => payload,
             Err(error) => {
@@ -206,7 +209,12 @@ async fn call(
         "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
+        "assess-wave" => function!(assess_wave),
+        "deploy-wave" => function!(deploy_wave),
+        "finish-rollout" => function!(finish_rollout),
+        "plan-rollout" => function!(plan_rollout),
         "retire-tenant" => function!(retire_tenant),
+        "stop-rollout" => function!(stop_rollout),
         "withdraw-stacks" => function!(withdraw_stacks),
         "place-account" => {
             let app = place_account::App::new(wire, clock);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::place::{self, Options, Place};
@@ -17,9 +17,12 @@ use events::EventsError;
 use follow::Follower;
 use outcome::Outcome;
 
-/// Onboard tenants on this machine
+/// Onboard tenants on this machine, or show something else
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Demo {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Sign up the tenants of this file instead of the demo's own: the detail of a
     /// TenantSignedUp, or the whole EventBridge event; one, or a JSON list of them
     #[arg(long, value_name = "FILE")]
@@ -37,6 +40,12 @@ pub(crate) struct Demo {
     options: Options,
 }
 
+/// What can be shown besides onboarding.
+#[derive(Debug, Subcommand)]
+enum Other {
+    Rollout(crate::rollout::Options),
+}
+
 /// Why a demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -49,6 +58,9 @@ enum Error {
 impl Demo {
     /// Runs the demo. Exit status: 0 all came out as it should, 1 something did not, 2 usage.
     pub(crate) async fn run(self) -> ExitCode {
+        if let Some(Other::Rollout(options)) = self.other {
+            return crate::rollout::run(options).await;
+        }
         let details = match self.event.as_deref().map(events::read).transpose() {
             Ok(details) => details,
             Err(error) => return usage(&error),

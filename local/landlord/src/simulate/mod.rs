@@ -1,6 +1,7 @@
 //! `landlord simulate …`: what would happen, in virtual time.
 
 pub mod operation;
+pub mod roll_out;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use clap::Subcommand;
 pub enum Simulate {
     /// What a StackSet operation with these preferences would do to a fleet
     Operation(operation::Operation),
+    /// How a change would roll out to a whole fleet, with the shipped machines and functions
+    RollOut(roll_out::RollOut),
 }
 
 impl Simulate {
@@ -19,6 +22,7 @@ impl Simulate {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Operation(operation) => operation.run(),
+            Self::RollOut(roll_out) => roll_out.run(),
         }
     }
 }

@@ -17,5 +17,6 @@ mod history;
 mod properties;
 mod redrive;
 mod shipped;
+mod shipped_rollout;
 mod states;
 mod world;
