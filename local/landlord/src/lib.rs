@@ -8,6 +8,7 @@
     reason = "a command line: it has a clock, and talks to people"
 )]
 
+mod bench;
 mod demo;
 mod place;
 mod processes;
@@ -36,6 +37,8 @@ enum Command {
     /// Run something in virtual time and say what would happen
     #[command(subcommand)]
     Simulate(simulate::Simulate),
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -46,6 +49,7 @@ impl Cli {
             Command::Demo(demo) => in_real_time(demo.run()),
             Command::Up(up) => in_real_time(up.run()),
             Command::Simulate(simulate) => simulate.run(),
+            Command::Bench(bench) => in_real_time(bench.run()),
         }
     }
 }
