@@ -10,6 +10,7 @@
 
 mod bench;
 mod demo;
+mod gate;
 mod place;
 mod processes;
 pub mod simulate;

@@ -204,6 +204,11 @@ async fn call(
         "enroll-baseline" => function!(enroll_baseline),
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
+        "account-gate" => {
+            let lookup = |name: &str| environment.get(name).cloned();
+            let app = account_gate::App::new(wire, &lookup, clock);
+            Box::pin(lambda_kit::call(&app, &account_gate::handle, payload)).await
+        }
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await
