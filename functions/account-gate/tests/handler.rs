@@ -1,5 +1,7 @@
 //! The gate under an AWS that answers, refuses, throttles, hangs and talks nonsense.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

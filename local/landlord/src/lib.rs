@@ -8,7 +8,9 @@
     reason = "a command line: it has a clock, and talks to people"
 )]
 
+mod bench;
 mod demo;
+mod gate;
 mod place;
 mod processes;
 mod rollout;
@@ -37,6 +39,8 @@ enum Command {
     /// Run something in virtual time and say what would happen
     #[command(subcommand)]
     Simulate(simulate::Simulate),
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -47,6 +51,7 @@ impl Cli {
             Command::Demo(demo) => in_real_time(demo.run()),
             Command::Up(up) => in_real_time(up.run()),
             Command::Simulate(simulate) => simulate.run(),
+            Command::Bench(bench) => in_real_time(bench.run()),
         }
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Place {
     pub(crate) host: Host,
     /// Where AWS answers.
     pub(crate) address: SocketAddr,
+    /// The repository.
+    pub(crate) root: PathBuf,
 }
 
 /// Why Landlord does not run here.
@@ -113,7 +115,7 @@ pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> 
         eprintln!("the endpoint failed: {error}");
     });
     let deployment = deploy(&aws, &root, BTreeMap::new()).await?;
-    Ok(Place { deployment, host, address })
+    Ok(Place { deployment, host, address, root })
 }
 
 fn settings(options: &Options, address: SocketAddr) -> Settings {
@@ -150,9 +152,9 @@ pub(crate) fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
 
 async fn binaries(options: &Options, root: PathBuf) -> Result<Functions, Error> {
     if let Some(folder) = &options.functions {
-        return Ok(functions_in(folder, &FUNCTIONS)?);
+        return Ok(functions_in(folder, FUNCTIONS)?);
     }
     eprintln!("building the functions …");
-    let build = move || build_functions(&root, "dev", &FUNCTIONS, &["landlord"], true);
+    let build = move || build_functions(&root, "dev", FUNCTIONS, &["landlord"], true);
     Ok(tokio::task::spawn_blocking(build).await.map_err(|_| Error::Interrupted)??)
 }

@@ -216,6 +216,11 @@ async fn call(
         "retire-tenant" => function!(retire_tenant),
         "stop-rollout" => function!(stop_rollout),
         "withdraw-stacks" => function!(withdraw_stacks),
+        "account-gate" => {
+            let lookup = |name: &str| environment.get(name).cloned();
+            let app = account_gate::App::new(wire, &lookup, clock);
+            Box::pin(lambda_kit::call(&app, &account_gate::handle, payload)).await
+        }
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await
