@@ -32,6 +32,7 @@ pub mod iam;
 mod lambda;
 pub mod organizations;
 mod s3;
+mod scheduler;
 mod servicequotas;
 mod sns;
 mod sqs;
