@@ -61,7 +61,8 @@ impl Answer {
 }
 
 /// Expects a call: its name (`ListParents`) and those fields of its request that matter. A field
-/// of a form (STS, CloudFormation) is its flattened name, `RoleArn` or `Regions.member.1`.
+/// of a form (STS, CloudFormation) is its flattened name, `RoleArn` or `Regions.member.1`. An
+/// object of S3 has `key`, `body` and `ifNoneMatch`; a list of them has `prefix`.
 pub fn call(name: &str, request: Value) -> Exchange {
     Exchange { call: name.into(), request, answer: Answer::Body(200, "{}".into()) }
 }
@@ -98,6 +99,16 @@ impl Exchange {
     #[must_use]
     pub fn refuses_in_xml(mut self, status: u16, code: &str) -> Self {
         self.answer = Answer::refusal_in_xml(status, code);
+        self
+    }
+
+    /// Refuses with an error code in the XML of S3.
+    #[must_use]
+    pub fn refuses_as_s3(mut self, status: u16, code: &str) -> Self {
+        self.answer = Answer::Body(
+            status,
+            format!("<Error><Code>{code}</Code><Message>refused by the test</Message></Error>"),
+        );
         self
     }
 
@@ -302,7 +313,12 @@ fn read(request: &HttpRequest) -> Seen {
     let body = request.body().bytes().unwrap_or_default();
     let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
     let mut target = header("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
-    let value = if target.is_empty() {
+    let is_form = header("content-type").contains("x-www-form-urlencoded");
+    let value = if target.is_empty() && !is_form {
+        let (name, value) = read_object(request, body);
+        target = name;
+        value
+    } else if target.is_empty() {
         let fields: Map<String, Value> = form_urlencoded::parse(body)
             .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
             .collect();
@@ -322,4 +338,31 @@ fn read(request: &HttpRequest) -> Seen {
     let access_key = scope.next().unwrap_or_default();
     let region = scope.nth(1).unwrap_or_default();
     Seen { call: target, region, access_key, request: value }
+}
+
+/// A request to S3, which names its call by method and path.
+fn read_object(request: &HttpRequest, body: &[u8]) -> (String, Value) {
+    let uri = request.uri();
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let key = path.split_once('/').map_or("", |(_, key)| key);
+    let name = match request.method() {
+        "PUT" => "PutObject",
+        "DELETE" => "DeleteObject",
+        _ if key.is_empty() => "ListObjectsV2",
+        _ => "GetObject",
+    };
+    let header = |name: &str| request.headers().get(name).map(Into::into);
+    let mut value: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    value.insert("key".into(), key.into());
+    value.insert("body".into(), String::from_utf8_lossy(body).into());
+    let conditions = [("ifNoneMatch", "if-none-match"), ("ifMatch", "if-match")];
+    for (member, header_name) in conditions {
+        if let Some(Value::String(text)) = header(header_name).map(|text: String| text.into()) {
+            value.insert(member.into(), text.into());
+        }
+    }
+    (name.into(), value.into())
 }

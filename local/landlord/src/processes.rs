@@ -7,14 +7,16 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 9] = [
     "admit-tenant",
     "announce-outcome",
     "create-account",
     "enroll-baseline",
+    "find-tenant",
     "label-account",
     "place-account",
     "request-quotas",
+    "retire-tenant",
 ];
 
 /// Runs the function binaries over the Lambda Runtime API.

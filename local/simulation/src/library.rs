@@ -202,8 +202,10 @@ async fn call(
         "announce-outcome" => function!(announce_outcome),
         "create-account" => function!(create_account),
         "enroll-baseline" => function!(enroll_baseline),
+        "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
+        "retire-tenant" => function!(retire_tenant),
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await

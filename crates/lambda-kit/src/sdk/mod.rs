@@ -6,6 +6,7 @@
 
 mod errors;
 mod refusal;
+mod trouble;
 
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,7 @@ use aws_types::app_name::AppName;
 pub use aws_types::region::Region;
 pub use errors::{code, is_throttle, is_transient, may_have_taken_effect};
 pub use refusal::Refusal;
+pub use trouble::Trouble;
 
 use crate::config::{self, Lookup};
 use crate::{Clock, chain};
