@@ -7,9 +7,10 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 9] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "admit-tenant",
     "announce-outcome",
+    "close-account",
     "create-account",
     "enroll-baseline",
     "find-tenant",

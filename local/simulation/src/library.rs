@@ -200,6 +200,7 @@ async fn call(
     match code {
         "admit-tenant" => function!(admit_tenant),
         "announce-outcome" => function!(announce_outcome),
+        "close-account" => function!(close_account),
         "create-account" => function!(create_account),
         "enroll-baseline" => function!(enroll_baseline),
         "find-tenant" => function!(find_tenant),
