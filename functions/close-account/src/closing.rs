@@ -208,8 +208,10 @@ impl Attempt<'_> {
             return Err(Halt::Wait(format!("AWS closes account {account}")));
         };
         let is_lost = sdk::may_have_taken_effect(&error);
-        self.state.asked |= is_lost;
-        self.state.not_taken = !is_lost && !self.state.asked;
+        // Somebody's request is on its way when AWS says so, ours or another's.
+        let code = sdk::code(&error);
+        self.state.asked |= is_lost || answer(code, None) == Answer::Overtaken;
+        self.state.not_taken = !self.state.asked;
         Box::pin(self.refused_by_aws(&error)).await
     }
 

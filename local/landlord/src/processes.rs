@@ -7,7 +7,7 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 11] = [
     "admit-tenant",
     "announce-outcome",
     "close-account",
@@ -18,6 +18,7 @@ pub(crate) const FUNCTIONS: [&str; 10] = [
     "place-account",
     "request-quotas",
     "retire-tenant",
+    "withdraw-stacks",
 ];
 
 /// Runs the function binaries over the Lambda Runtime API.

@@ -207,6 +207,7 @@ async fn call(
         "label-account" => function!(label_account),
         "request-quotas" => function!(request_quotas),
         "retire-tenant" => function!(retire_tenant),
+        "withdraw-stacks" => function!(withdraw_stacks),
         "place-account" => {
             let app = place_account::App::new(wire, clock);
             Box::pin(lambda_kit::call(&app, &place_account::handle, payload)).await

@@ -5,6 +5,7 @@
 //! environment into a hang. For the same reason `aws-config` is not used.
 
 mod errors;
+mod pace;
 mod refusal;
 mod trouble;
 
@@ -27,6 +28,7 @@ pub use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 pub use aws_types::region::Region;
 pub use errors::{code, is_throttle, is_transient, may_have_taken_effect};
+pub use pace::Pace;
 pub use refusal::Refusal;
 pub use trouble::Trouble;
 

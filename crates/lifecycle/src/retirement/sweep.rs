@@ -84,8 +84,6 @@ pub enum StuckCode {
     TerminationProtected,
     /// The deletion failed for another reason.
     Failed,
-    /// The gate's override could not be written.
-    OverrideFailed,
     /// There was no time left.
     OutOfTime,
 }
