@@ -3,12 +3,10 @@
 //! Daylight saving as AWS documents it: a time that the clock skips is skipped; a time that it
 //! repeats runs once. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
-use croner::errors::CronError;
+use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use croner::{CivilDateTime, Cron, CronDateTime, Resolution, Weekday};
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp};
@@ -124,10 +122,11 @@ fn next_of_rate(distance: Duration, anchor: Timestamp, after: Timestamp) -> Opti
 }
 
 fn next_of_cron(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    let mut wall = Wall(zone.to_datetime(after));
+    // The search knows nothing of zones: what the clock skips or repeats is decided here.
+    let mut wall = zone.to_datetime(after);
     for _ in 0..MOST_SKIPS {
         wall = cron.find_next_occurrence(&wall, false).ok()?;
-        let found = zone.to_ambiguous_timestamp(wall.0);
+        let found = zone.to_ambiguous_timestamp(wall);
         if let AmbiguousOffset::Gap { .. } = found.offset() {
             continue;
         }
@@ -138,57 +137,6 @@ fn next_of_cron(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timest
         }
     }
     None
-}
-
-/// The wall clock: a time without a zone, so that the search knows nothing of clock changes.
-#[derive(Clone)]
-struct Wall(civil::DateTime);
-
-impl CronDateTime for Wall {
-    fn to_civil(&self) -> CivilDateTime {
-        let part = |value: i8| u32::from(value.unsigned_abs());
-        let (date, time) = (self.0.date(), self.0.time());
-        let date = croner::CivilDate::from_parts_unchecked(
-            i32::from(date.year()),
-            part(date.month()),
-            part(date.day()),
-        );
-        let time = croner::CivilTime::from_parts_unchecked(
-            part(time.hour()),
-            part(time.minute()),
-            part(time.second()),
-        );
-        CivilDateTime::new(date, time)
-    }
-
-    fn civil_weekday(&self) -> Weekday {
-        let days = self.0.weekday().to_sunday_zero_offset();
-        Weekday::from_days_from_sunday(u32::from(days.unsigned_abs()))
-    }
-
-    fn resolve_civil(&self, wanted: CivilDateTime) -> Result<Resolution<Self>, CronError> {
-        let part = |value: u32| i8::try_from(value).map_err(|_| CronError::InvalidDate);
-        let year = i16::try_from(wanted.year()).map_err(|_| CronError::InvalidDate)?;
-        civil::DateTime::new(
-            year,
-            part(wanted.month())?,
-            part(wanted.day())?,
-            part(wanted.hour())?,
-            part(wanted.minute())?,
-            part(wanted.second())?,
-            0,
-        )
-        .map(|found| Resolution::Single(Self(found)))
-        .map_err(|_| CronError::InvalidDate)
-    }
-
-    fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
-        self.0.checked_add(Span::new().try_seconds(seconds).ok()?).ok().map(Self)
-    }
-
-    fn cmp_instant(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
-    }
 }
 
 #[cfg(test)]
