@@ -7,7 +7,7 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 11] = [
+pub(crate) const FUNCTIONS: [&str; 12] = [
     "admit-tenant",
     "announce-outcome",
     "close-account",
@@ -16,6 +16,7 @@ pub(crate) const FUNCTIONS: [&str; 11] = [
     "find-tenant",
     "label-account",
     "place-account",
+    "plan-retirements",
     "request-quotas",
     "retire-tenant",
     "withdraw-stacks",

@@ -205,6 +205,7 @@ async fn call(
         "enroll-baseline" => function!(enroll_baseline),
         "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
+        "plan-retirements" => function!(plan_retirements),
         "request-quotas" => function!(request_quotas),
         "retire-tenant" => function!(retire_tenant),
         "withdraw-stacks" => function!(withdraw_stacks),
