@@ -19,14 +19,19 @@ const OF_LIFECYCLE: [&str; 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 7] = [
+const SERVICES: [(&str, &[&str]); 12] = [
     ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
+    ("close-account", &["organizations"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
     ("enroll-baseline", &["organizations", "cloudformation"]),
+    ("find-tenant", &["resourcegroupstagging"]),
     ("label-account", &["sts", "ssm"]),
     ("place-account", &["organizations"]),
+    ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
     ("request-quotas", &["sts", "servicequotas"]),
+    ("retire-tenant", &[]),
+    ("withdraw-stacks", &["cloudformation", "sts", "ssm"]),
 ];
 
 /// A dependency, as the rules see it.

@@ -4,4 +4,5 @@
 pub mod deployment;
 pub mod library;
 pub mod operation;
+pub mod retirement;
 pub mod world;

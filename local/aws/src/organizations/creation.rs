@@ -150,7 +150,7 @@ fn open(aws: &Aws, state: &mut crate::State, creation: &Creation, id: &str, now:
     crate::iam::found_account(state, id, &creation.role, &aws.settings().management_account, now);
 }
 
-fn new_account_id(aws: &Aws) -> String {
+pub(super) fn new_account_id(aws: &Aws) -> String {
     loop {
         let id = aws.random(|random| random.u64(100_000_000_000..1_000_000_000_000)).to_string();
         if !aws.lock().organizations.accounts.contains_key(&id) {
