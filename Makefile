@@ -51,7 +51,7 @@ build: python-tools ## release artifacts of the functions, in target/lambda
 
 validate: python-tools node-tools ## the template, the stack sets and the machines
 	$(WITH_TOOLS) .tools/node/node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
-	$(BIN)/cfn-lint template.yaml stacksets/*.yaml
+	$(BIN)/cfn-lint template.yaml us-east-1.yaml stacksets/*.yaml
 	@# It asks for a Region, and goes nowhere.
 	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
 	$(BIN)/python -m json.tool tiers.json > /dev/null
@@ -70,6 +70,10 @@ deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, 
 	$(WITH_TOOLS) sam build --parameter-overrides file://$(DEPLOYMENT)
 	$(WITH_TOOLS) sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND \
 	  --no-fail-on-empty-changeset --parameter-overrides file://$(DEPLOYMENT) file://.aws-sam/tiers.yaml
+	@# Organizations tells of closed accounts in us-east-1 only.
+	region=$$($(BIN)/python -c 'import boto3; print(boto3.Session().region_name)'); test "$$region" = us-east-1 \
+	  || $(WITH_TOOLS) sam deploy --template us-east-1.yaml --stack-name $(STACK) --region us-east-1 \
+	  --resolve-s3 --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides LandlordRegion=$$region
 
 bench: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
 	cargo build --profile simulation --locked -p landlord

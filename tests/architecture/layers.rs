@@ -19,19 +19,24 @@ const OF_LIFECYCLE: [&str; 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 12] = [
+const SERVICES: [(&str, &[&str]); 17] = [
     ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("assess-wave", &["cloudwatch", "s3"]),
+    ("close-account", &["organizations"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
     ("deploy-wave", &["cloudformation", "cloudwatch", "s3", "ssm", "sts"]),
     ("enroll-baseline", &["organizations", "cloudformation"]),
+    ("find-tenant", &["resourcegroupstagging"]),
     ("finish-rollout", &["s3"]),
     ("label-account", &["sts", "ssm"]),
     ("place-account", &["organizations"]),
+    ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
     ("plan-rollout", &["organizations", "cloudformation", "cloudwatch", "s3"]),
     ("request-quotas", &["sts", "servicequotas"]),
+    ("retire-tenant", &[]),
     ("stop-rollout", &["cloudformation", "s3"]),
+    ("withdraw-stacks", &["cloudformation", "sts", "ssm"]),
 ];
 
 /// What the functions of a roll-out have in common may call, so that each of them does not.

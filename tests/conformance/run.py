@@ -13,7 +13,12 @@ import time
 HERE = pathlib.Path(__file__).parent
 BINARIES = pathlib.Path(sys.argv[1]).resolve()
 # Script to world: a bare one, or one with Landlord deployed in it.
-SCRIPTS = {"organizations.py": "bare", "stacksets.py": "bare", "onboarding.py": "landlord"}
+SCRIPTS = {
+    "organizations.py": "bare",
+    "scheduler.py": "bare",
+    "stacksets.py": "bare",
+    "onboarding.py": "landlord",
+}
 
 
 def command(world, port):

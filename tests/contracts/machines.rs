@@ -109,9 +109,14 @@ fn every_task_is_bounded_patient_and_explained() {
     assert!(machines().iter().all(|machine| !machine.tasks().is_empty()), "no task was looked at");
 }
 
+fn onboarding() -> Machine {
+    let machine = machines().into_iter().find(|machine| machine.name == "onboard-tenant");
+    machine.expect("onboard-tenant")
+}
+
 /// Writes `value` into a task of `onboard-tenant` and answers what is found.
 fn broken(pointer: &str, value: Value) -> String {
-    let mut machine = machines().remove(0);
+    let mut machine = onboarding();
     let place = format!("/States/{pointer}");
     let (parent, member) = place.rsplit_once('/').unwrap_or_default();
     let parent = machine.definition.pointer_mut(parent).unwrap_or_else(|| panic!("{place}"));
@@ -172,7 +177,7 @@ fn every_placeholder_is_filled_in_and_every_substitution_is_used() {
 
 #[test]
 fn a_placeholder_without_a_substitution_is_found_and_the_other_way_round() {
-    let mut machine = machines().remove(0);
+    let mut machine = onboarding();
     machine.text = machine.text.replace("${OnboardingOuId}", "${OnboardingUnit}");
     assert_eq!(
         placeholder_faults(&machine, &template("template.yaml")),

@@ -9,8 +9,13 @@ use crate::workspace::{
 
 /// States that call a function of another name, because they call it for several purposes: the
 /// function's verb stays, and the rest says what for.
-const FOR_A_PURPOSE: [(&str, &str); 2] =
-    [("PlaceInOnboarding", "PlaceAccountFunction"), ("PlaceInHome", "PlaceAccountFunction")];
+const FOR_A_PURPOSE: [(&str, &str); 4] = [
+    ("PlaceInOnboarding", "PlaceAccountFunction"),
+    ("PlaceInHome", "PlaceAccountFunction"),
+    ("PlaceInSuspended", "PlaceAccountFunction"),
+    // The plan knows what was decided, so it also reports what came of it.
+    ("ReportSweep", "PlanRetirementsFunction"),
+];
 
 /// Functions that no machine calls, and who does.
 const CALLED_BY_OTHERS: [(&str, &str); 2] =

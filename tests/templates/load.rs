@@ -41,9 +41,10 @@ fn every_machine_loads_with_its_placeholders_filled_in() {
         for name in machine.placeholders() {
             let value = match name.as_str() {
                 "LambdaInvoke" => "arn:aws:states:::lambda:invoke",
+                "PutEvents" => "arn:aws:states:::events:putEvents",
+                "ReadObject" => "arn:aws:states:::s3:getObject",
                 "StartExecution" => "arn:aws:states:::states:startExecution",
                 "StartExecutionSync" => "arn:aws:states:::states:startExecution.sync:2",
-                "PutEvents" => "arn:aws:states:::events:putEvents",
                 "Publish" => "arn:aws:states:::sns:publish",
                 "PublishAndWait" => "arn:aws:states:::sns:publish.waitForTaskToken",
                 _ => "arn:aws:x:eu-central-1:111122223333:y",
@@ -59,8 +60,10 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
     match function {
         "admit-tenant" => admit_tenant::App::load(lookup).map(drop),
         "announce-outcome" => announce_outcome::App::load(lookup).map(drop),
+        "close-account" => close_account::App::load(lookup).map(drop),
         "create-account" => create_account::App::load(lookup).map(drop),
         "enroll-baseline" => enroll_baseline::App::load(lookup).map(drop),
+        "find-tenant" => find_tenant::App::load(lookup).map(drop),
         "label-account" => label_account::App::load(lookup).map(drop),
         "place-account" => place_account::App::load(lookup).map(drop),
         "assess-wave" => assess_wave::App::load(lookup).map(drop),
@@ -68,7 +71,10 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
         "finish-rollout" => finish_rollout::App::load(lookup).map(drop),
         "plan-rollout" => plan_rollout::App::load(lookup).map(drop),
         "stop-rollout" => stop_rollout::App::load(lookup).map(drop),
+        "plan-retirements" => plan_retirements::App::load(lookup).map(drop),
         "request-quotas" => request_quotas::App::load(lookup).map(drop),
+        "retire-tenant" => retire_tenant::App::load(lookup).map(drop),
+        "withdraw-stacks" => withdraw_stacks::App::load(lookup).map(drop),
         other => panic!("{other} is not known here"),
     }
 }

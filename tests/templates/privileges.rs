@@ -14,6 +14,8 @@ const WITHOUT_RESOURCE: [(&str, &str); 16] = [
     ("organizations:ListCreateAccountStatus", "requests are no resources"),
     ("organizations:ListAccounts", "lists the organization"),
     ("organizations:ListRoots", "lists the organization"),
+    ("organizations:ListDelegatedAdministrators", "lists the organization"),
+    ("cloudformation:ListStackSets", "lists the account's stack sets"),
     ("tag:GetResources", "searches by tag"),
     ("cloudformation:GetTemplateSummary", "the template is in no stack set yet"),
     ("cloudwatch:DescribeAlarms", "composite alarms are described to those who may describe all"),
@@ -147,31 +149,33 @@ fn only_those_who_work_in_accounts_may_assume_the_role_there() {
             "DeployWaveFunction",
             "LabelAccountFunction",
             "RequestQuotasFunction",
+            "WithdrawStacksFunction",
         ]
     );
 }
 
-/// What can not be undone, and who may do it. Closing accounts is nobody's yet.
+/// What can not be undone, and who may do it.
 #[test]
 fn what_can_not_be_undone_is_allowed_to_few() {
     let template = template("template.yaml");
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let may: BTreeMap<&str, Vec<String>> = [
         ("organizations:CreateAccount", vec!["CreateAccountFunction".to_owned()]),
-        ("organizations:MoveAccount", vec!["PlaceAccountFunction".to_owned()]),
-        ("organizations:CloseAccount", vec![]),
+        ("organizations:MoveAccount", names(&["PlaceAccountFunction", "RetireTenantFunction"])),
+        ("organizations:CloseAccount", names(&["CloseAccountFunction"])),
         ("organizations:RemoveAccountFromOrganization", vec![]),
-        ("cloudformation:DeleteStackInstances", vec![]),
+        ("cloudformation:DeleteStackInstances", names(&["WithdrawStacksFunction"])),
         ("cloudformation:DeleteStackSet", vec![]),
         (
             "iam:PassRole",
-            ["DeployWaveFunction", "EnrollBaselineFunction", "StopRolloutFunction"]
-                .map(str::to_owned)
-                .into(),
+            names(&[
+                "DeployWaveFunction",
+                "EnrollBaselineFunction",
+                "StopRolloutFunction",
+                "WithdrawStacksFunction",
+            ]),
         ),
-        (
-            "cloudformation:UpdateStackSet",
-            ["DeployWaveFunction", "StopRolloutFunction"].map(str::to_owned).into(),
-        ),
+        ("cloudformation:UpdateStackSet", names(&["DeployWaveFunction", "StopRolloutFunction"])),
     ]
     .into();
     for (action, expected) in may {
@@ -185,6 +189,41 @@ fn what_can_not_be_undone_is_allowed_to_few() {
         owners.dedup();
         assert_eq!(owners, expected, "{action}");
     }
+}
+
+/// Closing needs the tag that says that an account may be closed, and only one function may write
+/// that tag.
+#[test]
+fn only_what_retire_tenant_has_marked_may_be_closed() {
+    let template = template("template.yaml");
+    let mut writers = Vec::new();
+    let mut denied = 0;
+    for Statement { owner, body } in statements(&template) {
+        let does = |action: &str| list(&body["Action"]).contains(&&json!(action));
+        if does("organizations:CloseAccount") && body["Effect"] == "Allow" {
+            let needed = &body["Condition"]["Null"];
+            assert_eq!(needed["aws:ResourceTag/landlord:tenant"], "false", "{owner}");
+            assert_eq!(needed["aws:ResourceTag/landlord:retire-after"], "false", "{owner}");
+        }
+        if does("organizations:CloseAccount") && body["Effect"] == "Deny" {
+            denied += 1;
+        }
+        if does("organizations:TagResource") || does("organizations:UntagResource") {
+            let retire_after = json!("landlord:retire-after");
+            let only = &body["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
+            let never = &body["Condition"]["ForAllValues:StringNotEquals"]["aws:TagKeys"];
+            let may = match (only, never) {
+                (Value::Null, Value::Null) => true,
+                (Value::Null, never) => !list(never).contains(&&retire_after),
+                (only, _) => list(only).contains(&&retire_after),
+            };
+            if may {
+                writers.push(owner);
+            }
+        }
+    }
+    assert_eq!(writers, ["RetireTenantFunction"]);
+    assert_eq!(denied, 3, "what is held, what is protected by a tag, what is protected by a list");
 }
 
 /// Only the tenants' accounts can be moved and tagged: an account without the tag is untouchable.

@@ -21,6 +21,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "finish-rollout",
     "label-account",
     "place-account",
+    "plan-retirements",
     "plan-rollout",
     "request-quotas",
     "retire-tenant",

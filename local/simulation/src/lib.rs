@@ -4,5 +4,6 @@
 pub mod deployment;
 pub mod library;
 pub mod operation;
+pub mod retirement;
 pub mod rollout;
 pub mod world;

@@ -208,6 +208,7 @@ async fn call(
         "enroll-baseline" => function!(enroll_baseline),
         "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
+        "plan-retirements" => function!(plan_retirements),
         "request-quotas" => function!(request_quotas),
         "assess-wave" => function!(assess_wave),
         "deploy-wave" => function!(deploy_wave),

@@ -151,7 +151,7 @@ fn open(aws: &Aws, state: &mut crate::State, creation: &Creation, id: &str, now:
     crate::iam::found_account(state, id, &creation.role, &aws.settings().management_account, now);
 }
 
-fn new_account_id(aws: &Aws) -> String {
+pub(super) fn new_account_id(aws: &Aws) -> String {
     new_account_ids(aws, 1).pop().unwrap_or_default()
 }
 

@@ -9,6 +9,7 @@ use local_states::{ChildRequest, Ended, HistoryEvent, Host, S3Object, TaskFailur
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::history;
 use super::model::{Execution, MapRun, Status};
 use super::{run, tasks};
 use crate::wire::{blob, body};
@@ -87,6 +88,7 @@ impl Host for ExecutionHost {
 
     fn record(&self, event: HistoryEvent) {
         if let Some(execution) = self.aws.lock().states.executions.get_mut(&self.arn) {
+            execution.largest = execution.largest.max(history::data_bytes(&event));
             execution.history.push(event);
         }
     }
@@ -206,6 +208,7 @@ fn add_child(aws: &Aws, parent: &str, child: &ChildRequest) {
         redrives: child.execution.redrive_count,
         redriven: child.execution.redrive_time,
         history: Vec::new(),
+        largest: 0,
         trimmed: false,
         checkpoint: None,
         progress: None,

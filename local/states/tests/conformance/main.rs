@@ -16,6 +16,7 @@ mod failures;
 mod history;
 mod properties;
 mod redrive;
+mod retirement;
 mod shipped;
 mod shipped_rollout;
 mod states;
