@@ -50,4 +50,5 @@ pub use servicequotas::{Quota, QuotaDecision};
 pub use settings::{Durations, Settings};
 pub use sns::Message as PublishedMessage;
 pub use state::State;
+pub use states::MachineUsage;
 pub use world::{Aws, JournalEntry};

@@ -3,5 +3,7 @@
 
 pub mod deployment;
 pub mod library;
+pub mod onboarding;
 pub mod operation;
+pub mod virtual_time;
 pub mod world;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::model::{Execution, MapRun, Status};
-use super::{run, tasks};
+use super::{run, tasks, usage};
 use crate::wire::{blob, body};
 use crate::{Aws, AwsError, Call};
 
@@ -86,7 +86,12 @@ impl Host for ExecutionHost {
     }
 
     fn record(&self, event: HistoryEvent) {
-        if let Some(execution) = self.aws.lock().states.executions.get_mut(&self.arn) {
+        let mut state = self.aws.lock();
+        let states = &mut state.states;
+        let Some(execution) = states.executions.get_mut(&self.arn) else { return };
+        let machine = execution.machine_name.clone();
+        usage::count(states, &machine, &event);
+        if let Some(execution) = states.executions.get_mut(&self.arn) {
             execution.history.push(event);
         }
     }

@@ -15,6 +15,7 @@ mod run;
 mod sdk;
 mod tasks;
 mod tokens;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -24,6 +25,7 @@ use crate::{Aws, AwsError, Call};
 pub(crate) use access::access;
 use model::{Execution, MapRun, StateMachine};
 use tokens::Waiting;
+pub use usage::MachineUsage;
 
 /// The service's state.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ pub(crate) struct States {
     waiting: BTreeMap<String, Waiting>,
     /// Executions that succeeded and still have inputs and outputs in their histories.
     complete_histories: VecDeque<String>,
+    /// By machine name.
+    usage: BTreeMap<String, MachineUsage>,
 }
 
 /// Performs a call.

@@ -1,5 +1,6 @@
 //! `landlord simulate …`: what would happen, in virtual time.
 
+pub mod onboard;
 pub mod operation;
 
 use std::process::ExitCode;
@@ -11,6 +12,8 @@ use clap::Subcommand;
 pub enum Simulate {
     /// What a StackSet operation with these preferences would do to a fleet
     Operation(operation::Operation),
+    /// How fast tenants are onboarded against AWS's published limits, and what it costs
+    Onboard(onboard::Onboard),
 }
 
 impl Simulate {
@@ -19,6 +22,7 @@ impl Simulate {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Operation(operation) => operation.run(),
+            Self::Onboard(onboard) => onboard.run(),
         }
     }
 }
