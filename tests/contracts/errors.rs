@@ -104,8 +104,10 @@ fn every_error_that_a_machine_matches_is_one_that_somebody_gives() {
 
 #[test]
 fn a_misspelt_error_in_a_machine_is_found() {
-    let mut machine =
-        machines().into_iter().find(|machine| machine.name == "onboard-tenant").expect("it is there");
+    let mut machine = machines()
+        .into_iter()
+        .find(|machine| machine.name == "onboard-tenant")
+        .expect("it is there");
     machine.definition["States"]["CreateAccount"]["Catch"] = serde_json::json!([
         {"ErrorEquals": ["EmailInUseElsewhere", "EmailInUse"], "Next": "TenantReady"}
     ]);

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use local_aws::{Invocation, Settings};
+use local_aws::Invocation;
 use serde_json::{Value, json};
 use simulation::deployment::Announcement;
 use simulation::library::{FunctionFault, FunctionFaults};
-use simulation::world::World;
+use simulation::world::{World, settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ENDS: [&str; 2] = ["TenantReady", "TenantOnboardingFailed"];
@@ -104,7 +104,7 @@ async fn look(world: &World, ready: &Announcement) -> Whole {
 }
 
 async fn world() -> World {
-    World::found(Settings { seed: 77, ..Settings::default() }, BTreeMap::new()).await.unwrap()
+    World::found(settings(77), BTreeMap::new()).await.unwrap()
 }
 
 async fn sign_up(world: &World) {

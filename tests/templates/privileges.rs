@@ -8,7 +8,7 @@ use crate::workspace::{assert_no_faults, functions, resource_of, template};
 
 /// Actions for which AWS knows no resource, or none that could be named before it exists. Each
 /// with the reason; the pages of the Service Authorization Reference are its source.
-const WITHOUT_RESOURCE: [(&str, &str); 16] = [
+const WITHOUT_RESOURCE: [(&str, &str); 18] = [
     ("organizations:CreateAccount", "the account does not exist yet"),
     ("organizations:DescribeCreateAccountStatus", "requests are no resources"),
     ("organizations:ListCreateAccountStatus", "requests are no resources"),

@@ -294,8 +294,9 @@ pub(crate) fn partition_of_arn(arn: &str) -> Option<&str> {
 pub(crate) enum Awaited {
     /// AWS, after a throttle or a fault.
     Aws,
-    /// AWS's rate of creations, or a place among those that run. `lively` when others are served.
-    Slot { lively: bool },
+    /// AWS's rate of creations, or a place among those that run. `age` is that of the oldest
+    /// that runs, when others are served.
+    Slot { age: Option<SignedDuration> },
     /// The end of a creation, which began then.
     Creation { since: Timestamp },
     /// What a call whose answer was lost, or failed for AWS's own reasons, has left.
@@ -308,8 +309,9 @@ pub(crate) enum Awaited {
     Account { since: Timestamp },
 }
 
-/// The seconds to wait. While others are served, the wait for a slot does not grow: if it did,
-/// who waited longest would ask most rarely, and slots would stand empty.
+/// The seconds to wait. While others are served, the wait for a slot does not grow with the time
+/// that was waited: if it did, who waited longest would ask most rarely, and slots would stand
+/// empty. It is a sixteenth of the age of the oldest creation.
 pub(crate) fn wait(
     awaited: Awaited,
     elapsed: SignedDuration,
@@ -319,8 +321,10 @@ pub(crate) fn wait(
     let since = |start: Timestamp| now.duration_since(start);
     let (floor, ceiling, elapsed) = match awaited {
         Awaited::Aws => (5, waiting::CEILING, elapsed),
-        Awaited::Slot { lively: true } => (10, 12, elapsed),
-        Awaited::Slot { lively: false } => (10, waiting::CEILING, elapsed),
+        // Creations last at least as long as the oldest has: a few per cent of that is lost when
+        // a slot comes free, and polls are few where creations are slow.
+        Awaited::Slot { age: Some(age) } => (10, 60, age / 2),
+        Awaited::Slot { age: None } => (10, waiting::CEILING, elapsed),
         Awaited::Creation { since: start } => (10, waiting::CEILING, since(start)),
         Awaited::Order => (8, waiting::CEILING, elapsed),
         Awaited::Email { since: start } => (20, 120, since(start)),
@@ -330,12 +334,25 @@ pub(crate) fn wait(
     waiting::retry_after(floor, ceiling, elapsed, tenant.as_str())
 }
 
-/// Whether creations begin these days.
-pub(crate) fn is_lively(creations: &[Creation], now: Timestamp) -> bool {
-    creations
-        .iter()
-        .filter_map(|creation| creation.requested)
-        .any(|requested| now.duration_since(requested) < LIVELY)
+/// How long it counts that no account carried the tenant's tag, while no slot is free.
+const LOOK_COUNTS: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a call that finds no free slot may end there: the account was looked for a short while
+/// ago, and nothing is ordered without looking again.
+pub(crate) fn may_only_wait(looked_at: Option<Timestamp>, now: Timestamp) -> bool {
+    looked_at.is_some_and(|looked| now.duration_since(looked) < LOOK_COUNTS)
+}
+
+/// The age of the oldest creation that runs; none when no creation began these days, for then
+/// the others are not being served either.
+pub(crate) fn oldest(creations: &[Creation], now: Timestamp) -> Option<SignedDuration> {
+    let ages = || {
+        creations
+            .iter()
+            .filter_map(|creation| creation.requested)
+            .map(|requested| now.duration_since(requested))
+    };
+    if ages().any(|age| age < LIVELY) { ages().max() } else { None }
 }
 
 /// The tag by which accounts are found.

@@ -184,13 +184,26 @@ fn a_redrive_leaves_the_failure_behind_that_it_was_made_for() {
 fn waits_for_a_slot_do_not_grow_while_others_are_served() {
     let now = at("2026-11-21T12:00:00Z");
     let old = SignedDuration::from_hours(2);
-    let lively = wait(Awaited::Slot { lively: true }, old, now, &tenant());
-    assert!((10..=15).contains(&lively), "{lively}");
-    let stuck = wait(Awaited::Slot { lively: false }, old, now, &tenant());
+    let quick = Awaited::Slot { age: Some(SignedDuration::from_secs(60)) };
+    let quick = wait(quick, old, now, &tenant());
+    assert!((10..=12).contains(&quick), "{quick}");
+    let slow = Awaited::Slot { age: Some(SignedDuration::from_secs(560)) };
+    let slow = wait(slow, old, now, &tenant());
+    assert!((35..=44).contains(&slow), "{slow}");
+    let stuck = wait(Awaited::Slot { age: None }, old, now, &tenant());
     assert!(stuck >= 900, "{stuck}");
     let fresh = creation("car-1", "x", CreationProgress::Running);
-    assert!(is_lively(std::slice::from_ref(&fresh), at("2026-11-21T10:20:00Z")));
-    assert!(!is_lively(&[fresh], now));
+    let soon = at("2026-11-21T10:20:00Z");
+    assert!(oldest(std::slice::from_ref(&fresh), soon).is_some());
+    assert_eq!(oldest(&[fresh], now), None);
+}
+
+#[test]
+fn the_account_is_looked_for_again_after_five_minutes() {
+    let now = at("2026-11-21T12:00:00Z");
+    assert!(!may_only_wait(None, now));
+    assert!(may_only_wait(Some(at("2026-11-21T11:56:00Z")), now));
+    assert!(!may_only_wait(Some(at("2026-11-21T11:55:00Z")), now));
 }
 
 #[test]

@@ -147,13 +147,22 @@ impl Attempt<'_> {
                 _ => self.state.request_id = None,
             }
         }
+        if decide::may_only_wait(self.state.looked_at, self.now) {
+            let running = self.running_creations().await?;
+            if let Some(ours) = self.ours(&running) {
+                return self.follow(ours).await;
+            }
+            if running.len() >= decide::MOST_CREATIONS {
+                return Err(self.no_slot(&running, FULL));
+            }
+        }
         if let Some(facts) = self.account_by_tag().await? {
             return self.receive_found(facts).await;
         }
+        self.state.looked_at = None;
         let running = self.running_creations().await?;
-        let name = &self.document.account_name;
-        if let Some(ours) = decide::ours(&running, name, &self.state.disowned) {
-            return self.follow(ours.clone()).await;
+        if let Some(ours) = self.ours(&running) {
+            return self.follow(ours).await;
         }
         if let Some(since) = self.state.email_taken_since
             && let Some(facts) = self.account_by_email(since).await?
@@ -161,6 +170,17 @@ impl Attempt<'_> {
             return self.receive_found(facts).await;
         }
         self.order(&running).await
+    }
+
+    /// The running creation of the tenant's account name, if there is one.
+    fn ours(&self, running: &[Creation]) -> Option<Creation> {
+        decide::ours(running, &self.document.account_name, &self.state.disowned).cloned()
+    }
+
+    /// Waits for AWS's rate of creations, or for one of those that run to end.
+    fn no_slot(&self, running: &[Creation], because: &str) -> Halt {
+        let age = decide::oldest(running, self.now);
+        Halt::Wait(Awaited::Slot { age }, because.to_owned())
     }
 
     /// Goes on from a creation that is this tenant's, as far as its name says.
@@ -355,11 +375,11 @@ impl Attempt<'_> {
 
     /// Orders the account, unless AWS would refuse it for those that it is creating.
     async fn order(&mut self, running: &[Creation]) -> Result<Ensured, Halt> {
-        let lively = decide::is_lively(running, self.now);
-        let slot = |why: &str| Halt::Wait(Awaited::Slot { lively }, why.to_owned());
         if running.len() >= decide::MOST_CREATIONS {
-            return Err(slot("AWS is creating as many accounts as it does at a time"));
+            self.state.looked_at = Some(self.now);
+            return Err(self.no_slot(running, FULL));
         }
+        let slot = |why: &str| self.no_slot(running, why);
         if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
             return Err(slot("the account was not ordered yet"));
         }
@@ -411,3 +431,4 @@ impl Attempt<'_> {
 }
 
 const EMAIL_EXISTS: &str = "EMAIL_ALREADY_EXISTS";
+const FULL: &str = "AWS is creating as many accounts as it does at a time";

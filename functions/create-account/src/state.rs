@@ -23,6 +23,10 @@ pub(crate) struct State {
     /// The scan of all accounts for the email, while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scan: Option<Scan>,
+    /// When no account carried the tenant's tag: while no slot is free, it is not looked for again
+    /// at every call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) looked_at: Option<Timestamp>,
     /// Where to go on in the list of creations that succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) succeeded: Option<String>,

@@ -188,8 +188,27 @@ async fn does_not_order_while_aws_creates_as_many_as_it_does() {
     let five: Vec<Value> = (0..5)
         .map(|n| status(&format!("car-{n}aaaaaaa"), &format!("tenant-{n}"), "IN_PROGRESS"))
         .collect();
-    let answer = answer(json!({}), vec![no_account_with_the_tag(), running(&json!(five))]).await;
-    assert_eq!(pending(&answer)["resume"], json!({}));
+    let full = || running(&json!(five));
+    let (first, _) =
+        answer_at(1, request(&json!({})), vec![no_account_with_the_tag(), full()]).await;
+    let resume = pending(&first)["resume"].clone();
+    assert_eq!(resume, json!({"lookedAt": "2026-11-21T10:01:00Z"}));
+    // The account was looked for just now: while nothing can be ordered, once is enough.
+    let (second, _) = answer_at(2, request(&resume), vec![full()]).await;
+    assert_eq!(pending(&second)["resume"], resume);
+    let (later, _) = answer_at(6, request(&resume), vec![no_account_with_the_tag(), full()]).await;
+    assert_eq!(pending(&later)["resume"], json!({"lookedAt": "2026-11-21T10:06:00Z"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_for_the_account_once_more_before_it_takes_a_slot() {
+    let resume = json!({"lookedAt": "2026-11-21T10:00:00Z"});
+    let order = call("CreateAccount", json!({})).answers(
+        &json!({"CreateAccountStatus": status("car-12345678", "tenant-acme", "IN_PROGRESS")}),
+    );
+    let calls = script([vec![running(&json!([]))], nothing_there(), vec![order]]);
+    let (answer, _) = answer_at(1, request(&resume), calls).await;
+    assert_eq!(pending(&answer)["resume"], json!({"requestId": "car-12345678"}));
 }
 
 #[tokio::test(start_paused = true)]

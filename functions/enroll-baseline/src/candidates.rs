@@ -1,6 +1,7 @@
 //! The other accounts that wait for the same baseline, and can share an operation.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use aws_sdk_organizations::types::{Account, AccountState, AccountStatus};
 use lifecycle::{AccountId, StackSetName, tags};
@@ -14,17 +15,34 @@ use crate::stack_sets::Enrolment;
 /// than a few dozen; those who are not looked at find the stack set themselves.
 const MOST_TAG_READS: usize = 50;
 
+/// After so many accounts in a row that have the stack set, nobody older waits for it: accounts
+/// stay in Onboarding for as long as their quotas take, long after they were enrolled.
+const ENROLLED_IN_A_ROW: usize = 10;
+
 /// The accounts in Onboarding with the tenant's baseline, read once and only when needed.
 #[derive(Debug)]
 pub(crate) struct Candidates<'a> {
     app: &'a App,
     request: &'a Request,
-    same_baseline: Option<Vec<AccountId>>,
+    /// The others in Onboarding, newest first.
+    others: Option<Vec<AccountId>>,
+    /// Whether the tag names the same baseline, of those whose tags were read.
+    same_baseline: BTreeMap<AccountId, bool>,
+}
+
+/// What a stack set is to another account.
+enum Need {
+    /// It waits for it.
+    Waits,
+    /// It has an instance.
+    HasIt,
+    /// Other stack sets come first.
+    NotYet,
 }
 
 impl<'a> Candidates<'a> {
     pub(crate) fn new(app: &'a App, request: &'a Request) -> Self {
-        Self { app, request, same_baseline: None }
+        Self { app, request, others: None, same_baseline: BTreeMap::new() }
     }
 
     /// Those that have no instance of the stack set yet. For the last stack set, only those whose
@@ -33,64 +51,83 @@ impl<'a> Candidates<'a> {
         &mut self,
         name: &StackSetName,
     ) -> Result<Vec<AccountId>, Stop> {
-        let candidates = match self.same_baseline.take() {
+        let others = match self.others.take() {
             Some(read) => read,
             None => self.read().await?,
         };
-        let mut waiting = Vec::new();
-        for candidate in &candidates {
-            if self.waits_for(name, candidate).await? {
-                waiting.push(candidate.clone());
+        let (mut waiting, mut enrolled) = (Vec::new(), 0);
+        for candidate in &others {
+            match self.need(name, candidate).await? {
+                Need::HasIt => enrolled += 1,
+                Need::NotYet => enrolled = 0,
+                Need::Waits => {
+                    enrolled = 0;
+                    // Tags last: of all these calls, Organizations allows the fewest of them.
+                    match self.has_same_baseline(candidate).await? {
+                        Some(true) => waiting.push(candidate.clone()),
+                        Some(false) => {}
+                        None => break,
+                    }
+                }
+            }
+            if enrolled == ENROLLED_IN_A_ROW {
+                break;
             }
         }
-        self.same_baseline = Some(candidates);
+        self.others = Some(others);
         Ok(waiting)
     }
 
-    async fn waits_for(&self, name: &StackSetName, candidate: &AccountId) -> Result<bool, Stop> {
+    async fn need(&self, name: &StackSetName, candidate: &AccountId) -> Result<Need, Stop> {
         let stack_sets = &self.request.tenant.baseline.stack_sets;
         let is_last = stack_sets.last().is_some_and(|last| last.name == *name);
-        for stack_set in stack_sets.iter().filter(|other| is_last || other.name == *name) {
+        let own = stack_sets.iter().filter(|other| other.name == *name);
+        let before = stack_sets.iter().filter(|other| is_last && other.name != *name);
+        for stack_set in own.chain(before) {
             let enrolment =
                 Enrolment { app: self.app, account_id: &self.request.account_id, stack_set };
             let instances = enrolment.instances_of(candidate).await?;
-            let fits = if stack_set.name == *name {
-                instances.is_empty()
-            } else {
-                stack_set.regions.iter().all(|region| {
-                    instances.iter().any(|instance| {
-                        instance.region == *region && instance.standing == Standing::Current
-                    })
+            if stack_set.name == *name {
+                if !instances.is_empty() {
+                    return Ok(Need::HasIt);
+                }
+                continue;
+            }
+            let is_current = stack_set.regions.iter().all(|region| {
+                instances.iter().any(|instance| {
+                    instance.region == *region && instance.standing == Standing::Current
                 })
-            };
-            if !fits {
-                return Ok(false);
+            });
+            if !is_current {
+                return Ok(Need::NotYet);
             }
         }
-        Ok(true)
+        Ok(Need::Waits)
     }
 
-    /// The newest accounts in Onboarding whose tag names the same baseline.
+    /// Whether the account's tag names the same baseline; nothing when enough tags were read.
+    async fn has_same_baseline(&mut self, candidate: &AccountId) -> Result<Option<bool>, Stop> {
+        if let Some(known) = self.same_baseline.get(candidate) {
+            return Ok(Some(*known));
+        }
+        if self.same_baseline.len() == MOST_TAG_READS {
+            return Ok(None);
+        }
+        let baseline = self.baseline_of(candidate).await?;
+        let same = baseline.as_deref() == Some(self.request.tenant.baseline.hash.as_str());
+        self.same_baseline.insert(candidate.clone(), same);
+        Ok(Some(same))
+    }
+
+    /// The other accounts in Onboarding, newest first: those that wait are the newest, for
+    /// accounts whose onboarding failed stay.
     async fn read(&self) -> Result<Vec<AccountId>, Stop> {
         let mut accounts = self.accounts_in_onboarding().await?;
-        // Accounts whose onboarding failed stay in Onboarding; those that wait are the newest.
         accounts.sort_by_key(|account| {
             Reverse(account.joined_timestamp().map(|joined| joined.as_nanos()))
         });
-        let ids = accounts
-            .iter()
-            .filter_map(|account| account.id()?.parse::<AccountId>().ok())
-            .filter(|id| *id != self.request.account_id)
-            .take(MOST_TAG_READS);
-        let mut same = Vec::new();
-        for id in ids {
-            if self.baseline_of(&id).await?.as_deref()
-                == Some(self.request.tenant.baseline.hash.as_str())
-            {
-                same.push(id);
-            }
-        }
-        Ok(same)
+        let ids = accounts.iter().filter_map(|account| account.id()?.parse::<AccountId>().ok());
+        Ok(ids.filter(|id| *id != self.request.account_id).collect())
     }
 
     async fn accounts_in_onboarding(&self) -> Result<Vec<Account>, Stop> {

@@ -126,15 +126,11 @@ async fn starts_one_operation_for_all_who_wait_for_the_same() {
                 account("666666666666", 6, "SUSPENDED"),
             ]}),
         )
-        .always("ListTagsForResource", |call| {
-            Reply::Json(tags(if call.field("ResourceId") == "444444444444" {
-                "other"
-            } else {
-                "b-hash"
-            }))
-        })
         .text("ListStackInstances", instances(&[("us-east-1", "CURRENT", "SUCCEEDED", "enrol-1")]))
         .text("ListStackInstances", instances(&[]))
+        .json("ListTagsForResource", tags("other"))
+        .text("ListStackInstances", instances(&[]))
+        .json("ListTagsForResource", tags("b-hash"))
         .text("CreateStackInstances", started());
     let answer = call(&aws, request()).await.unwrap();
 
@@ -157,6 +153,30 @@ async fn starts_one_operation_for_all_who_wait_for_the_same() {
     assert_eq!(create.field("OperationPreferences.RegionConcurrencyType"), "PARALLEL");
     assert!(answer["because"].as_str().unwrap().contains("account-gate follows"), "{answer}");
     aws.assert_all_used();
+}
+
+#[tokio::test]
+async fn accounts_that_wait_for_quotas_only_cost_no_tag_reads_and_few_looks() {
+    let others: Vec<Value> =
+        (0..60).map(|age| account(&format!("3333333333{age:02}"), 1_000 - age, "ACTIVE")).collect();
+    let aws = Aws::new()
+        .text("ListStackSetOperations", operations(&[]))
+        .text("DescribeStackSet", stack_set("SELF_MANAGED"))
+        .json("ListAccountsForParent", json!({"Accounts": others}))
+        .always("ListStackInstances", |call| {
+            let account = call.field("StackInstanceAccount");
+            let waits = [MINE, "333333333300", "333333333302"].iter().any(|it| account == *it);
+            let current = ("eu-central-1", "CURRENT", "SUCCEEDED", "enrol-1");
+            Reply::Text(instances(if waits { &[] } else { std::slice::from_ref(&current) }))
+        })
+        .always("ListTagsForResource", |_| Reply::Json(tags("b-hash")))
+        .text("CreateStackInstances", started());
+    call(&aws, small_request()).await.unwrap();
+    let create = &aws.calls_of("CreateStackInstances")[0];
+    assert_eq!(fields(create, "Accounts"), [MINE, "333333333300", "333333333302"]);
+    assert_eq!(aws.calls_of("ListTagsForResource").len(), 2);
+    let looks = aws.calls_of("ListStackInstances").len();
+    assert_eq!(looks, 1 + 3 + 10, "mine, those before the row, and the row");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::{AwsError, Call};
 
@@ -15,7 +16,11 @@ pub enum Fault {
     LoseAnswer,
     /// It takes effect twice, as when a network repeats it; the second answer is given.
     Twice,
-    /// It takes effect after this time.
+    /// It has no effect and this answer, as from a copy that lags behind.
+    Answer(Value),
+    /// It takes effect with this input instead of its own.
+    Instead(Value),
+    /// It takes effect after this time, whether its caller still waits or not.
     DelayBefore(Duration),
     /// It takes effect at once and is answered after this time.
     DelayAfter(Duration),
@@ -25,6 +30,9 @@ pub enum Fault {
 pub trait Faults: Send + Sync {
     /// The fault for this call, if any.
     fn fault(&self, call: &Call) -> Option<Fault>;
+
+    /// Hears how a call was answered that was not refused or answered by a fault.
+    fn answered(&self, _call: &Call, _result: &Result<Value, AwsError>) {}
 }
 
 /// No call fails.

@@ -51,5 +51,5 @@ pub use servicequotas::{Quota, QuotaDecision};
 pub use settings::{Durations, Settings};
 pub use sns::Message as PublishedMessage;
 pub use state::State;
-pub use states::ExecutionView;
+pub use states::{ExecutionView, MachineUsage};
 pub use world::{Aws, JournalEntry};

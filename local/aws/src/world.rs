@@ -132,8 +132,17 @@ impl Aws {
         let mut bytes: [u8; 16] = self.random(|random| random.u128(..)).to_be_bytes();
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        // One for each call: written digit by digit, it is no part of what a simulation costs.
+        let mut text = String::with_capacity(36);
+        for (index, byte) in bytes.iter().enumerate() {
+            if [4, 6, 8, 10].contains(&index) {
+                text.push('-');
+            }
+            for digit in [byte >> 4, byte & 0x0f] {
+                text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+            }
+        }
+        text
     }
 
     /// Runs a task of the world; it ends with the world.
@@ -180,24 +189,38 @@ impl Aws {
             Err(refusal) => return Answer::Response(refusal),
         };
         let call = &decoded.call;
-        let fault = locked(&self.0.faults).clone().fault(call);
-        let result = match fault {
+        let (there, back) = self.distance();
+        self.travel(there).await;
+        let result = self.happen(call).await;
+        self.travel(back).await;
+        match result {
+            Some(result) => Answer::Response(decoded.encode(self, result)),
+            None => Answer::ConnectionLost,
+        }
+    }
+
+    /// Performs a call as the fault hook will have it. Nothing when the answer got lost.
+    pub(crate) async fn happen(&self, call: &Call) -> Option<Result<Value, AwsError>> {
+        let faults = locked(&self.0.faults).clone();
+        let result = match faults.fault(call) {
             Some(Fault::Refuse(error)) => {
                 self.record(call, &Err(error.clone()));
-                Err(error)
+                return Some(Err(error));
             }
+            Some(Fault::Answer(answer)) => return Some(Ok(answer)),
             Some(Fault::LoseAnswer) => {
                 let _ = self.perform(call).await;
-                return Answer::ConnectionLost;
+                return None;
+            }
+            Some(Fault::Instead(input)) => {
+                let call = Call { input, ..call.clone() };
+                self.perform(&call).await
             }
             Some(Fault::Twice) => {
                 let _ = self.perform(call).await;
                 self.perform(call).await
             }
-            Some(Fault::DelayBefore(delay)) => {
-                self.sleep(delay).await;
-                self.perform(call).await
-            }
+            Some(Fault::DelayBefore(delay)) => self.perform_later(call, delay).await?,
             Some(Fault::DelayAfter(delay)) => {
                 let result = self.perform(call).await;
                 self.sleep(delay).await;
@@ -205,7 +228,36 @@ impl Aws {
             }
             None => self.perform(call).await,
         };
-        Answer::Response(decoded.encode(self, result))
+        faults.answered(call, &result);
+        Some(result)
+    }
+
+    /// Performs a call after some time, whether its caller still waits or not.
+    async fn perform_later(&self, call: &Call, delay: Duration) -> Option<Result<Value, AwsError>> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (aws, call) = (self.clone(), call.clone());
+        self.spawn(async move {
+            aws.sleep(delay).await;
+            let _ = tell.send(aws.perform(&call).await);
+        });
+        told.await.ok()
+    }
+
+    /// How long a call takes to get here, and its answer to get back.
+    fn distance(&self) -> (Duration, Duration) {
+        let whole = self.settings().durations.call;
+        if whole.is_zero() {
+            return (whole, whole);
+        }
+        let (factor, slow) = self.random(|random| (random.f64() + 0.5, random.u8(..50) == 0));
+        let way = whole.mul_f64(if slow { factor * 5.0 } else { factor }) / 2;
+        (way, way)
+    }
+
+    async fn travel(&self, way: Duration) {
+        if !way.is_zero() {
+            self.sleep(way).await;
+        }
     }
 
     /// Performs one decoded call: throttle, permissions, effect. The journal hears of it.

@@ -227,8 +227,16 @@ impl Listener {
     /// # Errors
     /// When the queue cannot be read.
     pub async fn next(&self) -> Result<Vec<Announcement>, Error> {
+        self.within(1).await
+    }
+
+    /// What was announced since the last time; waits for some, at most so many seconds (20).
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub async fn within(&self, seconds: u8) -> Result<Vec<Announcement>, Error> {
         let input =
-            json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1 });
+            json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": seconds });
         let got = self.deployment.ask("sqs", "ReceiveMessage", input).await?;
         let mut heard = Vec::new();
         for message in got["Messages"].as_array().into_iter().flatten() {

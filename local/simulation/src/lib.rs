@@ -3,7 +3,9 @@
 
 pub mod deployment;
 pub mod library;
+pub mod onboarding;
 pub mod operation;
 pub mod retirement;
 pub mod rollout;
+pub mod virtual_time;
 pub mod world;

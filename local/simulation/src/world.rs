@@ -4,16 +4,31 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use local_aws::{Aws, Settings};
+use local_aws::{Aws, Durations, Settings};
+use serde_json::{Value, json};
 
 use crate::deployment::{Announcement, Deployment, Error, Listener, deploy};
 use crate::library::Library;
 
+static WORLDS: AtomicU64 = AtomicU64::new(0);
+
 /// When virtual worlds begin, unless their settings say otherwise: 2026-01-05T08:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
+
+/// The settings of a world in virtual time: calls and functions take time, as they do on AWS, so
+/// that what runs beside each other meets in the middle.
+pub fn settings(seed: u64) -> Settings {
+    let durations = Durations {
+        call: Duration::from_millis(60),
+        invocation: Duration::from_millis(25),
+        ..Durations::default()
+    };
+    Settings { seed, durations, ..Settings::default() }
+}
 
 /// A world with Landlord in it.
 #[derive(Debug)]
@@ -37,7 +52,8 @@ impl World {
         parameters: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         let start = settings.start.or(Some(BEGINNING));
-        let partition = format!("world-{}", settings.seed);
+        // Budgets of retries outlive a world: the same seed twice starts with a full one.
+        let partition = format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed));
         let aws = Aws::new(Settings { start, ..settings });
         let library = Library::new(&aws, partition);
         aws.set_functions(Arc::new(library.clone()));
@@ -49,6 +65,36 @@ impl World {
     /// The local AWS.
     pub fn aws(&self) -> &Aws {
         self.deployment.aws()
+    }
+
+    /// How many messages lie in Landlord's queues of dead letters.
+    ///
+    /// # Errors
+    /// When a queue cannot be read.
+    pub async fn dead_letters(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        for output in ["SignupsDeadLettersQueueUrl", "UndeliveredEventsQueueUrl"] {
+            let url = self.deployment.output(output)?;
+            let input = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+            let answer = self.deployment.ask("sqs", "GetQueueAttributes", input).await?;
+            let waiting = answer.pointer("/Attributes/ApproximateNumberOfMessages");
+            let waiting = waiting.and_then(Value::as_str).and_then(|text| text.parse().ok());
+            count += waiting.unwrap_or(0);
+        }
+        Ok(count)
+    }
+
+    /// What was announced since the last time; lets time go by until there is some, twenty
+    /// seconds at most. What is heard here is not heard again.
+    ///
+    /// # Errors
+    /// When the announcements cannot be read.
+    pub async fn hear(&mut self) -> Result<Vec<Announcement>, Error> {
+        let mut heard = std::mem::take(&mut self.heard);
+        if heard.is_empty() {
+            heard = self.listener.within(20).await?;
+        }
+        Ok(heard)
     }
 
     /// Lets time go by until an announcement is `wanted`, or `most` has passed; answers it.

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local_aws::cloudformation::ResourceRule;
-use local_aws::{Call, Fault, Faults, Invocation, Settings};
+use local_aws::{Call, Fault, Faults, Invocation};
 use serde_json::{Value, json};
 use simulation::library::{FunctionFault, FunctionFaults};
-use simulation::world::World;
+use simulation::world::{World, settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ENDS: [&str; 2] = ["TenantReady", "TenantOnboardingFailed"];
 
 async fn world(seed: u64) -> World {
-    World::found(Settings { seed, ..Settings::default() }, BTreeMap::new()).await.unwrap()
+    World::found(settings(seed), BTreeMap::new()).await.unwrap()
 }
 
 fn signup(tenant: &str) -> Value {

@@ -11,6 +11,8 @@ use crate::{Aws, AwsError, Call};
 
 /// How many executions that succeeded keep the inputs and outputs in their histories.
 const COMPLETE_HISTORIES: usize = 1_000;
+/// How many of them keep any history in a lean world.
+const LEAN_HISTORIES: usize = 100;
 
 /// `GetExecutionHistory`.
 pub(super) fn get(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
@@ -46,12 +48,17 @@ pub(super) fn get(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 
 /// Notes that an execution succeeded, and takes inputs and outputs out of the history that is
 /// the oldest of too many.
-pub(super) fn trim_old(states: &mut States, arn: &str) {
+pub(super) fn trim_old(states: &mut States, arn: &str, lean: bool) {
     states.complete_histories.push_back(arn.to_owned());
-    while states.complete_histories.len() > COMPLETE_HISTORIES {
+    let most = if lean { LEAN_HISTORIES } else { COMPLETE_HISTORIES };
+    while states.complete_histories.len() > most {
         let Some(oldest) = states.complete_histories.pop_front() else { return };
         if let Some(execution) = states.executions.get_mut(&oldest) {
-            execution.history.iter_mut().for_each(trim);
+            if lean {
+                execution.history.clear();
+            } else {
+                execution.history.iter_mut().for_each(trim);
+            }
             execution.history.shrink_to_fit();
             execution.trimmed = true;
         }

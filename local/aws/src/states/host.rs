@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::history;
 use super::model::{Execution, MapRun, Status};
-use super::{run, tasks};
+use super::{run, tasks, usage};
 use crate::wire::{blob, body};
 use crate::{Aws, AwsError, Call};
 
@@ -87,8 +87,13 @@ impl Host for ExecutionHost {
     }
 
     fn record(&self, event: HistoryEvent) {
-        if let Some(execution) = self.aws.lock().states.executions.get_mut(&self.arn) {
-            execution.largest = execution.largest.max(history::data_bytes(&event));
+        let mut state = self.aws.lock();
+        let states = &mut state.states;
+        let Some(execution) = states.executions.get_mut(&self.arn) else { return };
+        execution.largest = execution.largest.max(history::data_bytes(&event));
+        let machine = execution.machine_name.clone();
+        usage::count(states, &machine, &event);
+        if let Some(execution) = states.executions.get_mut(&self.arn) {
             execution.history.push(event);
         }
     }

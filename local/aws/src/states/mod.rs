@@ -16,6 +16,7 @@ mod run;
 mod sdk;
 mod tasks;
 mod tokens;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +27,7 @@ pub(crate) use access::access;
 pub use hooks::ExecutionView;
 use model::{Execution, MapRun, StateMachine};
 use tokens::Waiting;
+pub use usage::MachineUsage;
 
 /// The service's state.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub(crate) struct States {
     waiting: BTreeMap<String, Waiting>,
     /// Executions that succeeded and still have inputs and outputs in their histories.
     complete_histories: VecDeque<String>,
+    /// By machine name.
+    usage: BTreeMap<String, MachineUsage>,
 }
 
 /// Performs a call.

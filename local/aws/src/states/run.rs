@@ -68,7 +68,7 @@ fn context(execution: &Execution) -> local_states::Execution {
 
 /// Writes down how an execution ended, unless somebody stopped it before.
 pub(super) fn finish(aws: &Aws, arn: &str, ended: Ended) {
-    let now = aws.now();
+    let (now, lean) = (aws.now(), aws.settings().lean);
     {
         let mut state = aws.lock();
         let Some(execution) = state.states.executions.get_mut(arn) else { return };
@@ -93,7 +93,7 @@ pub(super) fn finish(aws: &Aws, arn: &str, ended: Ended) {
         }
         close(execution, now);
         if execution.status == Status::Succeeded {
-            history::trim_old(&mut state.states, arn);
+            history::trim_old(&mut state.states, arn, lean);
         }
     }
     announce(aws, arn);

@@ -102,8 +102,16 @@ async fn perform(
 ) -> Result<Value, TaskFailure> {
     let fail = |error: AwsError| failure(aws, prefix, &error);
     let call = place.call(service, operation, input).map_err(fail)?;
-    let answer = aws.perform(&call).await.map_err(fail)?;
+    let answer = aws.happen(&call).await.ok_or_else(|| lost(prefix))?.map_err(fail)?;
     Ok(moments_as_text(answer))
+}
+
+/// The failure of a call whose answer got lost on the way to Step Functions.
+fn lost(prefix: &str) -> TaskFailure {
+    TaskFailure::new(
+        format!("{prefix}.SdkClientException"),
+        "Unable to execute HTTP request: Connection reset",
+    )
 }
 
 async fn invoke(aws: &Aws, place: &Place, arguments: &Value) -> Result<Value, TaskFailure> {
@@ -119,7 +127,7 @@ async fn invoke(aws: &Aws, place: &Place, arguments: &Value) -> Result<Value, Ta
     }
     let fail = |error: AwsError| failure(aws, "Lambda", &error);
     let call: Call = place.call("lambda", "Invoke", input).map_err(fail)?;
-    let answer = aws.perform(&call).await.map_err(fail)?;
+    let answer = aws.happen(&call).await.ok_or_else(|| lost("Lambda"))?.map_err(fail)?;
     let payload = body(&answer);
     if let Some(error) = answer.get("$error").and_then(Value::as_str) {
         return Err(TaskFailure::new(error, String::from_utf8_lossy(&payload)));

@@ -1,5 +1,6 @@
 //! `landlord simulate …`: what would happen, in virtual time.
 
+pub mod onboard;
 pub mod operation;
 pub mod roll_out;
 
@@ -12,6 +13,8 @@ use clap::Subcommand;
 pub enum Simulate {
     /// What a StackSet operation with these preferences would do to a fleet
     Operation(operation::Operation),
+    /// How fast tenants are onboarded against AWS's published limits, and what it costs
+    Onboard(onboard::Onboard),
     /// How a change would roll out to a whole fleet, with the shipped machines and functions
     RollOut(roll_out::RollOut),
 }
@@ -22,6 +25,7 @@ impl Simulate {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Operation(operation) => operation.run(),
+            Self::Onboard(onboard) => onboard.run(),
             Self::RollOut(roll_out) => roll_out.run(),
         }
     }

@@ -3,7 +3,6 @@
 
 pub mod bound;
 pub mod fleet;
-pub mod gate;
 mod measure;
 pub mod plan;
 mod report;

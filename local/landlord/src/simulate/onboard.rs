@@ -1,0 +1,217 @@
+//! `landlord simulate onboard`: the flags, and what is printed.
+//!
+//! Exit status: 0 when every tenant became ready, 1 when one did not.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use simulation::onboarding::{Arrival, Onboarding, Prices, Report, Spread, simulate};
+
+/// The flags of `landlord simulate onboard`.
+#[derive(Debug, Args)]
+pub struct Onboard {
+    /// Tenants that sign up
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    tenants: u32,
+    /// burst: all at once; or so many in a time: 0.05/s, 3/min, 180/h, 4000/day
+    #[arg(long, value_name = "burst|RATE", default_value = "burst")]
+    arrival: Arrival,
+    /// Seconds that AWS takes to create an account
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    creation_seconds: u32,
+    /// Seconds that a stack instance takes
+    #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    instance_seconds: u32,
+    /// Seconds until AWS decides about a quota; tenants wait for those that they require
+    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    quota_seconds: u32,
+    /// Same seed, same world
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// A stack set operation for each account, as comparable systems do it
+    #[arg(long)]
+    enrol_one_by_one: bool,
+    /// Print one JSON document and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    prices: PriceArgs,
+}
+
+/// List prices in US dollars; check them before you rely on a sum.
+#[derive(Debug, Args)]
+struct PriceArgs {
+    /// US dollars for a million state transitions
+    #[arg(long, value_name = "USD", default_value_t = Prices::default().million_transitions)]
+    price_million_transitions: f64,
+    /// US dollars for a million invocations of functions
+    #[arg(long, value_name = "USD", default_value_t = Prices::default().million_invocations)]
+    price_million_invocations: f64,
+    /// US dollars for a gigabyte-second of functions
+    #[arg(long, value_name = "USD", default_value_t = Prices::default().gigabyte_second)]
+    price_gigabyte_second: f64,
+    /// US dollars for a million requests to queues
+    #[arg(long, value_name = "USD", default_value_t = Prices::default().million_queue_requests)]
+    price_million_queue_requests: f64,
+    /// US dollars for a million events
+    #[arg(long, value_name = "USD", default_value_t = Prices::default().million_events)]
+    price_million_events: f64,
+}
+
+impl Onboard {
+    /// Simulates, and prints tables or JSON.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let onboarding = self.onboarding();
+        let seed = onboarding.seed;
+        let began = Instant::now();
+        let work = move || async move {
+            let most = onboarding.tenants;
+            let mut progress = |ended: usize, passed: Duration| {
+                if ended.is_multiple_of(500) && ended < most {
+                    let hours = passed.as_secs_f64() / 3600.0;
+                    eprintln!("{ended} of {most} tenants after {hours:.1} simulated hours");
+                }
+            };
+            simulate(&onboarding, &mut progress).await
+        };
+        let report = match simulation::virtual_time::run(seed, work) {
+            Ok(Ok(report)) => report,
+            Ok(Err(error)) => return crate::failed(&error),
+            Err(error) => return crate::failed(&error),
+        };
+        let memory = peak_memory().map_or(String::new(), |peak| format!(", {peak} MB at most"));
+        eprintln!("simulated in {:.1} s{memory}", began.elapsed().as_secs_f64());
+        if self.json {
+            match serde_json::to_string(&report) {
+                Ok(text) => crate::say(&text),
+                Err(error) => return crate::failed(&error),
+            }
+        } else {
+            crate::say(&page(&report));
+        }
+        if report.ready == report.tenants { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn onboarding(&self) -> Onboarding {
+        let prices = &self.prices;
+        Onboarding {
+            tenants: self.tenants as usize,
+            arrival: self.arrival,
+            creation: Duration::from_secs(self.creation_seconds.into()),
+            instance: Duration::from_secs(self.instance_seconds.into()),
+            quota: Duration::from_secs(self.quota_seconds.into()),
+            seed: self.seed,
+            one_by_one: self.enrol_one_by_one,
+            prices: Prices {
+                million_transitions: prices.price_million_transitions,
+                million_invocations: prices.price_million_invocations,
+                gigabyte_second: prices.price_gigabyte_second,
+                million_queue_requests: prices.price_million_queue_requests,
+                million_events: prices.price_million_events,
+            },
+        }
+    }
+}
+
+/// The most memory that this process held at any time, in megabytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024)
+}
+
+/// What a person reads.
+fn page(report: &Report) -> String {
+    let mut text = String::new();
+    let share = report.share_of_allowed * 100.0;
+    let _ = writeln!(
+        text,
+        "{} of {} tenants ready in {}; creations take {} s, {} in progress at most\n\
+         {:.4} tenants a second: {share:.1} % of the {:.4} that Organizations allows\n\
+         {} failed, {} rejected, {} without an end, {} dead letters",
+        report.ready,
+        report.tenants,
+        time(report.duration_seconds),
+        report.creation_seconds,
+        report.most_creations_in_progress,
+        report.ready_per_second,
+        report.allowed_per_second,
+        report.failed,
+        report.rejected,
+        report.open,
+        report.dead_letters,
+    );
+    for (error, number) in &report.errors {
+        let _ = writeln!(text, "  {error}: {number}");
+    }
+    let mut times = table(&["time to ready", "p50", "p95", "max"]);
+    for (name, spread) in [
+        ("from the signup", report.signup_to_ready_seconds),
+        ("from the admission", report.admission_to_ready_seconds),
+    ] {
+        let Spread { p50, p95, max } = spread;
+        times.add_row([name.to_owned(), time(p50), time(p95), time(max)]);
+    }
+    align(&mut times);
+    let _ = writeln!(text, "\n{times}\n");
+    let operations = report.stack_set_operations;
+    let cost = report.cost_per_tenant;
+    let _ = writeln!(
+        text,
+        "{} stack set operations, {:.1} accounts each\n\
+         {:.0} state transitions a tenant; longest history {} events, largest state {} bytes\n\
+         {:.5} US dollars a tenant: transitions {:.5}, functions {:.5}, queues {:.5}, events {:.5}\n",
+        operations.count,
+        operations.accounts_each,
+        report.transitions_per_tenant,
+        report.longest_history,
+        report.largest_state_bytes,
+        cost.total,
+        cost.transitions,
+        cost.functions,
+        cost.queues,
+        cost.events,
+    );
+    let mut calls = table(&["API call", "a tenant", "throttled in all"]);
+    for (action, number) in &report.calls_per_tenant.by_action {
+        let throttled = report.throttles.get(action).copied().unwrap_or_default();
+        calls.add_row([action.clone(), format!("{number:.1}"), throttled.to_string()]);
+    }
+    let throttled: u64 = report.throttles.values().sum();
+    let total = format!("{:.1}", report.calls_per_tenant.total);
+    calls.add_row(["all".to_owned(), total, throttled.to_string()]);
+    align(&mut calls);
+    let mut functions = table(&["function", "invocations a tenant", "longest s"]);
+    for (code, number) in &report.invocations_per_tenant {
+        let longest = report.longest_invocation_seconds.get(code).copied().unwrap_or_default();
+        functions.add_row([code.clone(), format!("{number:.1}"), format!("{longest:.1}")]);
+    }
+    align(&mut functions);
+    let _ = write!(text, "{calls}\n\n{functions}");
+    text
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 600.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 36_000.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.iter().copied());
+    table
+}
+
+fn align(table: &mut Table) {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
