@@ -293,6 +293,7 @@ async fn every_trouble_of_aws_is_an_explicit_answer_within_five_seconds() {
             let Ok(answer) = handle(&app, json!({})).await;
             let took = start.elapsed();
             assert!(took <= Duration::from_secs(5), "{trouble} took {took:?}");
+            assert!(!answer.reason.contains("unknown"), "{trouble}: {}", answer.reason);
             match (mode, closed) {
                 ("closed", Some(status)) => assert_eq!(answer.status, status, "{trouble}"),
                 ("open", _) => assert_eq!(answer.status, Status::Succeeded, "{trouble}"),

@@ -207,6 +207,10 @@ fn shown(call: &Call, name: &str, alarm: &Alarm) -> Value {
             row.insert(member.to_owned(), number);
         }
     }
+    // A double, also when it is whole: CBOR tells the two apart, and so do clients.
+    if let Some(threshold) = row.get("Threshold").and_then(Value::as_f64) {
+        row.insert("Threshold".to_owned(), json!(threshold));
+    }
     row.insert("AlarmArn".to_owned(), json!(arn(call, name)));
     row.insert("ActionsEnabled".to_owned(), json!(alarm.actions_enabled));
     row.insert("StateValue".to_owned(), json!(alarm.state));
@@ -241,6 +245,18 @@ mod tests {
         let first = ask(&aws, "DescribeAlarms", both).await.unwrap();
         assert_eq!(first["CompositeAlarms"][0]["AlarmName"], "c");
         assert_eq!(first["NextToken"], "1");
+    }
+
+    #[tokio::test]
+    async fn a_whole_threshold_is_answered_as_a_double() {
+        let aws = Aws::new(Settings::default());
+        for threshold in [json!(10), json!("10")] {
+            let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold",
+                "EvaluationPeriods": 1, "Threshold": threshold });
+            ask(&aws, "PutMetricAlarm", metric).await.unwrap();
+            let all = ask(&aws, "DescribeAlarms", json!({})).await.unwrap();
+            assert!(all["MetricAlarms"][0]["Threshold"].is_f64(), "{all}");
+        }
     }
 
     #[tokio::test]
