@@ -140,8 +140,7 @@ fn code_name(code: &Value) -> Result<String, AwsError> {
     let last = parts.next().unwrap_or_default();
     let name = last.strip_suffix(".zip").unwrap_or(last);
     let digest = name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit());
-    let name =
-        if digest || name == "bootstrap" { parts.next().unwrap_or(name) } else { name };
+    let name = if digest || name == "bootstrap" { parts.next().unwrap_or(name) } else { name };
     if name.is_empty() {
         return Err(invalid(format!("Code.S3Key: \"{key}\" names no code")));
     }
