@@ -19,7 +19,8 @@ const OF_LIFECYCLE: [&str; 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 7] = [
+const SERVICES: [(&str, &[&str]); 8] = [
+    ("account-gate", &["cloudwatch", "ssm"]),
     ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
