@@ -18,7 +18,8 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test demo build validate conformance check deploy bench bench-gate bench-operation drill python-tools aws-tools node-tools
+.PHONY: help fmt lint test demo build build-gate publish-gate validate conformance check deploy drill \
+  bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,11 +46,18 @@ demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on t
 	done
 
 # One package at a time: features that one function asks for must not get into another.
+RELEASE := cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p
+
 build: python-tools ## release artifacts of the functions, in target/lambda
-	for function in $(FUNCTIONS); do \
-	  $(WITH_TOOLS) cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p $$function; \
-	done
+	for function in $(FUNCTIONS); do $(WITH_TOOLS) $(RELEASE) $$function; done
 	ls -l target/lambda/*/bootstrap
+
+build-gate: python-tools ## the account gate's artifact, checked and packed, in target/lambda/account-gate
+	$(WITH_TOOLS) $(RELEASE) account-gate
+	$(BIN)/python stacksets/pack-gate $(ARCHITECTURE)
+
+publish-gate: build-gate aws-tools ## the gate's artifact into the bucket of every Region; DRY_RUN=1 only says what it would do
+	STACK=$(STACK) stacksets/publish-gate
 
 validate: python-tools node-tools ## the template, the stack sets and the machines
 	$(WITH_TOOLS) .tools/node/node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)

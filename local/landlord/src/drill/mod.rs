@@ -176,7 +176,7 @@ impl Gate {
 
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN);
+    table.load_style(ASCII_MARKDOWN);
     table.set_header(["AWS", "settings", "request", "answer", "ms", "right", "reason"]);
     for row in rows {
         let right = if row.passed { "yes".to_owned() } else { format!("NO: {}", row.expected) };
