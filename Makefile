@@ -56,7 +56,8 @@ build-gate: python-tools ## the account gate's artifact, checked and packed, in 
 	$(WITH_TOOLS) $(RELEASE) account-gate
 	$(BIN)/python stacksets/pack-gate $(ARCHITECTURE)
 
-publish-gate: build-gate aws-tools ## the gate's artifact into the bucket of every Region; DRY_RUN=1 only says what it would do
+publish-gate: build-gate ## the gate's artifact into the bucket of every Region; DRY_RUN=1 only says what it would do
+	@command -v aws >/dev/null || .ci/install-tools aws
 	STACK=$(STACK) stacksets/publish-gate
 
 validate: python-tools node-tools ## the template, the stack sets and the machines
