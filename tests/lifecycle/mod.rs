@@ -1,7 +1,10 @@
 //! Every task of `onboard-tenant` is repeated, killed before and after its work, made to fail
 //! with each of its errors; and the world at the end is the one in which nothing went wrong.
 //!
-//! The shipped machine, the shipped functions, the template's wiring, in virtual time.
+//! The shipped machine, the shipped functions, the template's wiring, in virtual time. `roll_out`
+//! does the same for a change on its way.
+
+mod roll_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -224,10 +224,8 @@ impl Run<'_> {
         let health = &self.manifest.plan.health;
         let ignored = &self.manifest.red_before;
         let red = alarms::red(&self.app.cloudwatch, health, ignored).await?;
-        Ok(red.first().map(|first| {
-            let text = format!("{} alarms are red, the first is {}", red.len(), first.name);
-            Reason { code: ReasonCode::Unhealthy, text }
-        }))
+        let text = alarms::in_words(&red);
+        Ok((!red.is_empty()).then_some(Reason { code: ReasonCode::Unhealthy, text }))
     }
 
     /// Takes the results of an operation that has ended, once they are there.

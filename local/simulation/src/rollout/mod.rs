@@ -7,6 +7,7 @@ mod measure;
 pub mod plan;
 mod report;
 mod run;
+mod signups;
 
 pub use report::{Report, Signups, Standing, Wave};
 pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};
