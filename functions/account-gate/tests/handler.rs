@@ -296,7 +296,11 @@ async fn every_trouble_of_aws_is_an_explicit_answer_within_five_seconds() {
             assert!(!answer.reason.contains("unknown"), "{trouble}: {}", answer.reason);
             match (mode, closed) {
                 ("closed", Some(status)) => assert_eq!(answer.status, status, "{trouble}"),
-                ("open", _) => assert_eq!(answer.status, Status::Succeeded, "{trouble}"),
+                ("open", expected) => {
+                    assert_eq!(answer.status, Status::Succeeded, "{trouble}");
+                    let says = answer.reason.starts_with("let through by the fail mode");
+                    assert_eq!(says, expected.is_some(), "{trouble}: {}", answer.reason);
+                }
                 _ => {}
             }
         }
