@@ -163,7 +163,8 @@ mod tests {
         use Status::{Failed, Succeeded};
         use Verdict::{Open, Pass, Unknown, Veto};
         // findings, checks that are not in yet, fail mode: answer
-        let table: &[(&[(Check, Verdict)], usize, FailMode, Option<Status>)] = &[
+        type Row<'a> = (&'a [(Check, Verdict)], usize, FailMode, Option<Status>);
+        let table: &[Row<'_>] = &[
             (&[(Override, Pass), (Alarms, Pass)], 0, Closed, Some(Succeeded)),
             (&[(Override, Pass), (Alarms, Veto)], 0, Closed, Some(Failed)),
             (&[(Override, Pass), (Alarms, Veto)], 0, FailOpen, Some(Failed)),
