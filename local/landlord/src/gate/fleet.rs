@@ -15,6 +15,9 @@ pub(super) const REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
 const ACCOUNTS: usize = 12;
 const SERVICE: &str = "checkout";
 const GATE: &str = "account-gate";
+/// A role as IAM Identity Center makes it for the permission set that `BreakGlassRoles` names.
+const BREAK_GLASS: &str =
+    "aws-reserved/sso.amazonaws.com/AWSReservedSSO_BreakGlass_d0e1f2a3b4c5d6e7";
 /// Longer than any operation here takes, in the world's time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -90,12 +93,8 @@ impl Fleet {
             },
         ]);
         self.create_set(GATE, template, parameters).await?;
-        let gated: Vec<String> = self
-            .accounts
-            .iter()
-            .filter(|account| !self.special(account))
-            .cloned()
-            .collect();
+        let gated: Vec<String> =
+            self.accounts.iter().filter(|account| !self.special(account)).cloned().collect();
         self.create_instances(GATE, "gates", &gated, json!([])).await?;
         let closed = json!([{
             "ParameterKey": "MaintenanceWindows",
@@ -171,8 +170,10 @@ impl Fleet {
         let mut waited = Duration::ZERO;
         loop {
             let input = json!({ "StackSetName": SERVICE, "OperationId": operation });
-            let page =
-                self.deployment.ask("cloudformation", "ListStackSetOperationResults", input).await?;
+            let page = self
+                .deployment
+                .ask("cloudformation", "ListStackSetOperationResults", input)
+                .await?;
             let rows = page["Summaries"].as_array().cloned().unwrap_or_default();
             let settled = |row: &Value| !["RUNNING", "PENDING"].iter().any(|s| row["Status"] == *s);
             if rows.len() == ACCOUNTS * REGIONS.len() && rows.iter().all(settled) {
@@ -204,7 +205,11 @@ impl Fleet {
     }
 
     /// Whether the instance is `CURRENT`, and the version that the account really has.
-    pub(super) async fn stands(&self, account: &str, region: &str) -> Result<(String, String), Error> {
+    pub(super) async fn stands(
+        &self,
+        account: &str,
+        region: &str,
+    ) -> Result<(String, String), Error> {
         let input = json!({
             "StackSetName": SERVICE, "StackInstanceAccount": account, "StackInstanceRegion": region,
         });
@@ -259,7 +264,8 @@ impl Fleet {
         Err(Error::Unending { operation: operation.to_owned(), after: PATIENCE })
     }
 
-    /// A call by the administrator of a tenant's account.
+    /// A call by an operator who came into a tenant's account as a break-glass role: nobody else
+    /// may open or hold a gate there.
     async fn ask_in(
         &self,
         place: (&str, &str),
@@ -269,7 +275,7 @@ impl Fleet {
     ) -> Result<Value, Error> {
         let mut call = Call::by_service("administrator", service, operation, place, input);
         call.caller.principal = Principal::Administrator;
-        call.caller.arn = format!("arn:aws:iam::{}:root", place.0);
+        call.caller.arn = format!("arn:aws:iam::{}:role/{BREAK_GLASS}", place.0);
         self.deployment.aws().perform(&call).await.map_err(|source| {
             let call = format!("{service}:{operation} in {} {}", place.0, place.1);
             Error::Console(deployment::Error::Call { call, source })

@@ -33,14 +33,15 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// Reads the results, and asks the gates and the accounts.
-    pub(super) async fn of(
-        fleet: &Fleet,
-        results: &[serde_json::Value],
-    ) -> Result<Self, Error> {
+    pub(super) async fn of(fleet: &Fleet, results: &[serde_json::Value]) -> Result<Self, Error> {
         let mut rows = Vec::new();
         for result in results {
             let text = |pointer: &str| {
-                result.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+                result
+                    .pointer(pointer)
+                    .and_then(|value| value.as_str())
+                    .unwrap_or_default()
+                    .to_owned()
             };
             let (account, region) = (text("/Account"), text("/Region"));
             let reason = fleet.explained(&account, &region).await?;
@@ -120,11 +121,8 @@ pub(super) fn differences(fleet: &Fleet, first: &Outcome, second: &Outcome) -> V
                 ("SUCCEEDED", "nothing stands in the way")
             };
             let vetoed = gate == "FAILED";
-            let opened = if vetoed || account == fleet.in_alarm() {
-                "override `open`"
-            } else {
-                why
-            };
+            let opened =
+                if vetoed || account == fleet.in_alarm() { "override `open`" } else { why };
             let open_gate = if vetoed { "SUCCEEDED" } else { gate };
             let (result, instance, version) =
                 if vetoed { ("FAILED", "OUTDATED", "1") } else { ("SUCCEEDED", "CURRENT", "2") };
