@@ -2,7 +2,7 @@
 //! that the loader writes before `main`, each start again, and each page of them is copied;
 //! `docs/performance.md` has the measurement.
 
-#![allow(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIALANDLORDLOCAL000", "AWS_SECRET_ACCESS_KEY": "local"}
 REGIONS = ["eu-central-1", "eu-west-1"]
+LOST = "us-east-1"
 
 
 def main(endpoint):
@@ -40,9 +41,9 @@ def main(endpoint):
         status, said = publish(**variables)
         assert status == 1 and words in said, (status, said)
 
-    def s3(region):
+    def client(service, region):
         return boto3.client(
-            "s3",
+            service,
             region_name=region,
             endpoint_url=endpoint,
             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
@@ -57,28 +58,26 @@ def main(endpoint):
     refused("no stack elsewhere", STACK="elsewhere", **KEYS)
 
     status, said = publish(DRY_RUN="1", **KEYS)
-    assert status == 0 and said.count("would be put into") == 2 and key in said, said
+    assert status == 0 and said.count("would be put into") == 3 and key in said, said
+    account = client("sts", REGIONS[0]).get_caller_identity()["Account"]
+    # One Region without its bucket: the others get the artifact, and there is no key to deploy.
+    lost = {"Bucket": f"landlord-artifacts-{account}-{LOST}"}
+    client("s3", LOST).delete_bucket(**lost)
     status, said = publish(**KEYS)
-    assert status == 0 and said.count(": put into") == 2, said
+    assert status == 1 and said.count(": put into") == 2, said
+    assert f"not in every Region: {LOST}" in said and "GateArtifactKey" not in said, said
+    client("s3", LOST).create_bucket(**lost)
+    status, said = publish(**KEYS)
+    assert status == 0 and said.count("is there") == 2 and said.count(": put into") == 1, said
     assert f"GateArtifactKey: {key}" in said, said
-    status, said = publish(**KEYS)
-    assert status == 0 and said.count("is there") == 2, said
 
-    sts = boto3.client(
-        "sts",
-        region_name=REGIONS[0],
-        endpoint_url=endpoint,
-        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-    )
-    account = sts.get_caller_identity()["Account"]
     for region in REGIONS:
         place = {"Bucket": f"landlord-artifacts-{account}-{region}", "Key": key}
-        found = s3(region).get_object(**place)["Body"].read()
+        found = client("s3", region).get_object(**place)["Body"].read()
         assert found == archive.read_bytes(), region
         for call in [
-            lambda: s3(region).put_object(Body=b"something else", **place),
-            lambda: s3(region).delete_object(**place),
+            lambda: client("s3", region).put_object(Body=b"something else", **place),
+            lambda: client("s3", region).delete_object(**place),
         ]:
             try:
                 call()

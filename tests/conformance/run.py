@@ -20,7 +20,7 @@ SCRIPTS = {
     "onboarding.py": "landlord",
     "gate.py": "gate",
 }
-GATE = ["--parameter", "GateRegions=eu-central-1,eu-west-1"]
+GATE = ["--parameter", "GateRegions=eu-central-1,eu-west-1,us-east-1"]
 
 
 def command(world, port):

@@ -11,7 +11,7 @@ use local_aws::{Aws, AwsError, Call, Principal, Settings};
 use serde_json::{Value, json};
 use simulation::world::World;
 
-use crate::workspace::{template, text};
+use crate::workspace::{root, template, text};
 
 const REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
 const CODEC: base64::engine::GeneralPurpose = base64::prelude::BASE64_STANDARD;
@@ -79,6 +79,41 @@ async fn the_first_deployment_has_buckets_and_the_next_one_the_gate() {
     );
 }
 
+/// Deploys the same stack once more.
+async fn redeploy(world: &mut World, regions: &str) {
+    let parameters = BTreeMap::from([("GateRegions".to_owned(), regions.to_owned())]);
+    world.deployment = simulation::deployment::deploy(&world.aws().clone(), root(), parameters)
+        .await
+        .unwrap_or_else(|error| panic!("{}", lambda_kit::chain(&error)));
+}
+
+async fn regions_of_the_artifacts(world: &World) -> Vec<String> {
+    let set = json!({ "StackSetName": "landlord-artifacts" });
+    let listed = ask(world.aws(), "cloudformation", "ListStackInstances", set).await.unwrap();
+    let rows = listed["Summaries"].as_array().unwrap().iter();
+    let mut regions: Vec<String> =
+        rows.map(|row| row["Region"].as_str().unwrap().to_owned()).collect();
+    regions.sort();
+    regions
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_more_gets_a_bucket_and_a_region_less_keeps_it() {
+    let mut world = world(&[("GateRegions", "eu-central-1")]).await;
+    redeploy(&mut world, "eu-central-1,eu-west-1").await;
+    assert_eq!(regions_of_the_artifacts(&world).await, REGIONS);
+    let added = buckets(&world).remove(1);
+    redeploy(&mut world, "eu-central-1").await;
+    assert_eq!(regions_of_the_artifacts(&world).await, ["eu-central-1"]);
+    ask(world.aws(), "s3", "HeadBucket", json!({ "Bucket": added })).await.unwrap();
+    // A Region that AWS does not know fails the deployment, by name, and what was there stays.
+    let wrong =
+        BTreeMap::from([("GateRegions".to_owned(), "eu-central-1,eu-atlantis-1".to_owned())]);
+    let error = simulation::deployment::deploy(world.aws(), root(), wrong).await.unwrap_err();
+    assert!(lambda_kit::chain(&error).contains("eu-atlantis-1"), "{}", lambda_kit::chain(&error));
+    assert_eq!(regions_of_the_artifacts(&world).await, ["eu-central-1"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_artifact_is_written_once_and_stays() {
     let world = world(&[("GateRegions", "eu-central-1")]).await;
@@ -144,7 +179,7 @@ async fn the_gate_uses_every_setting_and_every_permission_of_its_template() {
         json!({ "Name": "change", "DocumentType": "ChangeCalendar", "Content": ical(now) });
     ask(aws, "ssm", "CreateDocument", calendar).await.unwrap();
     for name in ["muted", "ignored", "red"] {
-        let alarm = json!({ "AlarmName": name, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1 });
+        let alarm = json!({ "AlarmName": name, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 10 });
         ask(aws, "cloudwatch", "PutMetricAlarm", alarm).await.unwrap();
         let red = json!({ "AlarmName": name, "StateValue": "ALARM", "StateReason": "test" });
         ask(aws, "cloudwatch", "SetAlarmState", red).await.unwrap();

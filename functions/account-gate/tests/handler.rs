@@ -156,8 +156,9 @@ async fn the_settings_say_which_alarms_count() {
     let mut suppressed = alarm("composite", "suppressed");
     suppressed["ActionsSuppressedBy"] = json!("Alarm");
     let muted = alarm("metric", "muted");
-    type Row<'a> = (&'a Value, &'a [(&'a str, &'a str)], Status);
-    let table: &[Row<'_>] = &[
+    // The alarm, the settings, the answer.
+    type Case<'a> = (&'a Value, &'a [(&'a str, &'a str)], Status);
+    let table: &[Case<'_>] = &[
         (&quiet, &[], Status::Failed),
         (&quiet, &[("ALARMS_WITH_ACTIONS_ONLY", "true")], Status::Succeeded),
         (&suppressed, &[], Status::Failed),

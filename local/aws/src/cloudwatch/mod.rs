@@ -227,7 +227,7 @@ fn shown(call: &Call, name: &str, alarm: &Alarm) -> Value {
             row.insert(member.to_owned(), number);
         }
     }
-    // A double, also when it is whole: CBOR tells the two apart, and so do clients.
+    // A double, also when it was given as a whole number: CBOR tells them apart.
     if let Some(threshold) = row.get("Threshold").and_then(Value::as_f64) {
         row.insert("Threshold".to_owned(), json!(threshold));
     }
@@ -326,12 +326,13 @@ mod tests {
     #[tokio::test]
     async fn a_state_is_set_and_filtered_by() {
         let aws = Aws::new(Settings::default());
-        let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1 });
+        let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 10 });
         ask(&aws, "PutMetricAlarm", metric).await.unwrap();
         let set = json!({ "AlarmName": "m", "StateValue": "ALARM", "StateReason": "test" });
         ask(&aws, "SetAlarmState", set).await.unwrap();
         let red = ask(&aws, "DescribeAlarms", json!({ "StateValue": "ALARM" })).await.unwrap();
         assert_eq!(red["MetricAlarms"][0]["StateReason"], "test");
+        assert!(red["MetricAlarms"][0]["Threshold"].is_f64(), "{red}");
         let wrong = json!({ "AlarmName": "m", "StateValue": "RED", "StateReason": "test" });
         assert!(ask(&aws, "SetAlarmState", wrong).await.unwrap_err().message.contains("\"RED\""));
     }
