@@ -101,10 +101,20 @@ impl Run<'_> {
         let operations = self.operations(state).await?;
         if let Some(batch) = operations.operations.get(state.next) {
             let first = state.round == 0 && state.next == 0;
-            let restores = first && operations.restores;
+            let restores = first && (operations.restores || self.must_restore().await?);
             return self.start(state, batch, restores, now).await;
         }
         self.after_round(state, now).await
+    }
+
+    /// Whether the way back of this wave has to give the set its old definition, because that of
+    /// the wave before it failed before it could.
+    async fn must_restore(&self) -> Result<bool, Stop> {
+        if !matches!(self.stage, Stage::Back { .. }) {
+            return Ok(false);
+        }
+        let previous = self.files.read_text(PREVIOUS_TEMPLATE).await?;
+        Ok(!self.manifest.is_as_before(&self.set.describe().await?, &previous))
     }
 
     /// The way back is not stopped half-way.

@@ -68,7 +68,7 @@ impl Steps<'_> {
         {
             return Ok(Step::Wait("the old template is being put back".to_owned()));
         }
-        if decide::is_as_before(&set, &self.manifest, &previous) {
+        if self.manifest.is_as_before(&set, &previous) {
             let left = putting_back.is_some();
             let choice = if left { Choice::Leave } else { Choice::NothingChanged };
             return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
