@@ -176,7 +176,10 @@ impl Run<'_> {
         if let Stage::Back { .. } = self.stage {
             self.renew_gates(state, now).await?;
         }
-        self.remember_definition(state).await?;
+        // One that waits for its turn has changed nothing yet.
+        if status == OperationStatus::Running {
+            self.remember_definition(state).await?;
+        }
         let because = match status {
             OperationStatus::Queued => format!("{id} waits for its turn"),
             _ => format!("{id} deploys {} instances", open.instances),

@@ -128,7 +128,8 @@ async fn follow(scene: &mut Scene, story: Story) -> End {
 
 async fn end(scene: &mut Scene) -> End {
     let described = scene.described().await.unwrap();
-    let heard = scene.world.gather(Duration::from_secs(5), &["RolloutFinished"], 100).await.unwrap();
+    let heard =
+        scene.world.gather(Duration::from_secs(5), &["RolloutFinished"], 100).await.unwrap();
     let told: Vec<&Value> = heard.iter().map(|heard| &heard.detail).collect();
     let told = told.last().copied().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

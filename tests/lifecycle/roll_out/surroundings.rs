@@ -209,6 +209,7 @@ async fn a_deadline_that_passes_takes_the_change_back() {
     let mut scene = found(14).await;
     let mut plan = plan();
     plan["deadlineSeconds"] = json!(600);
+    plan["waves"][1]["dwellSeconds"] = json!(900);
     scene.start(&plan, Change::Good).await.unwrap();
     let end = follow(&mut scene, Story::Forth).await;
     assert!(end.is("FAILED", "ROLLED_BACK"), "{end:?}");

@@ -140,7 +140,10 @@ impl Outcome {
             must(second == "2", format!("{} has version {second} at the end", row.tenant));
         }
         let taken_back = self.rows.iter().filter(|row| row.taken_back).count();
-        must(taken_back > 2, format!("{taken_back} accounts were taken back, not those of two waves"));
+        must(
+            taken_back > 2,
+            format!("{taken_back} accounts were taken back, not those of two waves"),
+        );
         for (tenant, part) in [(VETOES, "vetoed"), (FAILS_ONCE, "Rate exceeded")] {
             let row = self.rows.iter().find(|row| row.tenant == tenant);
             let seen = row.is_some_and(|row| row.troubles.iter().any(|text| text.contains(part)));
