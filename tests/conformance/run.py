@@ -18,6 +18,7 @@ SCRIPTS = {
     "scheduler.py": "bare",
     "stacksets.py": "bare",
     "onboarding.py": "landlord",
+    "rollouts.py": "landlord",
 }
 
 
