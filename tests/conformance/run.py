@@ -19,6 +19,7 @@ SCRIPTS = {
     "stacksets.py": "bare",
     "onboarding.py": "landlord",
     "gate.py": "gate",
+    "rollouts.py": "landlord",
 }
 GATE = ["--parameter", "GateRegions=eu-central-1,eu-west-1,us-east-1"]
 

@@ -6,7 +6,7 @@ use crate::workspace::{Machine, assert_no_faults, functions, machines, text};
 
 /// Names that AWS gives to errors of its own, of those that the machines match.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
-const OF_AWS: [&str; 21] = [
+const OF_AWS: [&str; 20] = [
     "Lambda.TooManyRequestsException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -17,12 +17,11 @@ const OF_AWS: [&str; 21] = [
     "StepFunctions.AWSStepFunctionsException",
     "StepFunctions.SdkClientException",
     "StepFunctions.ExecutionAlreadyExistsException",
-    "EventBridge.EventBridgeException",
     "EventBridge.AmazonEventBridgeException",
     "EventBridge.InternalException",
     "EventBridge.SdkClientException",
     "EventBridge.FailedEntry",
-    "SNS.SnsException",
+    "SNS.AmazonSNSException",
     "SNS.InternalErrorException",
     "SNS.ThrottledException",
     "SNS.SdkClientException",

@@ -152,13 +152,15 @@ async fn a_wave_that_fails_stops_the_roll_out_and_is_taken_back() {
 async fn a_way_back_that_fails_says_who_stands_where() {
     let (scene, end) = failing("deploy-wave", Some("BACK"), "AccessDenied").await;
     assert!(end.is("FAILED", "ROLLBACK_FAILED"), "{end:?}");
-    assert_eq!(versions(&scene).await, BTreeSet::from(["1".to_owned(), "2".to_owned()]));
+    // It broke off before the set had its old template again: the next wave sees to that.
+    for (tenant, has) in [("acacia", "1"), ("teak", "1"), ("juniper", "2"), ("acme", "1")] {
+        let member = member(&scene, tenant).clone();
+        assert_eq!(version(&scene, &member).await, has, "{tenant}");
+    }
     let told = scene.world.aws().published();
     let text = told.iter().map(|message| message.message.as_str()).collect::<Vec<_>>().join("\n");
-    for tenant in ["acacia", "teak"] {
-        let account = &member(&scene, tenant).account;
-        assert!(text.contains(account.as_str()), "{account} is not named in {text}");
-    }
+    let named = |tenant: &str| text.contains(member(&scene, tenant).account.as_str());
+    assert!(named("juniper") && !named("acacia") && !named("teak"), "{text}");
     nothing_runs(&scene).await;
 }
 

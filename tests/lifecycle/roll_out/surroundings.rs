@@ -9,13 +9,17 @@ use super::*;
 
 /// Lets the roll-out go on until an operation of it is at work whose id has this part.
 async fn until_at_work(scene: &Scene, part: &str) -> String {
+    until(scene, part, |status| status == "RUNNING").await
+}
+
+async fn until(scene: &Scene, part: &str, wanted: impl Fn(&str) -> bool) -> String {
     loop {
         for (id, status) in operations(scene).await {
-            if id.contains(part) && status == "RUNNING" {
+            if id.contains(part) && wanted(&status) {
                 return id;
             }
         }
-        assert!(scene.runs().await.unwrap(), "it ended without an operation {part}");
+        assert!(scene.runs().await.unwrap(), "it ended without an operation {part} that was seen");
         scene.world.aws().sleep(Duration::from_secs(5)).await;
     }
 }
@@ -72,11 +76,13 @@ async fn an_operation_that_somebody_stops_ends_the_roll_out_wherever_it_is() {
         let stop = json!({ "StackSetName": scene.fleet.stack_set, "OperationId": id });
         ask(&scene, ("cloudformation", "StopStackSetOperation"), stop).await;
         let end = follow(&mut scene, story).await;
-        assert!(end.is("FAILED", "ROLLED_BACK"), "{part}: {end:?}");
         if story == Story::Forth {
+            assert!(end.is("FAILED", "ROLLED_BACK"), "{part}: {end:?}");
             assert_eq!(end.reason, "OPERATION_STOPPED", "{part}");
+            assert_eq!(versions(&scene).await, all("1"), "{part}");
+        } else {
+            assert!(end.is("FAILED", "ROLLBACK_FAILED"), "{part}: {end:?}");
         }
-        assert_eq!(versions(&scene).await, all("1"), "{part}");
         nothing_runs(&scene).await;
     }
 }
@@ -149,6 +155,7 @@ async fn a_definition_that_somebody_changes_is_left_as_it_is() {
     let mut scene = found(12).await;
     begin(&mut scene, Story::Forth).await;
     until_at_work(&scene, "w01of03").await;
+    scene.world.aws().sleep(Duration::from_secs(20)).await;
     let template = simulation::rollout::changed(
         &crate::workspace::text("stacksets/tenant-baseline.yaml"),
         Change::Good,
@@ -201,7 +208,8 @@ async fn an_execution_that_is_killed_is_redriven_or_taken_over_and_held_to_until
 async fn a_deadline_that_passes_takes_the_change_back() {
     let mut scene = found(14).await;
     let mut plan = plan();
-    plan["deadlineSeconds"] = json!(400);
+    plan["deadlineSeconds"] = json!(600);
+    plan["waves"][1]["dwellSeconds"] = json!(900);
     scene.start(&plan, Change::Good).await.unwrap();
     let end = follow(&mut scene, Story::Forth).await;
     assert!(end.is("FAILED", "ROLLED_BACK"), "{end:?}");
@@ -235,7 +243,8 @@ async fn a_veto_is_retried_until_the_deadline_without_holding_up_anybody() {
         let vetoes = member(&scene, "teak").clone();
         set_alarm(scene.world.aws(), &vetoes, "ALARM").await.unwrap();
         begin(&mut scene, Story::Forth).await;
-        until_at_work(&scene, "late").await;
+        // A veto is given at once: the operation may have ended when it is seen.
+        until(&scene, "late", |_| true).await;
         if clears {
             set_alarm(scene.world.aws(), &vetoes, "OK").await.unwrap();
         }

@@ -24,8 +24,9 @@
 //! overshoot                          v + c,  v = min(vetoes tolerated, max(⌊a / 10⌋, 5))
 //! ```
 //!
-//! `a` are the accounts of the wave's first operation. Landlord, which tells failures from vetoes,
-//! stops it earlier when it looks in time.
+//! `a` are the accounts of the wave's largest operation. Landlord, which tells failures from vetoes,
+//! stops it earlier when it looks in time; and the first operation of a roll-out is no larger than
+//! `c`, so that what fails everywhere reaches `c` accounts, unless nearly all of those had a veto.
 
 use std::time::Duration;
 

@@ -246,6 +246,8 @@ pub async fn simulate(scenario: &Scenario) -> Result<Report, Error> {
             sent.insert(tenant);
         }
         scene.approve().await?;
+        // Announcements are kept by the queue for four days only.
+        scene.world.drain().await?;
         scene.world.aws().sleep(LOOK).await;
     }
     measure::report(scenario, &mut scene, &sent).await
