@@ -130,6 +130,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
             stack_instance: Duration::from_secs(40),
             tag_lag: Duration::from_secs(20),
             quota_decision: Duration::from_secs(60),
+            account_closing: Duration::from_secs(240),
             ..Durations::default()
         },
         ..Settings::default()

@@ -50,7 +50,7 @@ impl Fleet {
                 name: format!("tenant-{number:02}"),
                 email: format!("tenant-{number:02}@accounts.example.com"),
                 parent: general.to_owned(),
-                role: EXECUTION_ROLE.to_owned(),
+                role: Some(EXECUTION_ROLE.to_owned()),
                 tags: vec![("landlord:tenant".to_owned(), format!("tenant-{number:02}"))],
             })
             .collect();
