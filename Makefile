@@ -38,9 +38,10 @@ test: ## all tests, with cargo-nextest where it is installed
 	  cargo test --workspace --locked; \
 	fi
 
-demo: ## onboard tenants on this machine, without AWS
+demo: ## onboard tenants on this machine and let some of them leave, without AWS
 	cargo build --locked -p landlord
 	@cargo run -q --locked -p landlord -- demo
+	@cargo run -q --locked -p landlord -- demo retire
 
 # One package at a time: features that one function asks for must not get into another.
 build: python-tools ## release artifacts of the functions, in target/lambda

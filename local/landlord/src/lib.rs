@@ -13,6 +13,7 @@ mod demo;
 mod gate;
 mod place;
 mod processes;
+mod retire;
 mod rollout;
 pub mod simulate;
 mod up;

@@ -13,7 +13,10 @@ fn demo(arguments: &[&str], events: Option<&Value>) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events.json");
     let mut command = Command::new(binary);
-    command.arg("demo").arg("--functions").arg(binary.parent().unwrap()).args(arguments);
+    // A part of the demo comes before its flags.
+    let (parts, flags) =
+        arguments.split_at(arguments.iter().take_while(|it| !it.starts_with('-')).count());
+    command.arg("demo").args(parts).arg("--functions").arg(binary.parent().unwrap()).args(flags);
     command
         .arg("--workspace")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap());
@@ -77,6 +80,32 @@ fn the_demo_ends_as_it_should_while_its_functions_are_killed_at_random() {
         .collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(failed[0]["error"]["name"], "EmailInUseElsewhere");
+}
+
+#[test]
+fn of_the_tenants_that_leave_exactly_two_are_closed() {
+    let output = demo(&["retire", "--json", "--pace", "40"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let outcome = document(&output);
+    let row = |tenant: &str| {
+        let rows = outcome["tenants"].as_array().unwrap();
+        rows.iter().find(|row| row["tenantId"] == tenant).unwrap().clone()
+    };
+    for (tenant, verdict, state, unit) in [
+        ("acme", "WITHDRAW", "CLOSED", "Suspended"),
+        ("globex", "WITHDRAW", "CLOSED", "Suspended"),
+        ("initech", "HOLD", "ACTIVE", "Retiring"),
+        ("umbrella", "REFUSE", "ACTIVE", "Retiring"),
+        ("stark", "WAIT", "ACTIVE", "Retiring"),
+    ] {
+        let row = row(tenant);
+        assert_eq!(row["dryRun"]["verdict"], verdict, "{row}");
+        assert_eq!(row["sweep"]["verdict"], verdict, "{row}");
+        assert_eq!((&row["state"], &row["organizationalUnit"]), (&json!(state), &json!(unit)));
+    }
+    assert_eq!(outcome["dryRun"]["dryRun"], true);
+    assert_eq!(outcome["sweep"]["closedCount"], 2);
 }
 
 #[test]
