@@ -3,6 +3,8 @@
 //!
 //! The shipped machine, the shipped functions, the template's wiring, in virtual time.
 
+mod retirement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

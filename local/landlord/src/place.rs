@@ -94,6 +94,18 @@ pub(crate) enum Error {
 /// # Errors
 /// What is missing, by name.
 pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> {
+    start_with(options, port, BTreeMap::new()).await
+}
+
+/// The same, with parameters of the stack.
+///
+/// # Errors
+/// What is missing, by name.
+pub(crate) async fn start_with(
+    options: &Options,
+    port: u16,
+    parameters: BTreeMap<String, String>,
+) -> Result<Place, Error> {
     let root = workspace(options.workspace.as_deref())?;
     let binaries = binaries(options, root.clone()).await?;
     let listener = TcpListener::bind(("127.0.0.1", port))
@@ -114,7 +126,7 @@ pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> 
         let Err(error) = local_aws::serve(served, listener).await;
         eprintln!("the endpoint failed: {error}");
     });
-    let deployment = deploy(&aws, &root, BTreeMap::new()).await?;
+    let deployment = deploy(&aws, &root, parameters).await?;
     Ok(Place { deployment, host, address, root })
 }
 

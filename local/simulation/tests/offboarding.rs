@@ -30,8 +30,8 @@ impl Scene {
             .iter()
             .map(|id| Tenant { id: (*id).to_owned(), tier: "standard", in_alarm: false })
             .collect();
-        let fleet = Fleet::settle(&world.deployment, &tiers(&text).unwrap(), &tenants, false);
-        let fleet = fleet.await.unwrap();
+        let tiers = tiers(&text).unwrap();
+        let fleet = Fleet::settle(&world.deployment, &tiers, &tenants, false).await.unwrap();
         Self { world, fleet }
     }
 
