@@ -6,6 +6,8 @@
 
 mod roll_out;
 
+mod retirement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -11,7 +11,7 @@ use aws_sdk_organizations::types::{
     AccountState, AccountStatus, ChildType, ConstraintViolationExceptionReason as Constraint,
     CreateAccountFailureReason as Reason, CreateAccountState, CreateAccountStatus, PolicyType, Tag,
 };
-use local_aws::organizations::AccountSeed;
+use local_aws::organizations::Settled;
 use local_aws::{Aws, Settings};
 use wire_clients::{admin, organizations, settings, tagging};
 
@@ -535,13 +535,13 @@ async fn the_tagging_api_sees_accounts_later_than_organizations_does() {
 #[tokio::test(start_paused = true)]
 async fn the_quota_of_closings_is_a_rolling_window_of_thirty_days() {
     let (aws, client) = world(settings());
-    let seeds = (0..252).map(|number| AccountSeed {
+    let fleet = (0..252).map(|number| Settled {
         name: format!("seed-{number}"),
         email: format!("seed+{number}@example.com"),
         parent: "r-root".to_owned(),
-        ..AccountSeed::default()
+        ..Settled::default()
     });
-    let ids = aws.seed_accounts(seeds);
+    let ids = aws.settle_accounts(&fleet.collect::<Vec<_>>()).unwrap();
     let close = |id: &str| client.close_account().account_id(id).send();
     close(&ids[0]).await.unwrap();
     aws.sleep(Duration::from_secs(10 * 24 * 3600)).await;

@@ -150,6 +150,12 @@ impl Host {
         self.0.living().len()
     }
 
+    /// The ids by which the system knows the living processes of the function called `function`.
+    pub fn process_ids(&self, function: &str) -> Vec<u32> {
+        let living = self.0.living();
+        living.iter().filter(|leash| leash.function == function).filter_map(|it| it.id).collect()
+    }
+
     /// How many processes were started since the host was made: its cold starts.
     pub fn started(&self) -> u64 {
         self.0.started.load(Ordering::SeqCst)

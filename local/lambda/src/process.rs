@@ -24,6 +24,8 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Leash {
     pub(crate) function: String,
+    /// The id by which the system knows the process.
+    pub(crate) id: Option<u32>,
     kill: watch::Sender<bool>,
     exit: watch::Receiver<Option<String>>,
 }
@@ -107,6 +109,7 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn()?;
+        let id = child.id();
         if let Some(output) = child.stdout.take() {
             tokio::spawn(collect(output, Stream::Stdout, spec.clone(), Arc::clone(&kept)));
         }
@@ -121,7 +124,7 @@ impl Process {
         let api = tokio::spawn(RuntimeApi::new(waiting, init_failed).serve(listener));
         Ok(Self {
             spec: spec.clone(),
-            leash: Arc::new(Leash { function: spec.name.clone(), kill, exit }),
+            leash: Arc::new(Leash { function: spec.name.clone(), id, kill, exit }),
             invocations,
             init_error,
             api: api.abort_handle(),

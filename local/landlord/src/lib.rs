@@ -14,6 +14,7 @@ mod drill;
 mod gate;
 mod place;
 mod processes;
+mod retire;
 mod rollout;
 pub mod simulate;
 mod up;

@@ -104,6 +104,18 @@ pub(crate) enum Error {
 /// # Errors
 /// What is missing, by name.
 pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> {
+    start_with(options, port, BTreeMap::new()).await
+}
+
+/// The same, with parameters of the stack.
+///
+/// # Errors
+/// What is missing, by name.
+pub(crate) async fn start_with(
+    options: &Options,
+    port: u16,
+    parameters: BTreeMap<String, String>,
+) -> Result<Place, Error> {
     let root = workspace(options.workspace.as_deref())?;
     let binaries = binaries(options, root.clone()).await?;
     let listener = TcpListener::bind(("127.0.0.1", port))
@@ -124,7 +136,8 @@ pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> 
         let Err(error) = local_aws::serve(served, listener).await;
         eprintln!("the endpoint failed: {error}");
     });
-    let parameters: BTreeMap<String, String> = options.parameters.iter().cloned().collect();
+    let mut parameters = parameters;
+    parameters.extend(options.parameters.iter().cloned());
     let deployment = deploy(&aws, &root, parameters).await?;
     Ok(Place { deployment, host, address, root })
 }
@@ -141,6 +154,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
             stack_instance: Duration::from_secs(40),
             tag_lag: Duration::from_secs(20),
             quota_decision: Duration::from_secs(60),
+            account_closing: Duration::from_secs(240),
             ..Durations::default()
         },
         ..Settings::default()

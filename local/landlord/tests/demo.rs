@@ -84,6 +84,32 @@ fn the_demo_ends_as_it_should_while_its_functions_are_killed_at_random() {
 }
 
 #[test]
+fn of_the_tenants_that_leave_exactly_two_are_closed() {
+    let output = part(&["retire"], &["--json", "--pace", "40"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let outcome = document(&output);
+    let row = |tenant: &str| {
+        let rows = outcome["tenants"].as_array().unwrap();
+        rows.iter().find(|row| row["tenantId"] == tenant).unwrap().clone()
+    };
+    for (tenant, verdict, state, unit) in [
+        ("acme", "WITHDRAW", "CLOSED", "Suspended"),
+        ("globex", "WITHDRAW", "CLOSED", "Suspended"),
+        ("initech", "HOLD", "ACTIVE", "Retiring"),
+        ("umbrella", "REFUSE", "ACTIVE", "Retiring"),
+        ("stark", "WAIT", "ACTIVE", "Retiring"),
+    ] {
+        let row = row(tenant);
+        assert_eq!(row["dryRun"]["verdict"], verdict, "{row}");
+        assert_eq!(row["sweep"]["verdict"], verdict, "{row}");
+        assert_eq!((&row["state"], &row["organizationalUnit"]), (&json!(state), &json!(unit)));
+    }
+    assert_eq!(outcome["dryRun"]["dryRun"], true);
+    assert_eq!(outcome["sweep"]["closedCount"], 2);
+}
+
+#[test]
 fn usage_faults_name_what_is_wrong_and_exit_with_2() {
     let cases: [(&[&str], Option<Value>, &str); 4] = [
         (&[], Some(json!([])), "the list is empty"),

@@ -143,6 +143,27 @@ impl Deployment {
         Ok(roots.pointer("/Roots/0/Id").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
+    /// The ids of the units below the root, by name.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn units(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut input = json!({ "ParentId": self.organization_root().await? });
+        let mut units = BTreeMap::new();
+        loop {
+            let page = self.ask("organizations", "ListOrganizationalUnitsForParent", input.clone());
+            let page = page.await?;
+            for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
+                let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
+                units.insert(text("Name"), text("Id"));
+            }
+            if !page["NextToken"].is_string() {
+                return Ok(units);
+            }
+            input["NextToken"] = page["NextToken"].clone();
+        }
+    }
+
     /// Puts a signup on Landlord's bus; answers the event's id.
     ///
     /// # Errors

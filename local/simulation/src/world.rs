@@ -171,6 +171,6 @@ impl World {
 }
 
 /// The repository that this crate was built in.
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

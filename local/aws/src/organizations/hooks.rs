@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::state::{Account, AccountState};
+use super::state::{Account, AccountState, Organizations};
 use crate::Aws;
 
 /// An account as it is, with nothing lagging.
@@ -28,55 +28,7 @@ pub struct AccountView {
     pub joined: Timestamp,
 }
 
-/// An account that was there before the world began.
-#[derive(Debug, Clone, Default)]
-pub struct AccountSeed {
-    /// Its name.
-    pub name: String,
-    /// Its email; nobody else may have it.
-    pub email: String,
-    /// The root or unit it stands in.
-    pub parent: String,
-    /// Its tags; the tagging API knows them already.
-    pub tags: BTreeMap<String, String>,
-    /// The role by which the management account enters it; without one, nobody can.
-    pub role: Option<String>,
-}
-
 impl Aws {
-    /// Puts accounts into the organization as if they had been made a year ago: nothing about
-    /// them lags. Answers their ids, in order.
-    pub fn seed_accounts(&self, seeds: impl IntoIterator<Item = AccountSeed>) -> Vec<String> {
-        let now = self.now();
-        let joined =
-            now.checked_sub(jiff::SignedDuration::from_hours(365 * 24)).unwrap_or_default();
-        let mut ids = Vec::new();
-        for seed in seeds {
-            let id = super::creation::new_account_id(self);
-            let mut state = self.lock();
-            state.organizations.admit(Account {
-                id: id.clone(),
-                email: seed.email,
-                name: seed.name,
-                parent: seed.parent,
-                state: AccountState::Active,
-                joined,
-                joined_method: "CREATED",
-                sequence: 0,
-                role_ready: joined,
-                services_ready: joined,
-            });
-            state.organizations.tags.seed(&id, seed.tags.into_iter().collect());
-            if let Some(role) = &seed.role {
-                let management = &self.settings().management_account;
-                crate::iam::found_account(&mut state, &id, role, management, joined);
-            }
-            drop(state);
-            ids.push(id);
-        }
-        ids
-    }
-
     /// The most closings that were in progress at any time.
     pub fn most_closings_in_progress(&self) -> usize {
         self.lock().organizations.most_closing
@@ -165,29 +117,24 @@ impl Aws {
             .by_sequence
             .values()
             .filter_map(|id| organizations.account(id))
-            .map(|account| AccountView {
-                id: account.id.clone(),
-                name: account.name.clone(),
-                email: account.email.clone(),
-                parent: account.parent.clone(),
-                parent_name: organizations
-                    .units
-                    .get(&account.parent)
-                    .map_or_else(|| "Root".to_owned(), |unit| unit.name.clone()),
-                state: match account.state {
-                    AccountState::Active => "ACTIVE",
-                    AccountState::Suspended => "SUSPENDED",
-                    AccountState::PendingClosure { .. } => "PENDING_CLOSURE",
-                    AccountState::Closed { .. } => "CLOSED",
-                },
-                tags: organizations
-                    .tags
-                    .of(&account.id)
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect(),
-                joined: account.joined,
-            })
+            .map(|account| view(organizations, account))
             .collect()
+    }
+
+    /// An account as it is.
+    pub fn account(&self, id: &str) -> Option<AccountView> {
+        let state = self.lock();
+        let organizations = &state.organizations;
+        organizations.account(id).map(|account| view(organizations, account))
+    }
+
+    /// Somebody takes an account out of the organization. Says whether it was in it.
+    pub fn remove_account_by_hand(&self, account: &str) -> bool {
+        let mut state = self.lock();
+        let known = state.organizations.account(account).is_some();
+        state.organizations.closing.remove(account);
+        state.organizations.dismiss(account);
+        known
     }
 
     /// The most creations that were in progress at any time.
@@ -199,5 +146,30 @@ impl Aws {
     pub(crate) fn lagging(&self) -> Timestamp {
         let lag = self.paced(self.settings().durations.list_lag);
         self.now().checked_sub(lag).unwrap_or(Timestamp::MIN)
+    }
+}
+
+fn view(organizations: &Organizations, account: &Account) -> AccountView {
+    AccountView {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        email: account.email.clone(),
+        parent: account.parent.clone(),
+        parent_name: organizations
+            .units
+            .get(&account.parent)
+            .map_or_else(|| "Root".to_owned(), |unit| unit.name.clone()),
+        state: match account.state {
+            AccountState::Active => "ACTIVE",
+            AccountState::Suspended => "SUSPENDED",
+            AccountState::PendingClosure { .. } => "PENDING_CLOSURE",
+            AccountState::Closed { .. } => "CLOSED",
+        },
+        tags: organizations
+            .tags
+            .of(&account.id)
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+        joined: account.joined,
     }
 }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use crate::{Access, Aws, AwsError, Call, Principal, State};
 
-pub use hooks::{AccountSeed, AccountView};
+pub use hooks::AccountView;
 pub use seeding::Settled;
 #[allow(unused_imports, reason = "for services that follow accounts")]
 pub(crate) use state::Change;

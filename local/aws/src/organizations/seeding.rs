@@ -9,7 +9,7 @@ use super::state::{Account, AccountState};
 use crate::Aws;
 
 /// An account that has stood in its unit for long.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Its name.
     pub name: String,
@@ -17,8 +17,8 @@ pub struct Settled {
     pub email: String,
     /// The root or unit in which it stands.
     pub parent: String,
-    /// The role that the management account may assume in it.
-    pub role: String,
+    /// The role that the management account may assume in it; without one, nobody gets in.
+    pub role: Option<String>,
     /// Its tags, which the tagging API knows already.
     pub tags: Vec<(String, String)>,
 }
@@ -61,9 +61,11 @@ impl Aws {
             };
             state.organizations.admit(account);
             let tags: IndexMap<String, String> = settled.tags.iter().cloned().collect();
-            state.organizations.tags.set(&id, tags, joined);
-            let management = &self.settings().management_account;
-            crate::iam::found_account(&mut state, &id, &settled.role, management, joined);
+            state.organizations.tags.settle(&id, tags);
+            if let Some(role) = &settled.role {
+                let management = &self.settings().management_account;
+                crate::iam::found_account(&mut state, &id, role, management, joined);
+            }
             ids.push(id);
         }
         Ok(ids)
@@ -76,12 +78,14 @@ mod tests {
     use crate::{Call, Settings};
     use serde_json::json;
 
+    const ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
+
     fn settled(name: &str) -> Settled {
         Settled {
             name: name.to_owned(),
             email: format!("{name}@example.com"),
             parent: "r-root".to_owned(),
-            role: "AWSCloudFormationStackSetExecutionRole".to_owned(),
+            role: Some(ROLE.to_owned()),
             tags: vec![("landlord:tenant".to_owned(), name.to_owned())],
         }
     }
@@ -108,7 +112,7 @@ mod tests {
         let found = ask("tag", "GetResources", json!({})).await;
         assert_eq!(found["ResourceTagMappingList"].as_array().unwrap().len(), 2);
         let place = (ids[1].as_str(), "us-east-1");
-        let role = json!({ "RoleName": settled("").role });
+        let role = json!({ "RoleName": ROLE });
         let call = Call::by_service("test.amazonaws.com", "iam", "GetRole", place, role);
         assert!(aws.perform(&call).await.is_ok(), "its services answer, and the role is there");
     }

@@ -41,7 +41,7 @@ impl Tags {
     }
 
     /// Gives an account its tags, which the tagging API has known for long.
-    pub(super) fn seed(&mut self, id: &str, tags: TagMap) {
+    pub(super) fn settle(&mut self, id: &str, tags: TagMap) {
         if !tags.is_empty() {
             self.indexed.insert(id.to_owned(), tags.clone());
         }

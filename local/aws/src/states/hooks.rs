@@ -32,7 +32,8 @@ impl Aws {
     pub fn executions(&self, machine: &str) -> Vec<ExecutionView> {
         let state = self.lock();
         let all = state.states.executions.values();
-        let of_machine = all.filter(|execution| execution.machine_name == machine);
+        let of_machine =
+            all.filter(|execution| execution.machine_name.split('/').next() == Some(machine));
         of_machine
             .map(|execution| ExecutionView {
                 arn: execution.arn.clone(),

@@ -1,3 +1,5 @@
+//! `landlord bench sweep`: see [`sweep`].
+//!
 //! `landlord bench gate`: how long a cold gate takes, beside an empty function and beside the same
 //! gate in Python, in one run. The candidates take turns, so that what else the machine does hits
 //! all of them.
@@ -6,6 +8,7 @@ pub(crate) mod candidate;
 mod quota;
 mod report;
 mod runtime;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ use report::Report;
 pub(crate) enum Bench {
     /// Cold starts of the account gate
     Gate(Gate),
+    /// Memory of the function that plans a sweep, by the size of the fleet
+    Sweep(sweep::Sweep),
 }
 
 /// Cold starts of the account gate, beside an empty function and the same gate in Python
@@ -73,7 +78,10 @@ pub(crate) enum Error {
 impl Bench {
     /// Runs it.
     pub(crate) async fn run(self) -> ExitCode {
-        let Self::Gate(gate) = self;
+        let gate = match self {
+            Self::Gate(gate) => gate,
+            Self::Sweep(sweep) => return sweep.run().await,
+        };
         match gate.measure().await {
             Ok(report) if gate.json => {
                 crate::say(&report.to_json());

@@ -32,6 +32,7 @@ pub(crate) struct Demo {
 enum Part {
     Gate(crate::gate::GateDemo),
     Rollout(crate::rollout::RolloutDemo),
+    Retire(crate::retire::RetireDemo),
 }
 
 impl Demo {
@@ -41,6 +42,7 @@ impl Demo {
             None => self.onboarding.run().await,
             Some(Part::Gate(gate)) => gate.run().await,
             Some(Part::Rollout(options)) => crate::rollout::run(options).await,
+            Some(Part::Retire(retire)) => retire.run().await,
         }
     }
 }

@@ -51,7 +51,7 @@ impl Fleet {
                 name: format!("tenant-{number:02}"),
                 email: format!("tenant-{number:02}@accounts.example.com"),
                 parent: general.to_owned(),
-                role: "AWSCloudFormationStackSetExecutionRole".to_owned(),
+                role: Some("AWSCloudFormationStackSetExecutionRole".to_owned()),
                 tags: vec![("landlord:tenant".to_owned(), format!("tenant-{number:02}"))],
             })
             .collect();

@@ -2,6 +2,8 @@
 
 pub mod onboard;
 pub mod operation;
+pub mod prove_retire;
+pub mod retire;
 pub mod roll_out;
 
 use std::process::ExitCode;
@@ -16,6 +18,10 @@ pub enum Simulate {
     Operation(operation::Operation),
     /// How fast tenants are onboarded against AWS's published limits, and what it costs
     Onboard(onboard::Onboard),
+    /// How a backlog of accounts is closed within AWS's limits, day by day
+    Retire(retire::Retire),
+    /// Whether anybody is closed who must not be: random fleets, people and faults
+    ProveRetire(prove_retire::ProveRetire),
     /// How a change would roll out to a whole fleet, with the shipped machines and functions
     RollOut(roll_out::RollOut),
 }
@@ -27,6 +33,8 @@ impl Simulate {
         match self {
             Self::Operation(operation) => operation.run(),
             Self::Onboard(onboard) => onboard.run(),
+            Self::Retire(retire) => retire.run(),
+            Self::ProveRetire(prove) => prove.run(),
             Self::RollOut(roll_out) => roll_out.run(),
         }
     }

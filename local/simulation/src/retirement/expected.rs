@@ -16,6 +16,15 @@ pub(super) fn quota(accounts: usize) -> usize {
     (accounts / 5).clamp(250, 1_000)
 }
 
+/// The fewest pages that tell of all accounts on the first day: those of Retiring, twenty accounts
+/// each, the one of Suspended, which is empty, and those of the tagged accounts, a hundred each.
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccountsForParent.html>,
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+pub(super) fn least_pages(accounts: usize, due: usize) -> u64 {
+    let pages = |items: usize, size: usize| items.div_ceil(size).max(1) as u64;
+    pages(due, 20) + 1 + pages(accounts, 100)
+}
+
 /// Days in which a closing counts against the next ones. A sweep plans at the same time of the
 /// day, some minutes before its first closing: so those of thirty days ago still count.
 const COUNTING_DAYS: usize = 30;
@@ -58,6 +67,14 @@ mod tests {
         let table = [(10, 250), (1_249, 250), (2_003, 400), (5_000, 1_000), (6_000, 1_000)];
         for (accounts, allowed) in table {
             assert_eq!(quota(accounts), allowed, "{accounts} accounts");
+        }
+    }
+
+    #[test]
+    fn pages_are_counted_by_twenty_and_by_a_hundred() {
+        for (accounts, due, pages) in [(0, 0, 3), (100, 20, 3), (101, 21, 5), (50_000, 1_500, 576)]
+        {
+            assert_eq!(least_pages(accounts, due), pages, "{accounts} {due}");
         }
     }
 

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::tags;
-use local_aws::organizations::AccountSeed;
-use serde_json::{Value, json};
+use local_aws::AwsError;
+use local_aws::organizations::Settled;
+use serde_json::json;
 
 use crate::deployment::{Deployment, Error};
-
-/// The role by which StackSets enters accounts, as the template has it by default.
-const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
+use crate::rollout::fleet::EXECUTION_ROLE;
 
 /// How many accounts there are, and how many of them are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,30 +18,6 @@ pub struct Fleet {
     pub accounts: usize,
     /// Those of them that stand in Retiring and may be closed.
     pub due: usize,
-}
-
-/// The units that the stack made, by name.
-pub(super) async fn units(deployment: &Deployment) -> Result<BTreeMap<String, String>, Error> {
-    let roots = deployment.ask("organizations", "ListRoots", json!({})).await?;
-    let parent = json!({ "ParentId": roots["Roots"][0]["Id"] });
-    let mut units = BTreeMap::new();
-    let mut token = Value::Null;
-    loop {
-        let mut input = parent.clone();
-        if token.is_string() {
-            input["NextToken"] = token;
-        }
-        let page =
-            deployment.ask("organizations", "ListOrganizationalUnitsForParent", input).await?;
-        for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
-            let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
-            units.insert(text("Name"), text("Id"));
-        }
-        token = page["NextToken"].clone();
-        if !token.is_string() {
-            return Ok(units);
-        }
-    }
 }
 
 /// The tags of a tenant's account that was retired at a moment, as `retire-tenant` writes them,
@@ -80,14 +55,14 @@ fn tenant_tags(tenant: &str) -> BTreeMap<String, String> {
     .into()
 }
 
-/// A tenant's account, standing in a unit.
-fn seed(tenant: &str, parent: &str, tags: BTreeMap<String, String>, role: bool) -> AccountSeed {
-    AccountSeed {
+/// A tenant's account, standing in a unit. Only those that are emptied have to be entered.
+fn settled(tenant: &str, parent: &str, tags: BTreeMap<String, String>, entered: bool) -> Settled {
+    Settled {
         name: format!("tenant-{tenant}"),
         email: format!("aws+{tenant}@accounts.example.com"),
         parent: parent.to_owned(),
-        tags,
-        role: role.then(|| EXECUTION_ROLE.to_owned()),
+        role: entered.then(|| EXECUTION_ROLE.to_owned()),
+        tags: tags.into_iter().collect(),
     }
 }
 
@@ -95,9 +70,9 @@ fn seed(tenant: &str, parent: &str, tags: BTreeMap<String, String>, role: bool) 
 /// after their tenants had left. Answers the ids of those that are due.
 ///
 /// # Errors
-/// When the units cannot be read.
+/// When the units cannot be read, or accounts cannot be.
 pub async fn seed_tenants(deployment: &Deployment, fleet: Fleet) -> Result<Vec<String>, Error> {
-    let units = units(deployment).await?;
+    let units = deployment.units().await?;
     let unit = |name: &str| units.get(name).cloned().unwrap_or_default();
     let homes = [unit("Canary"), unit("Early"), unit("General"), unit("General")];
     let retiring = unit("Retiring");
@@ -105,9 +80,9 @@ pub async fn seed_tenants(deployment: &Deployment, fleet: Fleet) -> Result<Vec<S
     let live = fleet.accounts.saturating_sub(fleet.due);
     let live = (0..live).zip(homes.iter().cycle()).map(|(number, home)| {
         let tenant = format!("live-{number}");
-        seed(&tenant, home, tenant_tags(&tenant), false)
+        settled(&tenant, home, tenant_tags(&tenant), false)
     });
-    deployment.aws().seed_accounts(live);
+    settle(deployment, &live.collect::<Vec<_>>())?;
     let due = (0..fleet.due).zip(homes.iter().cycle()).map(|(number, home)| {
         let tenant = format!("left-{number}");
         // One after the other, so that the plan has an order to keep.
@@ -117,9 +92,16 @@ pub async fn seed_tenants(deployment: &Deployment, fleet: Fleet) -> Result<Vec<S
             now.checked_sub(passed).and_then(|at| at.checked_add(later)).unwrap_or(now)
         };
         let tags = retired_tags(&tenant, home, before(40), before(10));
-        seed(&tenant, &retiring, tags, true)
+        settled(&tenant, &retiring, tags, true)
     });
-    Ok(deployment.aws().seed_accounts(due))
+    settle(deployment, &due.collect::<Vec<_>>())
+}
+
+pub(super) fn settle(deployment: &Deployment, accounts: &[Settled]) -> Result<Vec<String>, Error> {
+    deployment.aws().settle_accounts(accounts).map_err(|why| Error::Call {
+        call: "settling accounts".to_owned(),
+        source: AwsError::validation(why),
+    })
 }
 
 /// Gives accounts their instances of the tenants' baseline, by one operation as an operator
@@ -127,7 +109,7 @@ pub async fn seed_tenants(deployment: &Deployment, fleet: Fleet) -> Result<Vec<S
 ///
 /// # Errors
 /// When CloudFormation refuses it.
-pub(super) async fn enrol(deployment: &Deployment, accounts: &[String]) -> Result<(), Error> {
+pub async fn enrol(deployment: &Deployment, accounts: &[String]) -> Result<(), Error> {
     let set = deployment.output("TenantBaselineStackSetName")?;
     let region = deployment.aws().settings().home_region.clone();
     for some in accounts.chunks(500) {

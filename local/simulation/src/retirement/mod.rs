@@ -6,10 +6,11 @@
 
 mod expected;
 mod fleet;
+pub mod proof;
 mod report;
 mod run;
 
 pub use expected::{Expected, Limits};
-pub use fleet::{Fleet, retired_tags, seed_tenants};
+pub use fleet::{Fleet, enrol, retired_tags, seed_tenants};
 pub use report::{Day, Report};
 pub use run::{Error, Question, simulate};

@@ -15,9 +15,9 @@ pub struct Day {
     pub closings: usize,
     /// What arithmetic expects of it.
     pub expected: usize,
-    /// The most closings that any thirty days up to the end of this one had.
+    /// Closings in the thirty days before the moment of this day that came nearest to the limit.
     pub in_thirty_days: usize,
-    /// AWS's limit for them at the end of the day.
+    /// AWS's limit for them at that moment.
     pub limit: usize,
     /// Due accounts that are not closed at the end of the day.
     pub backlog: usize,
@@ -33,7 +33,7 @@ pub struct Report {
     pub due: usize,
     /// The world's seed.
     pub seed: u64,
-    /// Day by day, until the day after the backlog was empty.
+    /// Day by day, until the backlog was empty.
     pub days: Vec<Day>,
     /// The most closings within thirty days that there ever were.
     pub most_in_thirty_days: usize,
@@ -54,7 +54,7 @@ pub struct Report {
     /// The most bytes that an input, an output or the variables of a state had.
     pub largest_state_bytes: usize,
     /// The most events that an execution's history had.
-    pub longest_history: usize,
+    pub longest_history: u64,
     /// Executions, child executions included.
     pub executions: usize,
     /// Those of them that did not succeed.
@@ -92,7 +92,7 @@ impl Report {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for day in &self.days {
-            if day.in_thirty_days > day.limit {
+            if day.closings > 0 && day.in_thirty_days > day.limit {
                 faults.push(format!(
                     "day {}: {} closings in thirty days, and AWS allows {}",
                     day.day, day.in_thirty_days, day.limit

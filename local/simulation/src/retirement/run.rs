@@ -1,18 +1,20 @@
 //! The run: a world with the stack in it, a fleet, and the sweep's own schedule.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use local_aws::Settings;
+use local_aws::{Aws, AwsError, Call, Fault, Faults, MachineUsage, Settings};
 use serde_json::Value;
 
-use super::expected::{Expected, Limits, quota};
+use super::expected::{Expected, Limits, least_pages, quota};
 use super::fleet::{Fleet, enrol, seed_tenants};
 use super::report::{Day, PlanCalls, Report};
 use crate::deployment::{self, Announcement};
 use crate::world::World;
 
+const MACHINE: &str = "landlord-sweep-retirements";
 const DAY: Duration = Duration::from_secs(86_400);
 const THIRTY_DAYS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -47,41 +49,83 @@ pub enum Error {
     World(#[from] deployment::Error),
 }
 
-/// Lets days pass until the backlog is empty, or the days are over. Call it on a runtime whose
-/// clock is paused.
+/// Lets days pass until the backlog is empty, or the days are over. `progress` hears of each day.
+/// Call it on a runtime whose clock is paused.
 ///
 /// # Errors
 /// A fleet that cannot be, or a world that cannot be made.
-pub async fn simulate(question: Question) -> Result<Report, Error> {
+pub async fn simulate(
+    question: Question,
+    progress: &mut (dyn FnMut(&Day) + Send),
+) -> Result<Report, Error> {
     let Fleet { accounts, due } = question.fleet;
     if due > accounts {
         return Err(Error::Due { accounts, due });
     }
     let mut run = Run::begin(question).await?;
     for day in 1..=question.days {
-        if day == 2 {
+        run.pass(DAY).await?;
+        if day == 1 {
             run.first_plan = run.plan_calls();
         }
-        run.pass(DAY).await?;
-        let backlog = run.note(day);
-        if backlog == 0 && run.days.iter().rev().take(2).all(|day| day.backlog == 0) {
+        let day = run.note(day);
+        progress(&day);
+        let is_empty = day.backlog == 0;
+        run.days.push(day);
+        if is_empty {
             break;
         }
     }
-    if question.days == 1 || run.first_plan == PlanCalls::default() {
-        run.first_plan = run.plan_calls();
-    }
     Ok(run.report())
 }
+
+/// Notes when AWS takes a closing.
+#[derive(Debug, Default)]
+struct Closings(Mutex<(Option<Aws>, Vec<Timestamp>)>);
+
+impl Closings {
+    fn watch(aws: &Aws) -> Arc<Self> {
+        let closings = Arc::new(Self(Mutex::new((Some(aws.clone()), Vec::new()))));
+        aws.set_faults(closings.clone());
+        closings
+    }
+
+    /// The world holds whoever watches it, who holds the world: this ends it.
+    fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
+    }
+
+    fn all(&self) -> Vec<Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+}
+
+impl Faults for Closings {
+    fn fault(&self, _call: &Call) -> Option<Fault> {
+        None
+    }
+
+    fn answered(&self, call: &Call, result: &Result<Value, AwsError>) {
+        if call.operation == "CloseAccount" && result.is_ok() {
+            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = inner.0.as_ref().map(Aws::now);
+            inner.1.extend(now);
+        }
+    }
+}
+
+/// Who called what, how it ended, how often.
+type Counts = BTreeMap<(String, String, String), u64>;
 
 struct Run {
     question: Question,
     world: World,
     due: BTreeSet<String>,
     expected: Expected,
-    /// When the first sweep's day began.
+    /// When the first sweep's day began, and what had been called until then.
     began: Timestamp,
-    /// The journal's counts before the first sweep.
+    before: Counts,
+    closings: Arc<Closings>,
     days: Vec<Day>,
     first_plan: PlanCalls,
     finished: Vec<Announcement>,
@@ -89,7 +133,7 @@ struct Run {
 
 impl Run {
     async fn begin(question: Question) -> Result<Self, Error> {
-        // Half an hour before the sweep's time of the day: what follows is the first day.
+        // Half an hour after the sweep's time of the day: what follows the night is the first day.
         let start: Option<Timestamp> = "2026-01-04T03:00:00Z".parse().ok();
         let settings = Settings {
             seed: question.seed,
@@ -97,7 +141,7 @@ impl Run {
             // An empty page with a next one is AWS's whim, and no call of Landlord's to save.
             empty_pages: 0.0,
             account_limit: usize::MAX,
-            full_journal: true,
+            lean: true,
             ..Settings::default()
         };
         let parameters = [
@@ -129,6 +173,8 @@ impl Run {
             due: due.into_iter().collect(),
             expected: Expected::of(accounts, count, question.limits, question.days),
             began: world.aws().now(),
+            before: world.aws().counts(),
+            closings: Closings::watch(world.aws()),
             days: Vec::new(),
             first_plan: PlanCalls::default(),
             finished: Vec::new(),
@@ -144,65 +190,62 @@ impl Run {
         Ok(())
     }
 
-    /// When AWS took a closing, by the journal.
-    fn closings(&self) -> Vec<Timestamp> {
-        let journal = self.world.aws().journal();
-        let taken = |entry: &&local_aws::JournalEntry| {
-            entry.action == "organizations:CloseAccount" && entry.outcome == "OK"
-        };
-        journal.iter().filter(taken).map(|entry| entry.at).collect()
-    }
-
-    /// Writes down a day that is over; answers the backlog.
-    fn note(&mut self, day: usize) -> usize {
+    /// What a day was that is over.
+    fn note(&self, day: usize) -> Day {
         let now = self.world.aws().now();
         let begun = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
-        let closings = self.closings();
+        let closings = self.closings.all();
         let accounts = self.world.aws().accounts();
-        let is_open = |id: &str| self.due.contains(id);
-        let open = |state: &str| state == "ACTIVE" || state == "PENDING_CLOSURE";
-        let backlog =
-            accounts.iter().filter(|account| is_open(&account.id) && open(account.state)).count();
-        let members = accounts.iter().filter(|account| account.state == "ACTIVE").count();
-        self.days.push(Day {
+        let backlog = accounts
+            .iter()
+            .filter(|account| self.due.contains(&account.id) && account.state != "CLOSED")
+            .count();
+        let (in_thirty_days, limit) = tightest(&closings, self.question.fleet.accounts, begun, now);
+        Day {
             day,
             closings: closings.iter().filter(|at| **at > begun).count(),
             expected: self.expected.closings.get(day - 1).copied().unwrap_or_default(),
-            in_thirty_days: most_in_thirty_days(&closings),
-            limit: quota(members),
+            in_thirty_days,
+            limit,
             backlog,
-        });
-        backlog
+        }
     }
 
+    /// What Landlord's functions and machines called since the first day began.
+    fn calls(&self) -> impl Iterator<Item = (String, String, u64)> {
+        let counts = self.world.aws().counts().into_iter();
+        let since = counts.map(|(key, count)| {
+            let before = self.before.get(&key).copied().unwrap_or_default();
+            (key.0, key.1, count - before)
+        });
+        since.filter(|(caller, _, count)| caller.starts_with("arn:aws:sts:") && *count > 0)
+    }
+
+    /// The calls of the first plan.
     fn plan_calls(&self) -> PlanCalls {
-        let mut calls = PlanCalls::default();
-        for entry in self.world.aws().journal() {
-            if !entry.caller.contains("PlanRetirementsFunctionRole") || entry.at < self.began {
+        let Fleet { accounts, due } = self.question.fleet;
+        let mut calls =
+            PlanCalls { least_pages: least_pages(accounts, due), ..PlanCalls::default() };
+        for (caller, action, count) in self.calls() {
+            if !caller.ends_with("/landlord-plan-retirements") {
                 continue;
             }
-            let count = match entry.action.as_str() {
+            *match action.as_str() {
                 "organizations:ListAccountsForParent" => &mut calls.account_pages,
                 "tag:GetResources" => &mut calls.tag_pages,
                 action if action.starts_with("organizations:") => &mut calls.other_reads,
                 _ => &mut calls.files,
-            };
-            *count += 1;
+            } += count;
         }
-        let pages = |items: usize, size: usize| items.div_ceil(size).max(1) as u64;
-        let Fleet { accounts, due } = self.question.fleet;
-        // Suspended is empty on the first day, and is one page.
-        calls.least_pages = pages(due, 20) + 1 + pages(accounts, 100);
         calls
     }
 
     fn report(self) -> Report {
+        self.closings.end();
         let aws = self.world.aws();
         let mut calls: BTreeMap<String, u64> = BTreeMap::new();
-        for ((caller, action, _), count) in aws.counts() {
-            if caller.starts_with("arn:aws:sts:") {
-                *calls.entry(action).or_default() += count;
-            }
+        for (_, action, count) in self.calls() {
+            *calls.entry(action).or_default() += count;
         }
         let closed_by_mistake = aws
             .accounts()
@@ -210,7 +253,13 @@ impl Run {
             .filter(|account| account.state != "ACTIVE" && !self.due.contains(&account.id))
             .map(|account| account.id)
             .collect();
-        let executions: Vec<_> = aws.executions("landlord-sweep-retirements");
+        let executions: Vec<_> = aws.executions(MACHINE);
+        let usage: Vec<MachineUsage> = aws
+            .machine_usage()
+            .into_iter()
+            .filter(|(name, _)| name.split('/').next() == Some(MACHINE))
+            .map(|(_, usage)| usage)
+            .collect();
         let first = self.finished.first().map(|it| it.detail.clone()).unwrap_or_default();
         let Fleet { accounts, due } = self.question.fleet;
         let empty_on = self.days.iter().find(|day| day.backlog == 0).map(|day| day.day);
@@ -218,7 +267,7 @@ impl Run {
             accounts,
             due,
             seed: self.question.seed,
-            most_in_thirty_days: most_in_thirty_days(&self.closings()),
+            most_in_thirty_days: self.days.iter().map(|it| it.in_thirty_days).max().unwrap_or(0),
             most_in_progress: aws.most_closings_in_progress(),
             empty_on: empty_on.filter(|_| due > 0),
             expected_empty_on: self.expected.empty_on(due),
@@ -226,8 +275,8 @@ impl Run {
             closed_by_mistake,
             calls,
             first_plan: self.first_plan.clone(),
-            largest_state_bytes: executions.iter().map(|it| it.largest_bytes).max().unwrap_or(0),
-            longest_history: executions.iter().map(|it| it.events).max().unwrap_or(0),
+            largest_state_bytes: usage.iter().map(|it| it.largest_data).max().unwrap_or(0),
+            longest_history: usage.iter().map(|it| it.longest_history).max().unwrap_or(0),
             executions: executions.len(),
             failed_executions: executions
                 .iter()
@@ -246,28 +295,51 @@ fn forecast(detail: &Value, began: Timestamp) -> Option<usize> {
     usize::try_from(days).ok().map(|days| days + 1)
 }
 
-/// The most moments that lie within thirty days of each other; they are in order.
-fn most_in_thirty_days(moments: &[Timestamp]) -> usize {
-    let mut first = 0;
-    let mut most = 0;
-    for (index, moment) in moments.iter().enumerate() {
-        while moment.duration_since(moments[first]) >= THIRTY_DAYS {
-            first += 1;
-        }
-        most = most.max(index + 1 - first);
-    }
-    most
+/// The moment of a day that came nearest to AWS's limit: how many closings the thirty days before it
+/// had, itself included, and how many AWS allows an organization with as many accounts as there
+/// were. On a day without a closing, its end.
+fn tightest(
+    closings: &[Timestamp],
+    accounts: usize,
+    begun: Timestamp,
+    end: Timestamp,
+) -> (usize, usize) {
+    let earlier = closings.partition_point(|at| *at <= begun);
+    let today = (earlier..closings.len()).map(|index| {
+        (in_thirty_days(&closings[..=index], closings[index]), quota(accounts - index))
+    });
+    today
+        .max_by_key(|(count, limit)| *count as i64 - *limit as i64)
+        .unwrap_or_else(|| (in_thirty_days(closings, end), quota(accounts - closings.len())))
+}
+
+/// How many of the moments, which are in order, lie within the thirty days that end here.
+fn in_thirty_days(moments: &[Timestamp], end: Timestamp) -> usize {
+    moments.len() - moments.partition_point(|at| end.duration_since(*at) >= THIRTY_DAYS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3_600).unwrap()
+    }
+
     #[test]
     fn thirty_days_are_counted_from_moment_to_moment() {
-        let at = |hours: i64| Timestamp::from_second(hours * 3_600).unwrap();
-        assert_eq!(most_in_thirty_days(&[]), 0);
-        assert_eq!(most_in_thirty_days(&[at(0), at(719), at(720), at(721)]), 3);
-        assert_eq!(most_in_thirty_days(&[at(0), at(720), at(1_440)]), 1);
+        assert_eq!(in_thirty_days(&[], at(0)), 0);
+        assert_eq!(in_thirty_days(&[at(0), at(719)], at(719)), 2);
+        assert_eq!(in_thirty_days(&[at(0), at(719), at(720)], at(720)), 2);
+    }
+
+    #[test]
+    fn a_day_is_held_against_the_limit_of_its_tightest_moment() {
+        let closings = [at(1), at(700), at(721), at(1_500)];
+        // Of five thousand accounts one thousand, and one less for each five that are gone.
+        assert_eq!(tightest(&closings[..1], 5_000, at(0), at(24)), (1, 1_000));
+        assert_eq!(tightest(&closings[..3], 5_000, at(720), at(744)), (2, 999));
+        assert_eq!(tightest(&closings[..3], 5_000, at(744), at(768)), (2, 999));
+        assert_eq!(tightest(&closings, 5_000, at(1_488), at(1_512)), (1, 999));
     }
 }

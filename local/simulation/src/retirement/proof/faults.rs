@@ -1,0 +1,315 @@
+//! What watches every call, and makes some of them fail: the oracle, crashes, lost answers, and
+//! people who change something right before a call is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use local_aws::organizations::AccountView;
+use local_aws::{Aws, AwsError, Call, Fault, Faults, Invocation};
+use serde_json::Value;
+
+use super::changes::Change;
+use super::fleet::one_in;
+use super::guards::{denied_by_policy, objection};
+use super::{Summary, Violation};
+use crate::library::{FunctionFault, FunctionFaults};
+
+/// What a function read longer ago than this is no fresh read.
+const FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// How far a list may lag behind.
+const LAG: SignedDuration = SignedDuration::from_secs(3);
+
+/// The functions that a sweep calls.
+const FUNCTIONS: [&str; 4] =
+    ["plan-retirements", "withdraw-stacks", "place-account", "close-account"];
+
+/// When somebody does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// Right before this call of a function of the sweep.
+    Call(u32),
+    /// Right before this call of `close-account`.
+    ClosingCall(u32),
+}
+
+/// A closing that AWS was asked for a moment ago.
+#[derive(Debug)]
+struct Asked {
+    account: String,
+    /// What spoke against it, at that moment.
+    because: Option<String>,
+    overtaken: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The world; nothing once this is over.
+    aws: Option<Aws>,
+    dice: Rng,
+    is_armed: bool,
+    /// One call in so many goes wrong; none at 0.
+    call_faults: u32,
+    /// One invocation in so many goes wrong; none at 0.
+    function_faults: u32,
+    /// Before which call somebody does what to which account.
+    changes: Vec<(At, String, Change)>,
+    /// The calls of all functions of the sweep, and of those that close.
+    calls: u32,
+    closing_calls: u32,
+    accounts: BTreeSet<String>,
+    /// When close-account was last told of the account's place, and of its tags.
+    read: BTreeMap<(String, &'static str), Timestamp>,
+    /// Accounts as they were until a moment.
+    past: Vec<(Timestamp, AccountView)>,
+    asked: Option<Asked>,
+    seed: u64,
+    fleet: usize,
+    summary: Summary,
+}
+
+/// The watch over one world.
+#[derive(Debug)]
+pub(super) struct Watch(Mutex<State>);
+
+impl Watch {
+    pub(super) fn new(aws: &Aws, seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            aws: Some(aws.clone()),
+            dice: Rng::with_seed(!seed),
+            is_armed: false,
+            call_faults: 0,
+            function_faults: 0,
+            changes: Vec::new(),
+            calls: 0,
+            closing_calls: 0,
+            accounts: BTreeSet::new(),
+            read: BTreeMap::new(),
+            past: Vec::new(),
+            asked: None,
+            seed,
+            fleet: 0,
+            summary: Summary::default(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fleet's sweep begins.
+    pub(super) fn arm(&self, accounts: &[String], changes: Vec<(At, String, Change)>) {
+        let mut state = self.lock();
+        state.call_faults = [0, 20, 60][state.dice.usize(..3)];
+        state.function_faults = [0, 12, 30][state.dice.usize(..3)];
+        state.is_armed = true;
+        state.calls = 0;
+        state.closing_calls = 0;
+        state.fleet += 1;
+        state.changes = changes;
+        state.accounts = accounts.iter().cloned().collect();
+        state.read.clear();
+        state.past.clear();
+    }
+
+    /// The sweep is over.
+    pub(super) fn disarm(&self) {
+        let mut state = self.lock();
+        state.settle();
+        state.is_armed = false;
+    }
+
+    /// Somebody does something by hand now.
+    pub(super) fn change(&self, account: &str, change: &Change) {
+        self.lock().change(account, change);
+    }
+
+    /// Counts.
+    pub(super) fn count(&self, count: impl FnOnce(&mut Summary)) {
+        count(&mut self.lock().summary);
+    }
+
+    /// Ends it: the world and its watch hold each other.
+    pub(super) fn end(&self) -> Summary {
+        let mut state = self.lock();
+        state.aws = None;
+        std::mem::take(&mut state.summary)
+    }
+}
+
+impl State {
+    fn view(&self, account: &str) -> Option<AccountView> {
+        self.aws.as_ref()?.account(account)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.aws.as_ref().map(Aws::now).unwrap_or_default()
+    }
+
+    /// Something about an account is about to change.
+    fn remember(&mut self, account: &str) {
+        if let Some(view) = self.view(account) {
+            self.past.push((self.now(), view));
+        }
+    }
+
+    fn change(&mut self, account: &str, change: &Change) {
+        self.settle();
+        self.remember(account);
+        if let Some(aws) = &self.aws {
+            change.apply(aws, account);
+        }
+        *self.summary.changes.entry(change.name()).or_default() += 1;
+    }
+
+    /// Looks what came of the last closing that AWS was asked for.
+    fn settle(&mut self) {
+        let Some(asked) = self.asked.take() else { return };
+        if self.view(&asked.account).is_none_or(|account| account.state == "ACTIVE") {
+            self.summary.refused_calls += 1;
+            return;
+        }
+        self.summary.closed += 1;
+        self.summary.overtaken += usize::from(asked.overtaken);
+        if let Some(because) = asked.because {
+            let (seed, fleet, account) = (self.seed, self.fleet, asked.account);
+            self.summary.violations.push(Violation { seed, fleet, account, because });
+        }
+    }
+
+    /// AWS is about to be asked to close an account: whether it may be.
+    fn ask(&mut self, account: &str) {
+        let Some(view) = self.view(account) else { return };
+        // It is closing already: whatever AWS answers, nothing follows from it.
+        if view.state != "ACTIVE" {
+            return;
+        }
+        let now = self.now();
+        let mut asked = Asked { account: account.to_owned(), because: None, overtaken: false };
+        asked.because = match (denied_by_policy(&view), objection(&view, now)) {
+            // AWS refuses it. If it does not, this is why it should have.
+            (Some(because), _) => Some(because.to_owned()),
+            (None, None) => None,
+            (None, Some(because)) => {
+                let read = |what| self.read.get(&(account.to_owned(), what)).copied();
+                let since = read("ListParents").min(read("ListTagsForResource"));
+                let fresh = since.filter(|since| now.duration_since(*since) <= FRESH);
+                let seen = fresh.and_then(|since| since.checked_sub(LAG).ok());
+                let was_good = seen.is_some_and(|seen| {
+                    self.past.iter().any(|(until, past)| {
+                        past.id == account && *until >= seen && objection(past, now).is_none()
+                    })
+                });
+                asked.overtaken = was_good;
+                (!was_good).then_some(because)
+            }
+        };
+        self.asked = Some(asked);
+    }
+
+    fn roll(&mut self, call: &Call) -> Option<Fault> {
+        if self.call_faults == 0 || !one_in(&mut self.dice, self.call_faults) {
+            return None;
+        }
+        let (name, fault) = match self.dice.u8(..5) {
+            0 => ("throttled", Fault::Refuse(throttle(call.service))),
+            1 => ("5xx", Fault::Refuse(AwsError::new("ServiceException", "not now").status(500))),
+            2 => ("answer lost", Fault::LoseAnswer),
+            3 => ("late", Fault::DelayAfter(Duration::from_millis(self.dice.u64(1..9_000)))),
+            _ if call.operation == "CloseAccount" => ("answer lost", Fault::LoseAnswer),
+            _ => ("twice", Fault::Twice),
+        };
+        *self.summary.faults.entry(name).or_default() += 1;
+        Some(fault)
+    }
+}
+
+/// The word of a service for too many requests.
+fn throttle(service: &str) -> AwsError {
+    match service {
+        "organizations" => AwsError::new("TooManyRequestsException", "too many").status(400),
+        "s3" => AwsError::new("SlowDown", "Please reduce your request rate.").status(503),
+        _ => AwsError::new("ThrottlingException", "Rate exceeded").status(400),
+    }
+}
+
+/// The account that a call to Organizations is about.
+fn subject(call: &Call) -> Option<&str> {
+    ["AccountId", "ResourceId", "ChildId"].iter().find_map(|name| call.input[name].as_str())
+}
+
+impl Faults for Watch {
+    fn fault(&self, call: &Call) -> Option<Fault> {
+        let mut state = self.lock();
+        state.settle();
+        if !state.is_armed || !FUNCTIONS.iter().any(|name| call.caller.arn.ends_with(name)) {
+            return None;
+        }
+        state.calls += 1;
+        state.closing_calls += u32::from(call.caller.arn.ends_with("close-account"));
+        let (calls, closing) = (state.calls, state.closing_calls);
+        let is_due = |at: &At| match *at {
+            At::Call(number) => number <= calls,
+            At::ClosingCall(number) => number <= closing,
+        };
+        let due: Vec<_> = state.changes.extract_if(.., |(at, ..)| is_due(at)).collect();
+        for (_, account, change) in due {
+            state.change(&account, &change);
+        }
+        if call.service == "organizations"
+            && let Some(account) = subject(call)
+        {
+            match call.operation.as_str() {
+                "CloseAccount" => state.ask(account),
+                "TagResource" | "UntagResource" | "MoveAccount" => state.remember(account),
+                _ => {}
+            }
+        }
+        state.roll(call)
+    }
+
+    fn answered(&self, call: &Call, result: &Result<Value, AwsError>) {
+        if call.service != "organizations" || result.is_err() {
+            return;
+        }
+        let mut state = self.lock();
+        state.settle();
+        let what = match call.operation.as_str() {
+            "ListParents" => "ListParents",
+            "ListTagsForResource" => "ListTagsForResource",
+            _ => return,
+        };
+        let now = state.now();
+        if let Some(account) = subject(call).filter(|_| call.caller.arn.ends_with("close-account"))
+        {
+            state.read.insert((account.to_owned(), what), now);
+        }
+    }
+}
+
+impl FunctionFaults for Watch {
+    fn fault(&self, invocation: &Invocation) -> Option<FunctionFault> {
+        let mut state = self.lock();
+        let rate = state.function_faults;
+        if !state.is_armed || rate == 0 || !FUNCTIONS.contains(&invocation.code.as_str()) {
+            return None;
+        }
+        if !one_in(&mut state.dice, rate) {
+            return None;
+        }
+        let short = Duration::from_millis(state.dice.u64(1..1_500));
+        let (name, fault) = match state.dice.u8(..7) {
+            0 => ("killed before", FunctionFault::KilledBefore),
+            1 | 2 => ("killed in the middle", FunctionFault::KilledAfter(short)),
+            3 => ("killed after", FunctionFault::AnswerLost),
+            4 => ("run twice", FunctionFault::Twice),
+            5 => ("run twice at once", FunctionFault::Overlapping(short)),
+            _ => ("too late", FunctionFault::TooLate),
+        };
+        *state.summary.faults.entry(name).or_default() += 1;
+        Some(fault)
+    }
+}

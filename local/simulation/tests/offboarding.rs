@@ -1,0 +1,179 @@
+//! Offboarding in virtual time: tenants leave, come back, and events come late, twice and in
+//! another order; the shipped machine, functions and permissions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use local_aws::organizations::AccountView;
+use serde_json::{Value, json};
+use simulation::deployment::Announcement;
+use simulation::rollout::fleet::{Fleet, Tenant};
+use simulation::rollout::tiers;
+use simulation::world::{World, settings};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MACHINE: &str = "landlord-offboard-tenant";
+
+struct Scene {
+    world: World,
+    fleet: Fleet,
+}
+
+impl Scene {
+    async fn found(tenants: &[&str]) -> Self {
+        let world = World::found(settings(5), BTreeMap::new()).await.unwrap();
+        let text = std::fs::read_to_string("../../tiers.json").unwrap();
+        let tenants: Vec<Tenant> = tenants
+            .iter()
+            .map(|id| Tenant { id: (*id).to_owned(), tier: "standard", in_alarm: false })
+            .collect();
+        let tiers = tiers(&text).unwrap();
+        let fleet = Fleet::settle(&world.deployment, &tiers, &tenants, false).await.unwrap();
+        Self { world, fleet }
+    }
+
+    fn account(&self, tenant: &str) -> AccountView {
+        let member = self.fleet.members.iter().find(|it| it.tenant == tenant).unwrap();
+        self.world.aws().account(&member.account).unwrap()
+    }
+
+    fn home(&self, tenant: &str) -> &str {
+        &self.fleet.members.iter().find(|it| it.tenant == tenant).unwrap().unit
+    }
+
+    /// Puts an event on the bus, and hears the answer to it.
+    async fn ask(&mut self, name: &str, tenant: &str, hours_ago: i64) -> Announcement {
+        let at = self.world.aws().now() - SignedDuration::from_hours(hours_ago);
+        let detail = match name {
+            "TenantOffboarded" => {
+                json!({ "tenantId": tenant, "occurredAt": at, "reason": "they left" })
+            }
+            _ => json!({ "tenantId": tenant, "occurredAt": at }),
+        };
+        let id = self.world.deployment.put(name, &detail).await.unwrap();
+        let answer = |heard: &Announcement| heard.detail["eventId"] == id.as_str();
+        self.world.until(HOUR, answer).await.unwrap().expect("an answer to the event")
+    }
+}
+
+fn second(value: &Value) -> i64 {
+    value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_leaves_and_comes_back_and_older_events_change_nothing() {
+    let mut scene = Scene::found(&["acme", "globex"]).await;
+    let left = scene.ask("TenantOffboarded", "acme", 5).await;
+    assert_eq!(left.name, "TenantRetiring");
+    let account = scene.account("acme");
+    assert_eq!(account.parent_name, "Retiring");
+    assert_eq!(account.tags["landlord:retire-reason"], "they left");
+    let now = scene.world.aws().now().as_second();
+    let cools = second(&left.detail["retireAfter"]) - now;
+    assert!((30 * 86_400 - 600..=30 * 86_400).contains(&cools), "all 30 days, late as it came");
+
+    let again = scene.ask("TenantOffboarded", "acme", 6).await;
+    assert_eq!(
+        (again.name.as_str(), &again.detail["because"]),
+        ("TenantUnchanged", &json!("STALE"))
+    );
+    assert_eq!(scene.account("acme").tags, account.tags);
+
+    let back = scene.ask("TenantReinstated", "acme", 3).await;
+    assert_eq!((back.name.as_str(), &back.detail["emptied"]), ("TenantRestored", &json!(false)));
+    let account = scene.account("acme");
+    assert_eq!(account.parent_name, scene.home("acme"));
+    assert!(!account.tags.contains_key("landlord:retire-after"));
+
+    let late = scene.ask("TenantOffboarded", "acme", 4).await;
+    assert_eq!((late.name.as_str(), &late.detail["because"]), ("TenantUnchanged", &json!("STALE")));
+    assert_eq!(scene.account("acme").parent_name, scene.home("acme"));
+    let twice = scene.ask("TenantReinstated", "globex", 1).await;
+    assert_eq!(twice.name, "TenantRestored", "nothing had to be done");
+    assert_eq!(scene.account("globex").parent_name, scene.home("globex"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_event_twice_is_answered_twice_and_done_once() {
+    let mut scene = Scene::found(&["acme"]).await;
+    let first = scene.ask("TenantOffboarded", "acme", 0).await;
+    let tags = scene.account("acme").tags;
+    scene.world.forget();
+    let detail = json!({
+        "tenantId": "acme", "reason": "they left", "occurredAt": first.detail["occurredAt"],
+    });
+    scene.world.deployment.put("TenantOffboarded", &detail).await.unwrap();
+    let second =
+        scene.world.until(HOUR, |heard| heard.name.starts_with("Tenant")).await.unwrap().unwrap();
+    assert_eq!(second.name, "TenantRetiring");
+    assert_eq!(second.detail["retireAfter"], first.detail["retireAfter"]);
+    assert_eq!(scene.account("acme").tags, tags);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_leave_gets_a_clear_answer() {
+    let mut scene = Scene::found(&["closed", "outside", "strange"]).await;
+    let root = "r-root";
+    assert!(scene.world.aws().move_account_by_hand(&scene.account("outside").id, root));
+    assert!(scene.world.aws().close_account_by_hand(&scene.account("closed").id));
+    let closed = scene.ask("TenantOffboarded", "closed", 0).await;
+    assert_eq!(closed.name, "TenantUnchanged");
+    assert_eq!(closed.detail["because"], "ALREADY_CLOSED");
+    for (name, tenant, error) in [
+        ("TenantOffboarded", "nobody", "UnknownTenant"),
+        ("TenantOffboarded", "outside", "UnexpectedOrganizationalUnit"),
+        ("TenantReinstated", "closed", "AccountClosed"),
+    ] {
+        let before = scene.world.aws().executions(MACHINE).len();
+        let began = scene.world.aws().now();
+        let detail = json!({ "tenantId": tenant, "occurredAt": began, "reason": "x" });
+        let detail = match name {
+            "TenantReinstated" => json!({ "tenantId": tenant, "occurredAt": began }),
+            _ => detail,
+        };
+        scene.world.deployment.put(name, &detail).await.unwrap();
+        scene.world.aws().sleep(HOUR).await;
+        let executions = scene.world.aws().executions(MACHINE);
+        assert_eq!(executions.len(), before + 1, "{tenant}");
+        let newest = executions.iter().max_by_key(|it| it.started).unwrap();
+        assert_eq!((newest.status, newest.error.as_deref()), ("FAILED", Some(error)), "{tenant}");
+        if error == "UnknownTenant" {
+            let took = newest.stopped.unwrap().duration_since(newest.started).as_secs();
+            assert!((600..1_200).contains(&took), "tags lag: it waits for ten minutes, {took} s");
+        }
+    }
+    let account = scene.account("outside");
+    assert!(!account.tags.contains_key("landlord:retire-after"), "{:?}", account.tags);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_comes_back_after_its_stacks_were_withdrawn_is_onboarded_again() {
+    let mut scene = Scene::found(&["acme"]).await;
+    scene.ask("TenantOffboarded", "acme", 2).await;
+    let account = scene.account("acme").id;
+    let set = scene.fleet.stack_set.clone();
+    let deployment = scene.world.deployment.clone();
+    let input = json!({
+        "StackSetName": set, "Accounts": [account], "Regions": ["eu-central-1"],
+        "RetainStacks": false, "OperationId": "withdrawn",
+    });
+    deployment.ask("cloudformation", "DeleteStackInstances", input).await.unwrap();
+    scene.world.aws().sleep(HOUR).await;
+    let now = scene.world.aws().now().to_string();
+    scene.world.aws().tag_account_by_hand(&account, "landlord:withdrawn-at", Some(&now));
+    for (key, value) in [("landlord:name", "Acme"), ("landlord:tier", "standard")] {
+        scene.world.aws().tag_account_by_hand(&account, key, Some(value));
+    }
+    let back = scene.ask("TenantReinstated", "acme", 0).await;
+    assert_eq!((back.name.as_str(), &back.detail["emptied"]), ("TenantRestored", &json!(true)));
+    let ready = scene.world.until(24 * HOUR, |heard| heard.name == "TenantReady").await.unwrap();
+    let ready = ready.expect("it is onboarded again");
+    assert_eq!(ready.detail["accountId"], account.as_str(), "in the same account");
+    assert_eq!(scene.account("acme").parent_name, scene.home("acme"));
+    let input = json!({ "StackSetName": set });
+    let listed = deployment.ask("cloudformation", "ListStackInstances", input).await.unwrap();
+    assert_eq!(listed["Summaries"].as_array().unwrap().len(), 1, "with its stacks");
+}

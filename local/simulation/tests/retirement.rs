@@ -1,0 +1,105 @@
+//! Retirement in virtual time: the shipped machines, function libraries, schedule and permissions
+//! over small fleets.
+
+#![allow(clippy::disallowed_methods, reason = "the seed may come from the environment")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use simulation::retirement::proof::{Proof, prove};
+use simulation::retirement::{Error, Fleet, Limits, Question, Report, seed_tenants, simulate};
+use simulation::virtual_time;
+use simulation::world::{World, settings};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn question(accounts: usize, due: usize) -> Question {
+    Question {
+        fleet: Fleet { accounts, due },
+        days: 3,
+        seed: 1,
+        limits: Limits { at_most: 50, reserve: 10 },
+        dry_run: false,
+    }
+}
+
+async fn simulated(question: Question) -> Result<Report, Error> {
+    simulate(question, &mut |_| {}).await
+}
+
+#[test]
+fn a_sweep_closes_what_is_due_and_nothing_else() {
+    let report = virtual_time::run(1, || simulated(question(60, 7))).unwrap().unwrap();
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert_eq!(report.days[0].closings, 7);
+    assert_eq!((report.empty_on, report.forecast_empty_on), (Some(1), Some(1)));
+    assert_eq!((report.most_in_progress, report.failed_executions), (3, 0));
+    assert_eq!((report.first_plan.account_pages, report.first_plan.tag_pages), (2, 1));
+    assert_eq!(report.executions, 8, "the sweep, and a child for each account");
+}
+
+#[test]
+fn a_dry_run_closes_nobody_and_says_who_would_be() {
+    let asked = Question { dry_run: true, days: 1, ..question(60, 7) };
+    let report = virtual_time::run(1, move || simulated(asked)).unwrap().unwrap();
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert_eq!((report.days[0].closings, report.days[0].backlog), (0, 7));
+    assert_eq!(report.first_sweep["closedCount"], 7);
+    assert_eq!(report.calls.get("organizations:CloseAccount"), None);
+}
+
+async fn world() -> World {
+    World::found(settings(3), BTreeMap::new()).await.unwrap()
+}
+
+async fn start(world: &World, name: &str) {
+    let input = json!({
+        "stateMachineArn": world.deployment.output("SweepRetirementsStateMachineArn").unwrap(),
+        "name": name, "input": r#"{"dryRun":false}"#,
+    });
+    world.deployment.ask("states", "StartExecution", input).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_due_accounts_at_once_are_a_mistake_and_nobody_is_closed() {
+    let mut world = world().await;
+    seed_tenants(&world.deployment, Fleet { accounts: 60, due: 30 }).await.unwrap();
+    start(&world, "mistake").await;
+    let finished =
+        world.until(DAY, |heard| heard.name == "RetirementSweepFinished").await.unwrap().unwrap();
+    assert_eq!(finished.detail["outcome"], "BREAKER_OPEN");
+    assert_eq!(finished.detail["counts"]["DEFER"], 30);
+    assert!(world.aws().accounts().iter().all(|account| account.state == "ACTIVE"));
+    world.aws().sleep(Duration::from_secs(60)).await;
+    let told = world.aws().published();
+    assert!(told.iter().any(|it| it.message.contains("BREAKER_OPEN")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_sweeps_at_once_one_does_nothing() {
+    let mut world = world().await;
+    seed_tenants(&world.deployment, Fleet { accounts: 60, due: 3 }).await.unwrap();
+    start(&world, "first").await;
+    world.aws().sleep(Duration::from_secs(30)).await;
+    start(&world, "second").await;
+    let finished = world.gather(DAY / 6, &["RetirementSweepFinished"], 2).await.unwrap();
+    assert_eq!(finished.len(), 1, "{finished:?}");
+    assert_eq!(finished[0].detail["sweep"], "first");
+    assert_eq!(finished[0].detail["closedCount"], 3);
+    let retired = world.gather(DAY, &["TenantRetired"], 3).await.unwrap();
+    assert_eq!(retired.len(), 3);
+}
+
+#[test]
+fn nobody_is_closed_who_must_not_be() {
+    let fleets = 40;
+    let seed = std::env::var("LANDLORD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    eprintln!("LANDLORD_SEED={seed}");
+    let summary = prove(Proof { seed, fleets, threads: 2 }, &|_| {}).unwrap();
+    eprintln!("{summary:#?}");
+    assert_eq!(summary.violations, []);
+    assert_eq!(summary.fleets, fleets);
+    assert!(summary.closed > 0 && !summary.changes.is_empty() && !summary.faults.is_empty());
+}
