@@ -129,8 +129,18 @@ impl Deployment {
     }
 
     async fn organization_root(&self) -> Result<String, Error> {
-        let roots = self.ask("organizations", "ListRoots", json!({})).await?;
-        Ok(roots.pointer("/Roots/0/Id").and_then(Value::as_str).unwrap_or_default().to_owned())
+        let mut input = json!({});
+        loop {
+            let page = self.ask("organizations", "ListRoots", input).await?;
+            if let Some(id) = page.pointer("/Roots/0/Id").and_then(Value::as_str) {
+                return Ok(id.to_owned());
+            }
+            // Pages may be empty and have a next one.
+            if !page["NextToken"].is_string() {
+                return Ok(String::new());
+            }
+            input = json!({ "NextToken": page["NextToken"] });
+        }
     }
 
     /// Puts a signup on Landlord's bus; answers the event's id.

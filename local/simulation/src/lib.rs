@@ -5,5 +5,6 @@ pub mod deployment;
 pub mod library;
 pub mod onboarding;
 pub mod operation;
+pub mod proof;
 pub mod virtual_time;
 pub mod world;

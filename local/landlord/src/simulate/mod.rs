@@ -2,6 +2,8 @@
 
 pub mod onboard;
 pub mod operation;
+pub mod prove;
+pub mod replay;
 
 use std::process::ExitCode;
 
@@ -14,6 +16,10 @@ pub enum Simulate {
     Operation(operation::Operation),
     /// How fast tenants are onboarded against AWS's published limits, and what it costs
     Onboard(onboard::Onboard),
+    /// Whether what must hold holds under random faults, in thousands of worlds
+    Prove(prove::Prove),
+    /// What happens in one of these worlds, as a story
+    Replay(replay::Replay),
 }
 
 impl Simulate {
@@ -23,6 +29,8 @@ impl Simulate {
         match self {
             Self::Operation(operation) => operation.run(),
             Self::Onboard(onboard) => onboard.run(),
+            Self::Prove(prove) => prove.run(),
+            Self::Replay(replay) => replay.run(),
         }
     }
 }

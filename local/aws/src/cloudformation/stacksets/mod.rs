@@ -27,6 +27,7 @@ mod sets;
 mod show;
 mod targets;
 mod template;
+mod views;
 
 use serde_json::{Value, json};
 
@@ -36,6 +37,7 @@ use errors::{set_not_found, validation};
 pub(crate) use model::StackSets;
 use model::{SetKey, StackSet};
 pub use options::{InstanceRule, StackSetOptions};
+pub use views::{StackInstanceView, StackSetOperationView};
 
 /// Performs a call.
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
