@@ -19,15 +19,29 @@ const OF_LIFECYCLE: [&str; 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 7] = [
+const SERVICES: [(&str, &[&str]); 18] = [
+    ("account-gate", &["cloudwatch", "ssm"]),
     ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
+    ("assess-wave", &["cloudwatch", "s3"]),
+    ("close-account", &["organizations"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
+    ("deploy-wave", &["cloudformation", "cloudwatch", "s3", "ssm", "sts"]),
     ("enroll-baseline", &["organizations", "cloudformation"]),
+    ("find-tenant", &["resourcegroupstagging"]),
+    ("finish-rollout", &["s3"]),
     ("label-account", &["sts", "ssm"]),
     ("place-account", &["organizations"]),
+    ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
+    ("plan-rollout", &["organizations", "cloudformation", "cloudwatch", "s3"]),
     ("request-quotas", &["sts", "servicequotas"]),
+    ("retire-tenant", &[]),
+    ("stop-rollout", &["cloudformation", "s3"]),
+    ("withdraw-stacks", &["cloudformation", "sts", "ssm"]),
 ];
+
+/// What the functions of a roll-out have in common may call, so that each of them does not.
+const OF_ROLLOUT: [&str; 3] = ["cloudformation", "cloudwatch", "s3"];
 
 /// A dependency, as the rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +108,16 @@ fn fault(one: &Use) -> Option<String> {
             return breaks("the SDK's parts stand behind a feature");
         }
     }
+    if package == "rollout" {
+        if functions.contains(name) || local.contains(name) {
+            return breaks("what functions have in common knows none of them");
+        }
+        if let Some(service) = name.strip_prefix("aws-sdk-")
+            && !OF_ROLLOUT.contains(&service)
+        {
+            return breaks("a roll-out's functions have no other service in common");
+        }
+    }
     if functions.contains(package) {
         if functions.contains(name) {
             return breaks("functions do not know each other");
@@ -141,6 +165,8 @@ fn every_rule_of_the_layers_finds_its_breach() {
         ("lambda-kit", "aws-sdk-sts", normal),
         ("lambda-kit", "aws-types", normal),
         ("lambda-kit", "place-account", development),
+        ("rollout", "deploy-wave", development),
+        ("rollout", "aws-sdk-sts", normal),
         ("create-account", "place-account", normal),
         ("create-account", "local-aws", development),
         ("create-account", "aws-sdk-cloudformation", normal),

@@ -68,6 +68,41 @@ fn examples() -> Vec<(&'static str, Value)> {
         stopped[unknown] = Value::Null;
     }
     stopped["status"] = json!("ABORTED");
+    let row = json!({"account": "222222222222", "region": "eu-central-1", "class": "vetoed",
+                     "reason": "AccountGate check failed"});
+    let started = json!({
+        "stackSet": "landlord-tenant-baseline", "execution": "landlord-tenant-baseline_7",
+        "plan": {
+            "stackSet": "landlord-tenant-baseline", "accounts": 6000, "instances": 6600,
+            "regions": ["eu-central-1"], "leftOut": 1, "inoperable": 0, "redBefore": [],
+            "planKey": "rollouts/landlord-tenant-baseline_7/plan.json",
+        },
+        "waves": [{
+            "number": 1, "name": "canary", "accounts": 300, "instances": 330, "operations": 2,
+            "rounds": 12, "dwellSeconds": 1800, "approval": false,
+        }],
+        "startedAt": "2026-11-21T10:00:00Z",
+    });
+    let wave = json!({
+        "stackSet": "landlord-tenant-baseline", "execution": "landlord-tenant-baseline_7",
+        "wave": 1, "name": "canary", "stage": "WAVE", "verdict": "STOP",
+        "reason": {"code": "UNHEALTHY", "text": "checkout is red"},
+        "counts": {"succeeded": 299, "vetoed": 1}, "notCurrent": [row],
+        "resultKey": "rollouts/landlord-tenant-baseline_7/waves/01/result.json",
+        "startedAt": "2026-11-21T10:00:20Z", "finishedAt": "2026-11-21T10:36:00Z",
+        "expectedEnd": null,
+    });
+    let mut good = wave.clone();
+    good["reason"] = Value::Null;
+    good["verdict"] = json!("GO");
+    let over = json!({
+        "stackSet": "landlord-tenant-baseline", "execution": "landlord-tenant-baseline_7",
+        "outcome": "INCOMPLETE", "reason": null, "counts": {"succeeded": 6599, "vetoed": 1},
+        "accounts": {"current": 5999, "notCurrent": 1}, "notCurrent": [row],
+        "notCurrentKey": "rollouts/landlord-tenant-baseline_7/not-current.json",
+        "startedAt": "2026-11-21T10:00:00Z", "finishedAt": "2026-11-23T10:00:00Z",
+        "seconds": 172800, "operations": 21,
+    });
     let admitted = json!({
         "tenantId": "acme", "eventId": "7bf73129", "executionArn": ARN, "duplicate": false
     });
@@ -77,6 +112,11 @@ fn examples() -> Vec<(&'static str, Value)> {
     let mut nameless = rejected.clone();
     nameless["tenantId"] = Value::Null;
     vec![
+        // The machines say these; a roll-out over a fleet is held against the schemas, too.
+        ("RolloutStarted", started),
+        ("RolloutWaveFinished", wave),
+        ("RolloutWaveFinished", good),
+        ("RolloutFinished", over),
         ("TenantReady", written::<TenantReady>(ready)),
         ("TenantReady", written::<TenantReady>(live)),
         ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(failed)),

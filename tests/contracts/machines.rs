@@ -10,8 +10,10 @@ use crate::workspace::{Machine, StateOf, assert_no_faults, machines, pascal, tem
 fn task_faults(machine: &Machine, task: &StateOf<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut fault = |text: &str| faults.push(format!("{} {}: {text}", machine.name, task.name));
-    if !task.state["TimeoutSeconds"].as_u64().is_some_and(|seconds| (1..=900).contains(&seconds)) {
-        fault("a task has a TimeoutSeconds of at most 900");
+    let timeout = &task.state["TimeoutSeconds"];
+    let by_plan = waits_for_others(task) && timeout.as_str().is_some_and(|t| t.starts_with("{%"));
+    if !by_plan && !timeout.as_u64().is_some_and(|seconds| (1..=900).contains(&seconds)) {
+        fault("a task has a TimeoutSeconds of at most 900, or of its plan if it waits for others");
     }
     if !task.state["Resource"].as_str().is_some_and(|resource| resource.starts_with("${")) {
         fault("Resource is a placeholder: an ARN names its partition");
@@ -34,12 +36,15 @@ fn task_faults(machine: &Machine, task: &StateOf<'_>) -> Vec<String> {
             fault("a retrier says why in a Comment");
         }
     }
-    let matched = task.errors("Retry").into_iter().chain(task.errors("Catch"));
+    // What no function says may be caught whole: a child's failure is seen in the child, a person's
+    // no is no failure, and nothing waits for a message.
+    let caught = if task.function().is_some() { task.errors("Catch") } else { Vec::new() };
+    let matched = task.errors("Retry").into_iter().chain(caught);
     for name in matched.filter(|name| ["States.ALL", "States.TaskFailed"].contains(name)) {
         fault(&format!("{name} would swallow errors that a person has to see"));
     }
     for name in task.errors("Retry") {
-        if !["Lambda.", "Sandbox.", "Runtime.", "StepFunctions."]
+        if !["Lambda.", "Sandbox.", "Runtime.", "StepFunctions.", "EventBridge.", "SNS."]
             .iter()
             .any(|p| name.starts_with(p))
         {
@@ -47,6 +52,11 @@ fn task_faults(machine: &Machine, task: &StateOf<'_>) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether a task lasts as long as another execution, or until a person answers.
+fn waits_for_others(task: &StateOf<'_>) -> bool {
+    ["${StartExecutionSync}", "${PublishAndWait}"].iter().any(|one| task.state["Resource"] == *one)
 }
 
 /// Faults of any state: no comment, or a catch that ends in a Fail state.
@@ -99,11 +109,21 @@ fn every_task_is_bounded_patient_and_explained() {
     assert!(machines().iter().all(|machine| !machine.tasks().is_empty()), "no task was looked at");
 }
 
+fn onboarding() -> Machine {
+    let machine = machines().into_iter().find(|machine| machine.name == "onboard-tenant");
+    machine.expect("onboard-tenant")
+}
+
 /// Writes `value` into a task of `onboard-tenant` and answers what is found.
 fn broken(pointer: &str, value: Value) -> String {
-    let mut machine = machines().remove(0);
+    let mut machine = onboarding();
     let place = format!("/States/{pointer}");
-    *machine.definition.pointer_mut(&place).unwrap_or_else(|| panic!("{place}")) = value;
+    let (parent, member) = place.rsplit_once('/').unwrap_or_default();
+    let parent = machine.definition.pointer_mut(parent).unwrap_or_else(|| panic!("{place}"));
+    match parent {
+        Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
+        parent => parent[member] = value,
+    }
     faults_of(&machine).join("\n")
 }
 
@@ -117,6 +137,12 @@ fn each_broken_rule_of_a_task_is_found() {
         ("CreateAccount/Retry/0/JitterStrategy", json!("NONE"), "JitterStrategy FULL"),
         ("CreateAccount/Retry/0/ErrorEquals", json!(["States.ALL"]), "States.ALL would swallow"),
         ("CreateAccount/Retry/0/ErrorEquals", json!(["AwsRefused"]), "Retry of AwsRefused"),
+        ("CreateAccount/TimeoutSeconds", json!("{% 1000 %}"), "has a TimeoutSeconds"),
+        (
+            "CreateAccount/Catch",
+            json!([{"ErrorEquals": ["States.TaskFailed"], "Next": "CreateAccount"}]),
+            "States.TaskFailed would swallow",
+        ),
         ("CreateAccount/Resource", json!("arn:aws:states:::lambda:invoke"), "placeholder"),
         ("EquipAccount/Branches/0/States/EnrollBaseline/Comment", json!(""), "EnrollBaseline: no"),
         ("TenantReady", json!({"Type": "Fail", "Comment": "x"}), "leads to a Fail state"),
@@ -151,7 +177,7 @@ fn every_placeholder_is_filled_in_and_every_substitution_is_used() {
 
 #[test]
 fn a_placeholder_without_a_substitution_is_found_and_the_other_way_round() {
-    let mut machine = machines().remove(0);
+    let mut machine = onboarding();
     machine.text = machine.text.replace("${OnboardingOuId}", "${OnboardingUnit}");
     assert_eq!(
         placeholder_faults(&machine, &template("template.yaml")),

@@ -11,7 +11,7 @@ use local_states::Machine;
 use serde_json::{Value, json};
 use simulation::deployment::{Deployment, STACK, deploy};
 
-use crate::workspace::{functions, machines, root, text};
+use crate::workspace::{machines, own_functions, root, text};
 
 /// What Lambda itself puts into a function's environment, as far as the functions read it.
 const OF_LAMBDA: [&str; 5] = [
@@ -41,7 +41,12 @@ fn every_machine_loads_with_its_placeholders_filled_in() {
         for name in machine.placeholders() {
             let value = match name.as_str() {
                 "LambdaInvoke" => "arn:aws:states:::lambda:invoke",
+                "PutEvents" => "arn:aws:states:::events:putEvents",
+                "ReadObject" => "arn:aws:states:::s3:getObject",
                 "StartExecution" => "arn:aws:states:::states:startExecution",
+                "StartExecutionSync" => "arn:aws:states:::states:startExecution.sync:2",
+                "Publish" => "arn:aws:states:::sns:publish",
+                "PublishAndWait" => "arn:aws:states:::sns:publish.waitForTaskToken",
                 _ => "arn:aws:x:eu-central-1:111122223333:y",
             };
             text = text.replace(&format!("${{{name}}}"), value);
@@ -55,11 +60,21 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
     match function {
         "admit-tenant" => admit_tenant::App::load(lookup).map(drop),
         "announce-outcome" => announce_outcome::App::load(lookup).map(drop),
+        "close-account" => close_account::App::load(lookup).map(drop),
         "create-account" => create_account::App::load(lookup).map(drop),
         "enroll-baseline" => enroll_baseline::App::load(lookup).map(drop),
+        "find-tenant" => find_tenant::App::load(lookup).map(drop),
         "label-account" => label_account::App::load(lookup).map(drop),
         "place-account" => place_account::App::load(lookup).map(drop),
+        "assess-wave" => assess_wave::App::load(lookup).map(drop),
+        "deploy-wave" => deploy_wave::App::load(lookup).map(drop),
+        "finish-rollout" => finish_rollout::App::load(lookup).map(drop),
+        "plan-rollout" => plan_rollout::App::load(lookup).map(drop),
+        "stop-rollout" => stop_rollout::App::load(lookup).map(drop),
+        "plan-retirements" => plan_retirements::App::load(lookup).map(drop),
         "request-quotas" => request_quotas::App::load(lookup).map(drop),
+        "retire-tenant" => retire_tenant::App::load(lookup).map(drop),
+        "withdraw-stacks" => withdraw_stacks::App::load(lookup).map(drop),
         other => panic!("{other} is not known here"),
     }
 }
@@ -68,7 +83,7 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
 #[tokio::test(start_paused = true)]
 async fn every_function_starts_with_what_the_template_sets_and_reads_all_of_it() {
     let deployment = deployed(&[]).await;
-    for function in functions() {
+    for function in own_functions() {
         let name = json!({ "FunctionName": format!("{STACK}-{function}") });
         let shown = deployment.ask("lambda", "GetFunctionConfiguration", name).await.unwrap();
         let set: BTreeMap<String, String> =

@@ -13,6 +13,13 @@ pub trait Named: Error {
     fn name(&self) -> &'static str;
 }
 
+/// A handler that has an answer to everything, as the account gate has, fails by no name.
+impl Named for std::convert::Infallible {
+    fn name(&self) -> &'static str {
+        match *self {}
+    }
+}
+
 /// What Lambda reports for `error`: its name as `errorType`, its chain as `errorMessage`.
 pub fn diagnostic<E: Named>(error: &E) -> Diagnostic {
     Diagnostic { error_type: error.name().to_owned(), error_message: chain(error) }

@@ -6,6 +6,9 @@
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod cbor;
+mod world;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,10 +19,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use lambda_kit::Clock;
 use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
 use serde_json::{Map, Value};
+
+pub use world::{Reply, World, xml};
 
 /// One call and its answer. Made by [`call`], finished by one of the answers.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub enum Answer {
     Lost,
     /// Nothing, for the request never arrived.
     Unreachable,
+    /// Nothing, for ever: the caller has to give up by itself.
+    Hanging,
 }
 
 impl Answer {
@@ -61,7 +67,8 @@ impl Answer {
 }
 
 /// Expects a call: its name (`ListParents`) and those fields of its request that matter. A field
-/// of a form (STS, CloudFormation) is its flattened name, `RoleArn` or `Regions.member.1`.
+/// of a form (STS, CloudFormation) is its flattened name, `RoleArn` or `Regions.member.1`. An
+/// object of S3 has `key`, `body` and `ifNoneMatch`; a list of them has `prefix`.
 pub fn call(name: &str, request: Value) -> Exchange {
     Exchange { call: name.into(), request, answer: Answer::Body(200, "{}".into()) }
 }
@@ -98,6 +105,16 @@ impl Exchange {
     #[must_use]
     pub fn refuses_in_xml(mut self, status: u16, code: &str) -> Self {
         self.answer = Answer::refusal_in_xml(status, code);
+        self
+    }
+
+    /// Refuses with an error code in the XML of S3.
+    #[must_use]
+    pub fn refuses_as_s3(mut self, status: u16, code: &str) -> Self {
+        self.answer = Answer::Body(
+            status,
+            format!("<Error><Code>{code}</Code><Message>refused by the test</Message></Error>"),
+        );
         self
     }
 
@@ -146,6 +163,22 @@ pub struct Seen {
     pub access_key: String,
     /// Its request.
     pub request: Value,
+    /// How request and answer are written.
+    pub protocol: Protocol,
+}
+
+/// How a service writes requests and answers. Scripts and models give their answers as JSON
+/// whatever it is, except for XML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// JSON, with the call in a header.
+    Json,
+    /// Forms in, XML out.
+    Query,
+    /// CBOR, with the call in the path: CloudWatch.
+    Cbor,
+    /// Methods and paths: S3.
+    Rest,
 }
 
 /// The script, and what came of it. Cloning is cheap and every clone is the same script.
@@ -190,8 +223,9 @@ impl Script {
             Some(exchange)
                 if exchange.call == seen.call && holds(&exchange.request, &seen.request) =>
             {
+                let protocol = seen.protocol;
                 state.seen.push(seen);
-                return exchange.answer.into_response();
+                return exchange.answer.into_response(protocol);
             }
             Some(exchange) => format!(
                 "expected {} with {}\nbut came  {} with {}",
@@ -229,7 +263,12 @@ impl std::fmt::Debug for Model {
 
 impl HttpConnector for Model {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready((self.0)(read(&request)).into_response())
+        let seen = read(&request);
+        let protocol = seen.protocol;
+        match (self.0)(seen) {
+            Answer::Hanging => HttpConnectorFuture::new(std::future::pending()),
+            answer => HttpConnectorFuture::ready(answer.into_response(protocol)),
+        }
     }
 }
 
@@ -267,12 +306,19 @@ fn holds(expected: &Value, actual: &Value) -> bool {
 }
 
 impl Answer {
-    fn into_response(self) -> Result<HttpResponse, ConnectorError> {
+    fn into_response(self, protocol: Protocol) -> Result<HttpResponse, ConnectorError> {
         match self {
             Self::Body(status, body) => {
                 let status = StatusCode::try_from(status)
                     .map_err(|error| ConnectorError::user(error.into()))?;
-                Ok(HttpResponse::new(status, SdkBody::from(body)))
+                let mut response = HttpResponse::new(status, cbor::body(protocol, body)?);
+                if protocol == Protocol::Cbor {
+                    response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+                }
+                Ok(response)
+            }
+            Self::Hanging => {
+                Err(ConnectorError::user("only a Model hangs, a Script has its order".into()))
             }
             Self::Lost => Err(ConnectorError::timeout("the script lost the answer".into())),
             Self::Unreachable => {
@@ -302,7 +348,19 @@ fn read(request: &HttpRequest) -> Seen {
     let body = request.body().bytes().unwrap_or_default();
     let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
     let mut target = header("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
-    let value = if target.is_empty() {
+    let is_form = header("content-type").contains("x-www-form-urlencoded");
+    let mut protocol = Protocol::Json;
+    let value = if let Some(operation) = cbor::operation(request.uri()) {
+        target = operation;
+        protocol = Protocol::Cbor;
+        cbor::read(body)
+    } else if target.is_empty() && !is_form {
+        protocol = Protocol::Rest;
+        let (name, value) = read_object(request, body);
+        target = name;
+        value
+    } else if target.is_empty() {
+        protocol = Protocol::Query;
         let fields: Map<String, Value> = form_urlencoded::parse(body)
             .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
             .collect();
@@ -321,5 +379,32 @@ fn read(request: &HttpRequest) -> Seen {
         .map(str::to_owned);
     let access_key = scope.next().unwrap_or_default();
     let region = scope.nth(1).unwrap_or_default();
-    Seen { call: target, region, access_key, request: value }
+    Seen { call: target, region, access_key, request: value, protocol }
+}
+
+/// A request to S3, which names its call by method and path.
+fn read_object(request: &HttpRequest, body: &[u8]) -> (String, Value) {
+    let uri = request.uri();
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let key = path.split_once('/').map_or("", |(_, key)| key);
+    let name = match request.method() {
+        "PUT" => "PutObject",
+        "DELETE" => "DeleteObject",
+        _ if key.is_empty() => "ListObjectsV2",
+        _ => "GetObject",
+    };
+    let header = |name: &str| request.headers().get(name).map(Into::into);
+    let mut value: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    value.insert("key".into(), key.into());
+    value.insert("body".into(), String::from_utf8_lossy(body).into());
+    let conditions = [("ifNoneMatch", "if-none-match"), ("ifMatch", "if-match")];
+    for (member, header_name) in conditions {
+        if let Some(Value::String(text)) = header(header_name).map(|text: String| text.into()) {
+            value.insert(member.into(), text.into());
+        }
+    }
+    (name.into(), value.into())
 }

@@ -3,11 +3,11 @@
 use lifecycle::{Admission, Fault, SignupEvent, TenantDocument, TenantSignedUp, TiersConfig};
 
 use crate::answers::{TenantAdmitted, TenantRejected, send_admitted, send_ready, send_rejected};
-use crate::decide::{Event, Meaning, execution_name, meaning, read_event};
+use crate::decide::{Event, Meaning, execution_name, meaning, read_event, when_ready};
 use crate::error::{Call, Error};
 use crate::executions::{Started, find_all, start};
 use crate::handler::{App, Outcome, Record};
-use crate::room::lack_of_room;
+use crate::room::{accounts_in, lack_of_room};
 
 /// Answers the signup, unless there is no room for it.
 pub(crate) async fn admit(app: &App, record: &Record) -> Result<Outcome, Error> {
@@ -36,7 +36,13 @@ async fn onboard(app: &App, event: &Event, document: &TenantDocument) -> Result<
     let tenant_id = &document.tenant_id;
     let found = Box::pin(find_all(app, tenant_id)).await?;
     let executions: Vec<_> = found.iter().map(|found| found.execution.clone()).collect();
-    let (number, duplicate) = match meaning(&event.id, &executions) {
+    let mut meant = meaning(&event.id, &executions);
+    if let Meaning::Ready(number) = meant {
+        let unready = Box::pin(accounts_in(app, app.config.onboarding.as_str())).await?;
+        let came_back = unready.contains(document.account_name.as_str());
+        meant = when_ready(&event.id, &executions, number, came_back);
+    }
+    let (number, duplicate) = match meant {
         Meaning::Ready(number) => {
             let ready = found.iter().find(|found| found.execution.number == number);
             if let Some(ready) = ready {

@@ -129,6 +129,22 @@ pub fn meaning(event_id: &str, executions: &[Execution]) -> Meaning {
     }
 }
 
+/// What the event of a tenant that is ready means. An account that came back without its stacks
+/// stands in Onboarding again: a new event onboards it once more, with what it has.
+pub fn when_ready(
+    event_id: &str,
+    executions: &[Execution],
+    number: u32,
+    stands_in_onboarding: bool,
+) -> Meaning {
+    let is_old = executions.iter().any(|it| it.event_id.as_deref() == Some(event_id));
+    if stands_in_onboarding && !is_old {
+        Meaning::Start(number.saturating_add(1))
+    } else {
+        Meaning::Ready(number)
+    }
+}
+
 /// How many of the running executions have no account yet. Executions that Landlord did not name
 /// have none to wait for.
 pub fn without_account(running: &[String], accounts: &BTreeSet<String>, naming: &Naming) -> usize {

@@ -71,7 +71,7 @@ async fn root(app: &App) -> Result<String, Error> {
 }
 
 /// The names of the accounts directly in a parent.
-async fn accounts_in(app: &App, parent: &str) -> Result<BTreeSet<String>, Error> {
+pub(crate) async fn accounts_in(app: &App, parent: &str) -> Result<BTreeSet<String>, Error> {
     let call = Call { service: "organizations", name: "ListAccountsForParent" };
     let mut names = BTreeSet::new();
     let mut token = None;

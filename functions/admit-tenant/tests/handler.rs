@@ -73,6 +73,7 @@ fn empty() -> Aws {
         .always("GetParameter", move |_| Reply::Json(json!({"Parameter": {"Value": tiers}})))
         .always("DescribeExecution", |_| error(400, "ExecutionDoesNotExist"))
         .always("ListExecutions", |_| Reply::Json(json!({"executions": []})))
+        .always("ListAccountsForParent", |_| Reply::Json(json!({"Accounts": []})))
         .always("StartExecution", |_| {
             Reply::Json(json!({"executionArn": FIRST, "startDate": 1_795_255_200}))
         })
@@ -188,6 +189,16 @@ async fn a_signup_of_a_tenant_that_is_ready_is_answered_with_its_outcome() {
     assert_eq!(detail["eventId"], "the-first-event");
     assert_eq!(detail["readyAt"], "2026-11-21T10:10:00Z");
     assert!(!aws.operations().contains(&"StartExecution".to_owned()));
+}
+
+#[tokio::test]
+async fn a_tenant_that_came_back_without_its_stacks_is_onboarded_again() {
+    let aws = empty()
+        .json("DescribeExecution", execution("SUCCEEDED", "the-first-event"))
+        .json("ListAccountsForParent", json!({"Accounts": [{"Name": "tenant-acme"}]}));
+    assert_eq!(call(&aws, one(&signup())).await.unwrap(), answered());
+    assert_eq!(aws.calls_of("StartExecution")[0].field("name"), "acme_2");
+    assert_eq!(events(&aws)[0].1["duplicate"], false);
 }
 
 #[tokio::test]

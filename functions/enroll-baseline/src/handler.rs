@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
+use lifecycle::rollout::unproven;
 use lifecycle::{
     AccountId, BaselineStackSet, ExecutionTimes, Progress, RegionName, Resume, StackSetName,
     TenantDocument, waiting,
@@ -203,7 +204,12 @@ async fn operate(
     candidates: &mut Candidates<'_>,
 ) -> Result<String, Stop> {
     let name = &enrolment.stack_set.name;
-    let operation_id = match read_log(&enrolment.operations().await?) {
+    let operations = enrolment.operations().await?;
+    if let Some(newest) = unproven(operations.iter().map(|operation| operation.id.as_str())) {
+        // What the set has now may be taken back: nobody new gets it.
+        return Ok(format!("stack set {name}: its roll-out is not proven yet ({newest})"));
+    }
+    let operation_id = match read_log(&operations) {
         Log::Busy { operation_id } => {
             return Ok(format!("stack set {name}: {operation_id} comes first"));
         }

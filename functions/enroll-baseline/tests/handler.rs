@@ -257,6 +257,36 @@ async fn an_enrolment_on_its_way_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_roll_out_that_has_not_proven_its_template_is_waited_for() {
+    let id = |stage: &str| format!("roll-0123456789abcdef-{stage}-004-r0");
+    let log = |newest: String, status: &str| {
+        operations(&[
+            (newest.as_str(), status, "2026-11-21T11:59:00Z"),
+            (id("w01of03").as_str(), "SUCCEEDED", "2026-11-21T11:50:00Z"),
+        ])
+    };
+    // Between two waves and after a kill nothing of it is on its way.
+    for status in ["RUNNING", "SUCCEEDED", "STOPPED"] {
+        let aws = Aws::new()
+            .text("ListStackInstances", instances(&[]))
+            .text("ListStackSetOperations", log(id("w02of03"), status));
+        let answer = call(&aws, small_request()).await.unwrap();
+        assert_eq!(answer["status"], "PENDING");
+        assert!(answer["because"].as_str().unwrap().contains("not proven"), "{answer}");
+        assert_eq!(aws.operations(), ["ListStackInstances", "ListStackSetOperations"]);
+    }
+    for stage in ["w03of03", "w02of03a", "late", "back02", "leave"] {
+        let aws = alone()
+            .text("ListStackInstances", instances(&[]))
+            .text("ListStackSetOperations", log(id(stage), "RUNNING"))
+            .text("DescribeStackSet", stack_set("SELF_MANAGED"))
+            .text("CreateStackInstances", started());
+        call(&aws, small_request()).await.unwrap();
+        assert_eq!(aws.calls_of("CreateStackInstances").len(), 1, "{stage}");
+    }
+}
+
+#[tokio::test]
 async fn an_instance_that_is_being_deployed_is_waited_for_without_a_look_at_the_operations() {
     let aws = Aws::new().text(
         "ListStackInstances",

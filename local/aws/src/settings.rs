@@ -34,7 +34,8 @@ pub struct Settings {
     pub account_limit: usize,
     /// Whether a closed account's `State` reads `SUSPENDED` instead of `CLOSED`.
     pub closed_reads_suspended: bool,
-    /// Whether an account that was closed just now reads `PENDING_CLOSURE` now and then.
+    /// Whether an account that was closed just now reads `ACTIVE` or `PENDING_CLOSURE` now and
+    /// then.
     pub closing_flaps: bool,
     /// Keep every call in the journal (tests), not only the counts.
     pub full_journal: bool,

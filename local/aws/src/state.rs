@@ -10,6 +10,7 @@ pub struct State {
     pub(crate) lambda: crate::lambda::Lambda,
     pub(crate) organizations: crate::organizations::Organizations,
     pub(crate) s3: crate::s3::S3,
+    pub(crate) scheduler: crate::scheduler::Scheduler,
     pub(crate) servicequotas: crate::servicequotas::ServiceQuotas,
     pub(crate) sns: crate::sns::Sns,
     pub(crate) sqs: crate::sqs::Sqs,

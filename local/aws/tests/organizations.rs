@@ -11,6 +11,7 @@ use aws_sdk_organizations::types::{
     AccountState, AccountStatus, ChildType, ConstraintViolationExceptionReason as Constraint,
     CreateAccountFailureReason as Reason, CreateAccountState, CreateAccountStatus, PolicyType, Tag,
 };
+use local_aws::organizations::AccountSeed;
 use local_aws::{Aws, Settings};
 use wire_clients::{admin, organizations, settings, tagging};
 
@@ -529,4 +530,31 @@ async fn the_tagging_api_sees_accounts_later_than_organizations_does() {
     let _ = other;
     let elsewhere = tagging(&aws, admin(), "eu-central-1").get_resources().send().await.unwrap();
     assert!(elsewhere.resource_tag_mapping_list().is_empty(), "accounts are in us-east-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quota_of_closings_is_a_rolling_window_of_thirty_days() {
+    let (aws, client) = world(settings());
+    let seeds = (0..252).map(|number| AccountSeed {
+        name: format!("seed-{number}"),
+        email: format!("seed+{number}@example.com"),
+        parent: "r-root".to_owned(),
+        ..AccountSeed::default()
+    });
+    let ids = aws.seed_accounts(seeds);
+    let close = |id: &str| client.close_account().account_id(id).send();
+    close(&ids[0]).await.unwrap();
+    aws.sleep(Duration::from_secs(10 * 24 * 3600)).await;
+    for id in &ids[1..250] {
+        close(id).await.unwrap();
+        aws.sleep(Duration::from_secs(601)).await;
+    }
+    let refused = close(&ids[250]).await.unwrap_err().into_service_error();
+    assert!(format!("{refused:?}").contains("CloseAccountQuotaExceeded"), "{refused:?}");
+    // The first of them falls out of the window, the others stay in it.
+    aws.sleep(Duration::from_secs(20 * 24 * 3600)).await;
+    close(&ids[250]).await.unwrap();
+    let refused = close(&ids[251]).await.unwrap_err().into_service_error();
+    assert!(format!("{refused:?}").contains("CloseAccountQuotaExceeded"), "{refused:?}");
+    assert_eq!(aws.most_closings_in_progress(), 1);
 }

@@ -13,6 +13,7 @@ mod world;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Parameter, StackInstanceFilter, StackInstanceFilterName};
+use base64::Engine as _;
 use fleet::{EXECUTION_ROLE, Fleet, OTHER_REGION, TEMPLATE, call_in, status};
 use local_aws::cloudformation::InstanceRule;
 use serde_json::json;
@@ -208,4 +209,28 @@ async fn a_refused_stack_set_says_what_is_wrong() {
         .await
         .unwrap_err();
     assert!(service_managed.message().unwrap().contains("You must enable organizations access"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_is_summed_up_from_s3_or_as_the_stack_set_has_it() {
+    let fleet = Fleet::of(1).await;
+    fleet.deployed("base", &[REGION]).await;
+    let place = |name| (("s3", name), ("111122223333", REGION));
+    let s3 = async |name, input| {
+        let ((service, operation), (account, region)) = place(name);
+        call_in(&fleet.aws, account, region, (service, operation), input).await
+    };
+    s3("CreateBucket", json!({"Bucket": "templates"})).await;
+    let body = TEMPLATE.replace("\"Default\": \"one\"", "\"Description\": \"new\"");
+    let body = base64::engine::general_purpose::STANDARD.encode(body);
+    s3("PutObject", json!({"Bucket": "templates", "Key": "a/b.json", "$body": body})).await;
+    let url = |key: &str| format!("https://templates.s3.{REGION}.amazonaws.com/{key}");
+    let by_url = |key: &str| fleet.client.get_template_summary().template_url(url(key)).send();
+    let parameters = by_url("a/b.json").await.unwrap().parameters.unwrap();
+    assert_eq!(parameters[0].parameter_key(), Some("Value"));
+    assert_eq!(parameters[0].default_value(), None);
+    let refused = by_url("gone").await.unwrap_err();
+    assert_eq!(refused.code(), Some("ValidationError"));
+    let of_set = fleet.client.get_template_summary().stack_set_name("base").send();
+    assert_eq!(of_set.await.unwrap().parameters()[0].default_value(), Some("one"));
 }

@@ -229,3 +229,56 @@ async fn landlords_own_template_is_deployed_updated_and_deleted() {
     }
     assert_eq!(left, 6);
 }
+
+const SWEEPER: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Letters: {Type: AWS::SQS::Queue}
+  Sweeper:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: functions/sweeper/}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition: {QueryLanguage: JSONata, StartAt: Done, States: {Done: {Type: Succeed}}}
+      Events:
+        Nightly:
+          Type: ScheduleV2
+          Properties:
+            ScheduleExpression: cron(0 12 * * ? *)
+            Input: '{\"by\":\"<aws.scheduler.scheduled-time>\"}'
+            DeadLetterConfig: {Arn: !GetAtt Letters.Arn}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{Effect: Allow, Principal: {Service: scheduler.amazonaws.com}, Action: 'sts:AssumeRole'}]
+  Off:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: rate(1 hour)
+      State: DISABLED
+      FlexibleTimeWindow: {Mode: FLEXIBLE, MaximumWindowInMinutes: 5}
+      Target: {Arn: !GetAtt Sweeper.Arn, RoleArn: !GetAtt Role.Arn}
+Outputs:
+  Machine: {Value: !Ref Machine}
+  Off: {Value: !Ref Off}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_of_a_template_starts_its_machine_and_one_that_is_off_does_not_run() {
+    let world = World::new().await;
+    let calls = world.answers("sweeper", |_| Ok(json!({})));
+    let outputs = world.aws.deploy_stack(request(SWEEPER, &[])).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(86_400)).await;
+    let list = json!({ "stateMachineArn": outputs["Machine"] });
+    let executions = world.admin("states", "ListExecutions", list).await.unwrap();
+    let execution = executions["executions"][0]["executionArn"].as_str().unwrap();
+    assert_eq!(world.describe(execution).await["input"], "{\"by\":\"2026-11-21T12:00:00Z\"}");
+    let off = json!({ "Name": outputs["Off"] });
+    let off = world.admin("scheduler", "GetSchedule", off).await.unwrap();
+    assert_eq!(off["State"], "DISABLED");
+    assert_eq!(off["FlexibleTimeWindow"]["MaximumWindowInMinutes"], 5);
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 0);
+}

@@ -8,9 +8,13 @@
     reason = "a command line: it has a clock, and talks to people"
 )]
 
+mod bench;
 mod demo;
+mod drill;
+mod gate;
 mod place;
 mod processes;
+mod rollout;
 pub mod simulate;
 mod up;
 
@@ -36,6 +40,10 @@ enum Command {
     /// Run something in virtual time and say what would happen
     #[command(subcommand)]
     Simulate(simulate::Simulate),
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    #[command(subcommand)]
+    Drill(drill::Drill),
 }
 
 impl Cli {
@@ -46,6 +54,8 @@ impl Cli {
             Command::Demo(demo) => in_real_time(demo.run()),
             Command::Up(up) => in_real_time(up.run()),
             Command::Simulate(simulate) => simulate.run(),
+            Command::Bench(bench) => in_real_time(bench.run()),
+            Command::Drill(drill) => in_real_time(drill.run()),
         }
     }
 }

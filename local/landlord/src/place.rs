@@ -35,9 +35,19 @@ pub(crate) struct Options {
     /// Seed of every choice that the local AWS makes
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Deploy with this value of a parameter of template.yaml; may be given several times
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
     /// Show what the functions log, on standard error
     #[arg(long)]
     pub(crate) logs: bool,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
 }
 
 fn pace(text: &str) -> Result<f64, String> {
@@ -55,6 +65,8 @@ pub(crate) struct Place {
     pub(crate) host: Host,
     /// Where AWS answers.
     pub(crate) address: SocketAddr,
+    /// The repository.
+    pub(crate) root: PathBuf,
 }
 
 /// Why Landlord does not run here.
@@ -112,8 +124,9 @@ pub(crate) async fn start(options: &Options, port: u16) -> Result<Place, Error> 
         let Err(error) = local_aws::serve(served, listener).await;
         eprintln!("the endpoint failed: {error}");
     });
-    let deployment = deploy(&aws, &root, BTreeMap::new()).await?;
-    Ok(Place { deployment, host, address })
+    let parameters: BTreeMap<String, String> = options.parameters.iter().cloned().collect();
+    let deployment = deploy(&aws, &root, parameters).await?;
+    Ok(Place { deployment, host, address, root })
 }
 
 fn settings(options: &Options, address: SocketAddr) -> Settings {
@@ -135,7 +148,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
 }
 
 /// The repository: given, or the nearest folder upwards that has a template.yaml.
-fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
+pub(crate) fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
     let start = match given {
         Some(given) => given.to_owned(),
         None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -150,9 +163,9 @@ fn workspace(given: Option<&Path>) -> Result<PathBuf, Error> {
 
 async fn binaries(options: &Options, root: PathBuf) -> Result<Functions, Error> {
     if let Some(folder) = &options.functions {
-        return Ok(functions_in(folder, &FUNCTIONS)?);
+        return Ok(functions_in(folder, FUNCTIONS)?);
     }
     eprintln!("building the functions …");
-    let build = move || build_functions(&root, "dev", &FUNCTIONS, &["landlord"], true);
+    let build = move || build_functions(&root, "dev", FUNCTIONS, &["landlord"], true);
     Ok(tokio::task::spawn_blocking(build).await.map_err(|_| Error::Interrupted)??)
 }

@@ -1,5 +1,6 @@
 //! Functions as real processes, for a world in real time.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -7,14 +8,25 @@ use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "account-gate",
     "admit-tenant",
     "announce-outcome",
+    "assess-wave",
+    "close-account",
     "create-account",
+    "deploy-wave",
     "enroll-baseline",
+    "find-tenant",
+    "finish-rollout",
     "label-account",
     "place-account",
+    "plan-retirements",
+    "plan-rollout",
     "request-quotas",
+    "retire-tenant",
+    "stop-rollout",
+    "withdraw-stacks",
 ];
 
 /// Runs the function binaries over the Lambda Runtime API.
@@ -54,6 +66,7 @@ impl Processes {
         if let Some(grace) = environment.get_mut("EMAIL_GRACE_SECONDS") {
             *grace = self.email_grace_seconds.to_string();
         }
+        unpacked(&mut environment, binary);
         let spec = FunctionSpec {
             arn: invocation.function_arn,
             name: invocation.function_name,
@@ -71,6 +84,22 @@ impl Processes {
             }
         }
     }
+}
+
+/// Where Lambda unpacks a function. Here nothing is unpacked: what lies beside the binary is taken
+/// from there, and a variable that names anything else is left out.
+const TASK_ROOT: &str = "/var/task/";
+
+fn unpacked(environment: &mut std::collections::BTreeMap<String, String>, binary: &Path) {
+    environment.retain(|_, value| {
+        let Some(name) = value.strip_prefix(TASK_ROOT) else { return true };
+        let beside = binary.with_file_name(name);
+        let found = beside.is_file();
+        if found {
+            *value = beside.display().to_string();
+        }
+        found
+    });
 }
 
 impl FunctionHost for Processes {

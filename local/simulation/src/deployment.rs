@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use local_aws::cloudformation::{StackError, StackRequest};
 use local_aws::{Aws, AwsError, Call};
 use serde_json::{Value, json};
 
 /// The name under which the stack is deployed; `tiers.json` counts on it.
 pub const STACK: &str = "landlord";
+
+const US_EAST_1: &str = "us-east-1";
 
 /// The source that signups come from, as the template has it by default.
 pub const SIGNUP_SOURCE: &str = "saas.signup";
@@ -82,16 +85,23 @@ pub async fn deploy(
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     all.extend(parameters);
-    let request = StackRequest {
-        name: STACK.to_owned(),
+    let stack = |name: &str, template: String, parameters, region: &str| StackRequest {
+        name: name.to_owned(),
         template,
         base_dir: Some(root.to_owned()),
-        parameters: all,
+        parameters,
         tags: BTreeMap::new(),
         account: aws.settings().management_account.clone(),
-        region: aws.settings().home_region.clone(),
+        region: region.to_owned(),
     };
-    let outputs = aws.deploy_stack(request).await?;
+    let home = aws.settings().home_region.clone();
+    let outputs = aws.deploy_stack(stack(STACK, template, all, &home)).await?;
+    // Organizations tells of closings there, and nowhere else.
+    if home != US_EAST_1 {
+        let parameters = BTreeMap::from([("LandlordRegion".to_owned(), home)]);
+        let request = stack(STACK, read("us-east-1.yaml")?, parameters, US_EAST_1);
+        aws.deploy_stack(request).await?;
+    }
     Ok(Deployment { outputs, ..console })
 }
 
@@ -148,9 +158,17 @@ impl Deployment {
     /// # Errors
     /// The bus's refusal, for one a detail that is not a JSON object.
     pub async fn sign_up(&self, detail: &Value) -> Result<String, Error> {
+        self.put("TenantSignedUp", detail).await
+    }
+
+    /// Puts an event of the signup system on Landlord's bus; answers its id.
+    ///
+    /// # Errors
+    /// The bus's refusal, for one a detail that is not a JSON object.
+    pub async fn put(&self, detail_type: &str, detail: &Value) -> Result<String, Error> {
         let entry = json!({
             "Source": SIGNUP_SOURCE,
-            "DetailType": "TenantSignedUp",
+            "DetailType": detail_type,
             "Detail": detail.to_string(),
             "EventBusName": self.output("EventBusName")?,
         });
@@ -209,6 +227,8 @@ pub struct Announcement {
     pub name: String,
     /// Its detail.
     pub detail: Value,
+    /// When it was put on the bus, to the second.
+    pub at: Timestamp,
 }
 
 impl Listener {
@@ -235,6 +255,7 @@ impl Listener {
             heard.push(Announcement {
                 name: event["detail-type"].as_str().unwrap_or_default().to_owned(),
                 detail: event["detail"].clone(),
+                at: event["time"].as_str().and_then(|at| at.parse().ok()).unwrap_or_default(),
             });
             let done = json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] });
             self.deployment.ask("sqs", "DeleteMessage", done).await?;

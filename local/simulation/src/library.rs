@@ -309,10 +309,26 @@ async fn call(
     match invocation.code.as_str() {
         "admit-tenant" => function!(admit_tenant),
         "announce-outcome" => function!(announce_outcome),
+        "close-account" => function!(close_account),
         "create-account" => function!(create_account),
         "enroll-baseline" => function!(enroll_baseline),
+        "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
+        "plan-retirements" => function!(plan_retirements),
         "request-quotas" => function!(request_quotas),
+        "assess-wave" => function!(assess_wave),
+        "deploy-wave" => function!(deploy_wave),
+        "finish-rollout" => function!(finish_rollout),
+        "plan-rollout" => function!(plan_rollout),
+        "retire-tenant" => function!(retire_tenant),
+        "stop-rollout" => function!(stop_rollout),
+        "withdraw-stacks" => function!(withdraw_stacks),
+        // A gate starts cold nearly every time: it is asked once an operation.
+        "account-gate" => {
+            let lookup = |name: &str| invocation.environment.get(name).cloned();
+            let app = account_gate::App::new(&wire(&clock), &lookup, clock);
+            Box::pin(lambda_kit::call(&app, &account_gate::handle, payload)).await
+        }
         "place-account" => {
             let load = || Ok(place_account::App::new(&wire(&clock), clock.clone()));
             let app = warm.app(invocation, load)?;

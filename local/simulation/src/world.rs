@@ -129,6 +129,27 @@ impl World {
         }
     }
 
+    /// What was announced and not read yet; waits a second at most.
+    ///
+    /// # Errors
+    /// When the announcements cannot be read.
+    pub async fn drain(&mut self) -> Result<Vec<Announcement>, Error> {
+        let mut all = Vec::new();
+        loop {
+            let heard = self.listener.next().await?;
+            if heard.is_empty() {
+                self.heard.extend(all.iter().cloned());
+                return Ok(all);
+            }
+            all.extend(heard);
+        }
+    }
+
+    /// Forgets what was heard so far: long runs hear a lot.
+    pub fn forget(&mut self) {
+        self.heard.clear();
+    }
+
     /// Lets time go by until `count` announcements have one of these names, or `most` has
     /// passed; answers them all.
     ///

@@ -5,7 +5,9 @@
 //! environment into a hang. For the same reason `aws-config` is not used.
 
 mod errors;
+mod pace;
 mod refusal;
+mod trouble;
 
 use std::time::{Duration, SystemTime};
 
@@ -18,14 +20,17 @@ use aws_smithy_runtime::client::identity::IdentityCache;
 pub use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 pub use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
+pub use aws_smithy_types::timeout::TimeoutConfig;
 pub use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 pub use aws_types::region::Region;
 pub use errors::{code, is_throttle, is_transient, may_have_taken_effect};
+pub use pace::Pace;
 pub use refusal::Refusal;
+pub use trouble::Trouble;
 
 use crate::config::{self, Lookup};
 use crate::{Clock, chain};
@@ -81,6 +86,17 @@ impl Wire {
     /// # Errors
     /// Names the variable that is missing.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, config::Error> {
+        Self::load_with(lookup, https_client())
+    }
+
+    /// The same, with another client for the network.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn load_with(
+        lookup: Lookup<'_>,
+        http_client: SharedHttpClient,
+    ) -> Result<Self, config::Error> {
         let credentials = Credentials::new(
             config::required(lookup, "AWS_ACCESS_KEY_ID")?,
             config::required(lookup, "AWS_SECRET_ACCESS_KEY")?,
@@ -89,7 +105,7 @@ impl Wire {
             "lambda-environment",
         );
         Ok(Self::from_parts(Parts {
-            http_client: https_client(),
+            http_client,
             credentials,
             region: config::required(lookup, "AWS_REGION")?,
             endpoint_url: config::optional(lookup, "AWS_ENDPOINT_URL"),
@@ -149,6 +165,13 @@ impl Wire {
     #[must_use]
     pub fn without_retries(&self) -> Self {
         self.with(|builder| builder.retry_config(no_retries()))
+    }
+
+    /// The same wire with other limits of time and other retries, for a function that has to
+    /// answer sooner than the others.
+    #[must_use]
+    pub fn limited(&self, timeouts: TimeoutConfig, retries: RetryConfig) -> Self {
+        self.with(|builder| builder.timeout_config(timeouts).retry_config(retries))
     }
 
     /// The configuration that SDK clients are built from.

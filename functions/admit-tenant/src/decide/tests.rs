@@ -88,6 +88,18 @@ fn the_newest_execution_speaks_for_the_tenant() {
 }
 
 #[test]
+fn an_account_that_came_back_empty_is_onboarded_again_by_a_new_event() {
+    let before = [execution(1, Standing::Succeeded, "e-1")];
+    for (event, in_onboarding, meant) in [
+        ("e-2", true, Meaning::Start(2)),
+        ("e-1", true, Meaning::Ready(1)),
+        ("e-2", false, Meaning::Ready(1)),
+    ] {
+        assert_eq!(when_ready(event, &before, 1, in_onboarding), meant, "{event}");
+    }
+}
+
+#[test]
 fn an_execution_that_names_no_event_is_nobodys_duplicate() {
     let unnamed = Execution { number: 1, standing: Standing::Failed, event_id: None };
     assert_eq!(meaning("e-1", &[unnamed]), Meaning::Start(2));

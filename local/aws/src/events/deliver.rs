@@ -109,7 +109,10 @@ impl Delivery {
             "states" => ("states", "StartExecution", {
                 json!({ "stateMachineArn": arn, "input": input.to_string() })
             }),
-            "events" => return publish(aws, arn, &self.event, None),
+            "events" => {
+                self.may_forward(aws, arn)?;
+                return publish(aws, arn, &self.event, None);
+            }
             other => return Err(AwsError::validation(format!("{arn}: no deliveries to {other}"))),
         };
         let (account, region) = self.place();
@@ -130,6 +133,21 @@ impl Delivery {
                 Err(AwsError::new("ConnectionLost", "the target's answer was lost").status(503))
             }
         }
+    }
+
+    /// An event goes to another bus as the target's role, if there is one.
+    fn may_forward(&self, aws: &Aws, bus: &str) -> Result<(), AwsError> {
+        let role = self.text("/RoleArn");
+        if role.is_empty() {
+            return Ok(());
+        }
+        let (account, region) = self.place();
+        let place = (account.as_str(), region.as_str());
+        let mut call =
+            Call::by_service("events.amazonaws.com", "events", "PutEvents", place, json!({}));
+        call.caller = crate::iam::session_of(role, "events")?;
+        let access = crate::Access::to("events:PutEvents", bus);
+        crate::iam::would_allow(aws, &aws.lock(), &call, &access)
     }
 
     /// Queues, topics and functions say by their own policy whether EventBridge may reach them.

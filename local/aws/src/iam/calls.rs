@@ -347,9 +347,17 @@ fn create_policy(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     Ok(answer)
 }
 
+/// How many roles have a policy. A customer's can be attached in its own account only; there may
+/// be thousands of accounts.
 fn attachments(state: &State, arn: &str) -> usize {
     let attached = |role: &&Role| role.attached.iter().any(|attached| attached == arn);
-    state.iam.store.roles.values().flat_map(BTreeMap::values).filter(attached).count()
+    let roles = &state.iam.store.roles;
+    match arn.split(':').nth(4) {
+        Some(account) if account != "aws" => {
+            roles.get(account).into_iter().flat_map(BTreeMap::values).filter(attached).count()
+        }
+        _ => roles.values().flat_map(BTreeMap::values).filter(attached).count(),
+    }
 }
 
 fn describe_policy(state: &State, policy: &Managed) -> Value {

@@ -127,7 +127,8 @@ fn with<T>(
     act(state.lambda.functions.get_mut(&arn).ok_or_else(|| not_found(&arn))?)
 }
 
-/// Which code a location names: its last part, or the one before `bootstrap.zip`.
+/// Which code a location names: its last part, or the one before `bootstrap.zip` or before a
+/// digest of the contents.
 fn code_name(code: &Value) -> Result<String, AwsError> {
     let Some(key) = code.get("S3Key").and_then(Value::as_str) else {
         return Err(invalid(
@@ -138,7 +139,8 @@ fn code_name(code: &Value) -> Result<String, AwsError> {
     let mut parts = key.trim_end_matches('/').rsplit('/');
     let last = parts.next().unwrap_or_default();
     let name = last.strip_suffix(".zip").unwrap_or(last);
-    let name = if name == "bootstrap" { parts.next().unwrap_or(name) } else { name };
+    let digest = name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit());
+    let name = if digest || name == "bootstrap" { parts.next().unwrap_or(name) } else { name };
     if name.is_empty() {
         return Err(invalid(format!("Code.S3Key: \"{key}\" names no code")));
     }

@@ -20,8 +20,12 @@ fn states(aws: &Aws, account: &Account) -> (&'static str, &'static str) {
         AccountState::PendingClosure { .. } => ("PENDING_CLOSURE", "PENDING_CLOSURE"),
         AccountState::Closed { since } => {
             let young = aws.now() < since.checked_add(aws.paced(FLAPPING)).unwrap_or(since);
-            if settings.closing_flaps && young && aws.random(|random| random.u8(..) < 64) {
-                return ("PENDING_CLOSURE", "PENDING_CLOSURE");
+            if settings.closing_flaps && young {
+                match aws.random(|random| random.u8(..)) {
+                    0..32 => return ("ACTIVE", "ACTIVE"),
+                    32..64 => return ("PENDING_CLOSURE", "PENDING_CLOSURE"),
+                    _ => {}
+                }
             }
             (if settings.closed_reads_suspended { "SUSPENDED" } else { "CLOSED" }, "SUSPENDED")
         }

@@ -11,7 +11,7 @@ use crate::{Aws, AwsError, Call};
 /// How many closings run at a time.
 const MOST_IN_PROGRESS: usize = 3;
 
-/// The window in which closings are counted; it starts with a closing.
+/// The rolling window in which closings are counted.
 const WINDOW: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// After this time a closed account is gone for good.
@@ -34,33 +34,32 @@ pub(super) fn close_account(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         let mut state = aws.lock();
         let organizations = &mut state.organizations;
         may_close(organizations, &id)?;
-        let is_closing = |account: &&super::state::Account| {
-            matches!(account.state, AccountState::PendingClosure { .. })
-        };
-        // Those that are closing are few, but every account may be one: they are counted here.
-        if organizations.accounts.values().filter(is_closing).count() >= MOST_IN_PROGRESS {
+        if organizations.closing.len() >= MOST_IN_PROGRESS {
             return Err(constraint(
                 "CLOSE_ACCOUNT_REQUESTS_LIMIT_EXCEEDED",
                 "You have reached the number of accounts that you can close at a time.",
             ));
         }
         let window = aws.paced(WINDOW);
-        let (start, count) = organizations
-            .closing_window
-            .filter(|(start, _)| start.checked_add(window).is_ok_and(|end| now < end))
-            .unwrap_or((now, 0));
+        while let Some(asked) = organizations.closings.front()
+            && asked.checked_add(window).is_ok_and(|end| end <= now)
+        {
+            organizations.closings.pop_front();
+        }
         let active = organizations
             .accounts
             .values()
             .filter(|account| account.state == AccountState::Active)
             .count();
-        if count >= budget(active) {
+        if organizations.closings.len() >= budget(active) {
             return Err(constraint(
                 "CLOSE_ACCOUNT_QUOTA_EXCEEDED",
                 "You have exceeded close account quota for the past 30 days.",
             ));
         }
-        organizations.closing_window = Some((start, count + 1));
+        organizations.closings.push_back(now);
+        organizations.closing.insert(id.clone());
+        organizations.most_closing = organizations.most_closing.max(organizations.closing.len());
         if let Some(account) = organizations.accounts.get_mut(&id) {
             account.state = AccountState::PendingClosure { since: now };
         }
@@ -120,6 +119,7 @@ async fn finish(aws: &Aws, id: &str, requested: jiff::Timestamp) {
 impl Organizations {
     /// The account is closed from now on.
     pub(super) fn mark_closed(&mut self, id: &str, now: jiff::Timestamp) {
+        self.closing.remove(id);
         if let Some(account) = self.accounts.get_mut(id) {
             account.state = AccountState::Closed { since: now };
             self.closed.entry(now).or_default().push(id.to_owned());

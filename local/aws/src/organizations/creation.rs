@@ -1,5 +1,6 @@
 //! Creating an account: accepted at once, decided later.
 
+use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::paging::Page;
@@ -150,13 +151,20 @@ fn open(aws: &Aws, state: &mut crate::State, creation: &Creation, id: &str, now:
     crate::iam::found_account(state, id, &creation.role, &aws.settings().management_account, now);
 }
 
-fn new_account_id(aws: &Aws) -> String {
-    loop {
+pub(super) fn new_account_id(aws: &Aws) -> String {
+    new_account_ids(aws, 1).pop().unwrap_or_default()
+}
+
+/// So many ids that no account has.
+pub(super) fn new_account_ids(aws: &Aws, count: usize) -> Vec<String> {
+    let mut ids: IndexSet<String> = IndexSet::with_capacity(count);
+    while ids.len() < count {
         let id = aws.random(|random| random.u64(100_000_000_000..1_000_000_000_000)).to_string();
         if !aws.lock().organizations.accounts.contains_key(&id) {
-            return id;
+            ids.insert(id);
         }
     }
+    ids.into_iter().collect()
 }
 
 fn status(creation: &Creation) -> Value {

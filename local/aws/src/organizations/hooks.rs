@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::state::AccountState;
+use super::state::{Account, AccountState};
 use crate::Aws;
 
 /// An account as it is, with nothing lagging.
@@ -28,7 +28,82 @@ pub struct AccountView {
     pub joined: Timestamp,
 }
 
+/// An account that was there before the world began.
+#[derive(Debug, Clone, Default)]
+pub struct AccountSeed {
+    /// Its name.
+    pub name: String,
+    /// Its email; nobody else may have it.
+    pub email: String,
+    /// The root or unit it stands in.
+    pub parent: String,
+    /// Its tags; the tagging API knows them already.
+    pub tags: BTreeMap<String, String>,
+    /// The role by which the management account enters it; without one, nobody can.
+    pub role: Option<String>,
+}
+
 impl Aws {
+    /// Puts accounts into the organization as if they had been made a year ago: nothing about
+    /// them lags. Answers their ids, in order.
+    pub fn seed_accounts(&self, seeds: impl IntoIterator<Item = AccountSeed>) -> Vec<String> {
+        let now = self.now();
+        let joined =
+            now.checked_sub(jiff::SignedDuration::from_hours(365 * 24)).unwrap_or_default();
+        let mut ids = Vec::new();
+        for seed in seeds {
+            let id = super::creation::new_account_id(self);
+            let mut state = self.lock();
+            state.organizations.admit(Account {
+                id: id.clone(),
+                email: seed.email,
+                name: seed.name,
+                parent: seed.parent,
+                state: AccountState::Active,
+                joined,
+                joined_method: "CREATED",
+                sequence: 0,
+                role_ready: joined,
+                services_ready: joined,
+            });
+            state.organizations.tags.seed(&id, seed.tags.into_iter().collect());
+            if let Some(role) = &seed.role {
+                let management = &self.settings().management_account;
+                crate::iam::found_account(&mut state, &id, role, management, joined);
+            }
+            drop(state);
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// The most closings that were in progress at any time.
+    pub fn most_closings_in_progress(&self) -> usize {
+        self.lock().organizations.most_closing
+    }
+
+    /// Somebody writes (or, with no value, removes) a tag of an account by hand; the tagging API
+    /// hears of it with its lag. Says whether the account exists.
+    pub fn tag_account_by_hand(&self, account: &str, key: &str, value: Option<&str>) -> bool {
+        let seen = self.after(self.settings().durations.tag_lag);
+        let mut state = self.lock();
+        let organizations = &mut state.organizations;
+        if organizations.account(account).is_none() {
+            return false;
+        }
+        let mut tags: indexmap::IndexMap<String, String> = organizations
+            .tags
+            .of(account)
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        match value {
+            Some(value) => drop(tags.insert(key.to_owned(), value.to_owned())),
+            None => drop(tags.shift_remove(key)),
+        }
+        organizations.tags.set(account, tags, seen);
+        true
+    }
+
     /// An account outside the organization has this email from now on.
     pub fn take_email_outside(&self, email: &str) {
         self.lock().organizations.emails_outside.insert(email.to_lowercase());

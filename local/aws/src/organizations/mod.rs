@@ -17,6 +17,7 @@ mod hooks;
 mod paging;
 mod policies;
 mod rules;
+mod seeding;
 mod state;
 mod tags;
 mod tree;
@@ -25,7 +26,8 @@ use serde_json::{Value, json};
 
 use crate::{Access, Aws, AwsError, Call, Principal, State};
 
-pub use hooks::AccountView;
+pub use hooks::{AccountSeed, AccountView};
+pub use seeding::Settled;
 #[allow(unused_imports, reason = "for services that follow accounts")]
 pub(crate) use state::Change;
 pub(crate) use state::Organizations;

@@ -1,7 +1,7 @@
 //! The organization as it is: accounts, units, policies, and how far readers lag behind.
 
 use super::policies::PolicyKind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -143,8 +143,11 @@ pub(crate) struct Organizations {
     pub(crate) tags: Tags,
     pub(super) emails_outside: BTreeSet<String>,
     pub(super) failures: Vec<(String, String)>,
-    /// Start of the window in which closings are counted, and how many there were.
-    pub(super) closing_window: Option<(Timestamp, usize)>,
+    /// When the closings of the rolling window were asked for.
+    pub(super) closings: VecDeque<Timestamp>,
+    /// The accounts that are being closed.
+    pub(super) closing: BTreeSet<String>,
+    pub(super) most_closing: usize,
     pub(super) closed: BTreeMap<Timestamp, Vec<String>>,
     changes: broadcast::Sender<Change>,
     sequence: u64,
@@ -180,7 +183,9 @@ impl Organizations {
             tags: Tags::default(),
             emails_outside: BTreeSet::new(),
             failures: Vec::new(),
-            closing_window: None,
+            closings: VecDeque::new(),
+            closing: BTreeSet::new(),
+            most_closing: 0,
             closed: BTreeMap::new(),
             changes: broadcast::channel(1024).0,
             sequence: 0,

@@ -40,6 +40,14 @@ impl Tags {
         self.tags.insert(id.to_owned(), tags);
     }
 
+    /// Gives an account its tags, which the tagging API has known for long.
+    pub(super) fn seed(&mut self, id: &str, tags: TagMap) {
+        if !tags.is_empty() {
+            self.indexed.insert(id.to_owned(), tags.clone());
+        }
+        self.tags.insert(id.to_owned(), tags);
+    }
+
     pub(super) fn forget(&mut self, id: &str) {
         self.tags.remove(id);
         self.indexed.remove(id);

@@ -102,6 +102,7 @@ fn start(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             redrives: 0,
             redriven: None,
             history: Vec::new(),
+            largest: 0,
             trimmed: false,
             checkpoint: None,
             progress: None,

@@ -82,3 +82,21 @@ fn trim(event: &mut HistoryEvent) {
         _ => {}
     }
 }
+
+/// The bytes of the largest text of an event: an input, an output, a task's parameters, or the
+/// variables that it assigned.
+pub(super) fn data_bytes(event: &HistoryEvent) -> usize {
+    match &event.kind {
+        EventKind::ExecutionStarted { input, .. } | EventKind::StateEntered { input, .. } => {
+            input.len()
+        }
+        EventKind::ExecutionSucceeded { output }
+        | EventKind::TaskSubmitted { output, .. }
+        | EventKind::TaskSucceeded { output, .. } => output.len(),
+        EventKind::StateExited { output, assigned, .. } => {
+            output.len().max(assigned.values().map(|value| value.len()).sum())
+        }
+        EventKind::TaskScheduled { parameters, .. } => parameters.len(),
+        _ => 0,
+    }
+}

@@ -9,6 +9,7 @@ use local_states::{ChildRequest, Ended, HistoryEvent, Host, S3Object, TaskFailur
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::history;
 use super::model::{Execution, MapRun, Status};
 use super::{run, tasks, usage};
 use crate::wire::{blob, body};
@@ -89,6 +90,7 @@ impl Host for ExecutionHost {
         let mut state = self.aws.lock();
         let states = &mut state.states;
         let Some(execution) = states.executions.get_mut(&self.arn) else { return };
+        execution.largest = execution.largest.max(history::data_bytes(&event));
         let machine = execution.machine_name.clone();
         usage::count(states, &machine, &event);
         if let Some(execution) = states.executions.get_mut(&self.arn) {
@@ -211,6 +213,7 @@ fn add_child(aws: &Aws, parent: &str, child: &ChildRequest) {
         redrives: child.execution.redrive_count,
         redriven: child.execution.redrive_time,
         history: Vec::new(),
+        largest: 0,
         trimmed: false,
         checkpoint: None,
         progress: None,

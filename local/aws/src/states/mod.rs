@@ -7,6 +7,7 @@
 mod access;
 mod executions;
 mod history;
+mod hooks;
 mod host;
 mod machines;
 mod map_runs;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use crate::{Aws, AwsError, Call};
 pub(crate) use access::access;
+pub use hooks::ExecutionView;
 use model::{Execution, MapRun, StateMachine};
 use tokens::Waiting;
 pub use usage::MachineUsage;

@@ -71,6 +71,8 @@ pub(super) struct Execution {
     pub(super) redrives: u64,
     pub(super) redriven: Option<Timestamp>,
     pub(super) history: Vec<HistoryEvent>,
+    /// The most bytes that one event's input or output, or all variables of one, had.
+    pub(super) largest: usize,
     /// Whether the history has lost its inputs and outputs.
     pub(super) trimmed: bool,
     /// Where a redrive goes on.

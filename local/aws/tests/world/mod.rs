@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-central-1";
-/// A role that Lambda and Step Functions may assume and that may do everything.
+/// A role that Lambda, Step Functions and Scheduler may assume and that may do everything.
 pub(crate) const ADMIN_ROLE: &str = "everything";
 
 type Code = Arc<dyn Fn(&Invocation) -> Result<Value, String> + Send + Sync>;
@@ -76,13 +76,17 @@ impl World {
         world
     }
 
-    /// A role that Lambda and Step Functions may assume.
+    /// A role that Lambda, Step Functions and Scheduler may assume.
     pub(crate) async fn role(&self, name: &str, policy: &Value) -> String {
         let trust = json!({
             "Version": "2012-10-17",
             "Statement": [{
                 "Effect": "Allow",
-                "Principal": { "Service": ["lambda.amazonaws.com", "states.amazonaws.com"] },
+                "Principal": {
+                    "Service": [
+                        "lambda.amazonaws.com", "states.amazonaws.com", "scheduler.amazonaws.com",
+                    ],
+                },
                 "Action": "sts:AssumeRole",
             }],
         });

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::place::{self, Options, Place};
@@ -17,9 +17,37 @@ use events::EventsError;
 use follow::Follower;
 use outcome::Outcome;
 
+/// Onboard tenants on this machine, or show another part of their life
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Demo {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    onboarding: Onboarding,
+}
+
+/// What there is to see beside onboarding.
+#[derive(Debug, Subcommand)]
+enum Part {
+    Gate(crate::gate::GateDemo),
+    Rollout(crate::rollout::RolloutDemo),
+}
+
+impl Demo {
+    /// Runs the demo. Exit status: 0 all came out as it should, 1 something did not, 2 usage.
+    pub(crate) async fn run(self) -> ExitCode {
+        match self.part {
+            None => self.onboarding.run().await,
+            Some(Part::Gate(gate)) => gate.run().await,
+            Some(Part::Rollout(options)) => crate::rollout::run(options).await,
+        }
+    }
+}
+
 /// Onboard tenants on this machine
 #[derive(Debug, Args)]
-pub(crate) struct Demo {
+struct Onboarding {
     /// Sign up the tenants of this file instead of the demo's own: the detail of a
     /// TenantSignedUp, or the whole EventBridge event; one, or a JSON list of them
     #[arg(long, value_name = "FILE")]
@@ -46,9 +74,8 @@ enum Error {
     Console(#[from] simulation::deployment::Error),
 }
 
-impl Demo {
-    /// Runs the demo. Exit status: 0 all came out as it should, 1 something did not, 2 usage.
-    pub(crate) async fn run(self) -> ExitCode {
+impl Onboarding {
+    async fn run(self) -> ExitCode {
         let details = match self.event.as_deref().map(events::read).transpose() {
             Ok(details) => details,
             Err(error) => return usage(&error),

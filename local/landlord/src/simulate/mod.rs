@@ -4,8 +4,10 @@ pub mod onboard;
 pub mod operation;
 pub mod prove;
 pub mod replay;
+pub mod roll_out;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Subcommand;
 
@@ -20,6 +22,8 @@ pub enum Simulate {
     Prove(prove::Prove),
     /// What happens in one of these worlds, as a story
     Replay(replay::Replay),
+    /// How a change would roll out to a whole fleet, with the shipped machines and functions
+    RollOut(roll_out::RollOut),
 }
 
 impl Simulate {
@@ -31,6 +35,21 @@ impl Simulate {
             Self::Onboard(onboard) => onboard.run(),
             Self::Prove(prove) => prove.run(),
             Self::Replay(replay) => replay.run(),
+            Self::RollOut(roll_out) => roll_out.run(),
         }
     }
+}
+
+/// Says on standard error how long a simulation took, and the most memory that this process held
+/// at any time, where the system tells.
+fn tell_effort(began: Instant) {
+    let memory = peak_memory().map_or(String::new(), |peak| format!(", {peak} MB at most"));
+    eprintln!("simulated in {:.1} s{memory}", began.elapsed().as_secs_f64());
+}
+
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024)
 }

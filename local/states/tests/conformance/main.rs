@@ -16,6 +16,8 @@ mod failures;
 mod history;
 mod properties;
 mod redrive;
+mod retirement;
 mod shipped;
+mod shipped_rollout;
 mod states;
 mod world;

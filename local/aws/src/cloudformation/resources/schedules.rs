@@ -9,13 +9,13 @@ use crate::cloudformation::template::Made;
 pub(super) const KINDS: [Notation; 1] = [(
     "AWS::Scheduler::Schedule",
     "Name! GroupName Description ScheduleExpression+ ScheduleExpressionTimezone StartDate EndDate \
-     State FlexibleTimeWindow{Mode+ MaximumWindowInMinutes} Target{Arn+ RoleArn+ Input \
+     State ActionAfterCompletion FlexibleTimeWindow{Mode+ MaximumWindowInMinutes} Target{Arn+ RoleArn+ Input \
      DeadLetterConfig{Arn} RetryPolicy{MaximumEventAgeInSeconds MaximumRetryAttempts} \
      SqsParameters{MessageGroupId} EventBridgeParameters{DetailType Source}}",
     "Arn",
 )];
 
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "GroupName",
     "Description",
     "ScheduleExpression",
@@ -23,6 +23,7 @@ const MEMBERS: [&str; 9] = [
     "StartDate",
     "EndDate",
     "State",
+    "ActionAfterCompletion",
     "FlexibleTimeWindow",
     "Target",
 ];

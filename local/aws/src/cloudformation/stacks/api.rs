@@ -10,6 +10,7 @@ use super::deploy::{self, Job};
 use super::instance::declared;
 use super::model::{Stack, StackResource};
 use super::{StackError, delete, read_template};
+use crate::cloudformation::stacksets::{template_at, template_of_set};
 use crate::wire::timestamp;
 use crate::{Aws, AwsError, Call};
 
@@ -70,7 +71,7 @@ pub(super) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
                 "StagesAvailable": ["Original", "Processed"],
             }))
         }
-        "GetTemplateSummary" | "ValidateTemplate" => summary(aws, call),
+        "GetTemplateSummary" | "ValidateTemplate" => summary(aws, call).await,
         "UpdateTerminationProtection" => protect(aws, call),
         "ListExports" => exports(aws, call),
         other => Err(AwsError::unknown_operation("cloudformation", other)),
@@ -437,10 +438,18 @@ fn resource(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({ "StackResourceDetail": detail }))
 }
 
-fn summary(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    let text: Arc<str> = match call.opt_text("TemplateBody") {
-        Some(text) => text.into(),
-        None => find(aws, call)?.text,
+async fn summary(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    let given = ["TemplateBody", "TemplateURL", "StackSetName", "StackName"];
+    let text: Arc<str> = match given.map(|member| call.opt_text(member)) {
+        [Some(text), None, None, None] => text.into(),
+        [None, Some(url), None, None] => template_at(aws, call, url).await?.into(),
+        [None, None, Some(_), None] => template_of_set(aws, call)?,
+        [None, None, None, _] => find(aws, call)?.text,
+        _ => {
+            return Err(AwsError::validation(
+                "Only one of TemplateBody, TemplateURL, StackName and StackSetName can be given.",
+            ));
+        }
     };
     let template =
         read_template(aws, &text).map_err(|error| AwsError::validation(error.to_string()))?;

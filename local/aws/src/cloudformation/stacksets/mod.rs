@@ -38,6 +38,7 @@ pub(crate) use model::StackSets;
 use model::{SetKey, StackSet};
 pub use options::{InstanceRule, StackSetOptions};
 pub use views::{StackInstanceView, StackSetOperationView};
+pub(crate) use template::read as template_at;
 
 /// Performs a call.
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
@@ -89,6 +90,11 @@ fn key_of(call: &Call, state: &State) -> Result<SetKey, AwsError> {
 fn find<'a>(call: &Call, state: &'a State) -> Result<&'a StackSet, AwsError> {
     let key = key_of(call, state)?;
     state.cloudformation.stack_sets.sets.get(&key).ok_or_else(|| set_not_found(&key.2))
+}
+
+/// The template of the stack set that a call names.
+pub(crate) fn template_of_set(aws: &Aws, call: &Call) -> Result<std::sync::Arc<str>, AwsError> {
+    find(call, &aws.lock()).map(|set| set.definition.template.clone())
 }
 
 /// The same, to be changed.

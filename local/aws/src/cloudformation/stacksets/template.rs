@@ -66,7 +66,7 @@ fn has_transform(text: &str) -> bool {
 }
 
 /// Reads a template from S3 as the caller.
-async fn read(aws: &Aws, call: &Call, url: &str) -> Result<String, AwsError> {
+pub(crate) async fn read(aws: &Aws, call: &Call, url: &str) -> Result<String, AwsError> {
     let wrong = |why: &str| validation(format!("TemplateURL: \"{url}\" {why}"));
     let rest = url.strip_prefix("https://").ok_or_else(|| wrong("must start with https://"))?;
     let (host, path) = rest.split_once('/').ok_or_else(|| wrong("names no object"))?;

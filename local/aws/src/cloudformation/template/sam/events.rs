@@ -176,7 +176,11 @@ impl Event<'_> {
         properties
             .entry("FlexibleTimeWindow".to_owned())
             .or_insert_with(|| Node::map([("Mode", Node::text("OFF"))]));
-        let mut target = self.copied(&[("Input", "Input"), ("RetryPolicy", "RetryPolicy")]);
+        let mut target = self.copied(&[
+            ("Input", "Input"),
+            ("RetryPolicy", "RetryPolicy"),
+            ("DeadLetterConfig", "DeadLetterConfig"),
+        ]);
         target.insert("Arn".to_owned(), self.arn());
         let mut made = Vec::new();
         match self.properties.get("RoleArn") {
@@ -221,18 +225,31 @@ impl Event<'_> {
             ("Action", Node::text(action)),
             ("Resource", self.arn()),
         ]);
+        let mut policies = vec![Node::map([
+            ("PolicyName", Node::text(format!("{}StartPolicy", self.id()))),
+            ("PolicyDocument", allow),
+        ])];
+        // A schedule writes its dead letters by its role; a rule needs the queue's policy.
+        let letters = self.properties.get("DeadLetterConfig").and_then(|config| config.get("Arn"));
+        if let Some(queue) = letters.filter(|_| service == "scheduler.amazonaws.com") {
+            let send = statement(vec![
+                ("Effect", Node::text("Allow")),
+                ("Action", Node::text("sqs:SendMessage")),
+                ("Resource", queue.clone()),
+            ]);
+            policies.push(Node::map([
+                ("PolicyName", Node::text(format!("{}DeadLetterPolicy", self.id()))),
+                ("PolicyDocument", send),
+            ]));
+        }
         let trust = statement(vec![
             ("Effect", Node::text("Allow")),
             ("Principal", Node::map([("Service", Node::text(service))])),
             ("Action", Node::text("sts:AssumeRole")),
         ]);
-        let policy = Node::map([
-            ("PolicyName", Node::text(format!("{}StartPolicy", self.id()))),
-            ("PolicyDocument", allow),
-        ]);
         let mut properties: IndexMap<String, Node> = IndexMap::new();
         properties.insert("AssumeRolePolicyDocument".to_owned(), trust);
-        properties.insert("Policies".to_owned(), Node::list([policy]));
+        properties.insert("Policies".to_owned(), Node::list(policies));
         self.made(format!("{}Role", self.id()), "AWS::IAM::Role", properties)
     }
 }

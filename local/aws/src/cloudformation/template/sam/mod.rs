@@ -130,7 +130,8 @@ fn known_event(kind: &str) -> Option<Properties> {
         "Schedule" => "Schedule+ Name Description Enabled State Input",
         "ScheduleV2" => {
             "ScheduleExpression+ ScheduleExpressionTimezone Name Description State Input \
-             FlexibleTimeWindow* RetryPolicy* StartDate EndDate GroupName RoleArn OmitName"
+             FlexibleTimeWindow* RetryPolicy* DeadLetterConfig{Arn+} StartDate EndDate GroupName \
+             RoleArn"
         }
         "SNS" => "Topic+ FilterPolicy* FilterPolicyScope",
         _ => return None,

@@ -1,0 +1,273 @@
+//! The input of a roll-out: everything that people write, read with all its faults.
+
+use std::collections::BTreeMap;
+
+use lifecycle::{Fault, Faults, StackSetName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::fields::Fields;
+use crate::plan::Plan;
+use crate::read_plan;
+
+/// The plans that are there by name.
+pub const DEFAULT_PLANS: [(&str, &str); 5] = [
+    ("careful", include_str!("plans/careful.json")),
+    ("routine", include_str!("plans/routine.json")),
+    ("urgent", include_str!("plans/urgent.json")),
+    ("new-template", include_str!("plans/new-template.json")),
+    ("gate", include_str!("plans/gate.json")),
+];
+
+/// What a roll-out is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The stack set.
+    pub stack_set: StackSetName,
+    /// The template.
+    pub template: Template,
+    /// New values of parameters; the others keep theirs.
+    pub parameters: BTreeMap<String, String>,
+    /// What the template may do; nothing: what the set's template may do now.
+    pub capabilities: Option<Vec<String>>,
+    /// The plan.
+    pub plan: Plan,
+    /// Whether to end after the plan is made.
+    pub dry_run: bool,
+    /// The name of the execution of the roll-out that left the set unproven, if this one is to
+    /// go on in its place: what was before that one is then what this one goes back to.
+    pub take_over: Option<String>,
+}
+
+/// Where the template comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Template {
+    /// From S3, by `https`.
+    Url(String),
+    /// The one that the set has.
+    Previous,
+}
+
+impl Input {
+    /// Reads an execution's input.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn read(input: &Value) -> Result<Self, Faults> {
+        let mut faults = Faults::new();
+        let Some(mut fields) = Fields::of("", input, &mut faults) else { return Err(faults) };
+        if let Some(version) = fields.value("version").filter(|version| version.as_u64() != Some(1))
+        {
+            fields.fault("version", version, "must be 1");
+        }
+        let stack_set = stack_set(&mut fields);
+        let template = template(&mut fields);
+        let parameters = parameters(&mut fields);
+        let capabilities = fields.value("capabilities").is_some().then(|| {
+            fields.texts("capabilities").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        });
+        let dry_run = fields.flag("dryRun");
+        let take_over = fields.text("takeOver").map(str::to_owned);
+        // For the name of the execution only.
+        fields.value("changeId");
+        let plan = match fields.value("plan") {
+            Some(plan) => resolve(plan, fields.faults())
+                .and_then(|plan| read_plan::plan("plan", &plan, fields.faults())),
+            None => {
+                fields.missing("plan");
+                None
+            }
+        };
+        fields.end();
+        let all = (|| {
+            Some(Self {
+                stack_set: stack_set?,
+                template: template?,
+                parameters,
+                capabilities,
+                plan: plan?,
+                dry_run,
+                take_over,
+            })
+        })();
+        faults.none_or(all)
+    }
+}
+
+fn stack_set(fields: &mut Fields<'_>) -> Option<StackSetName> {
+    let Some(name) = fields.text("stackSet") else {
+        fields.missing("stackSet");
+        return None;
+    };
+    let parsed = name.parse::<StackSetName>();
+    fields.faults().keep("stackSet", parsed)
+}
+
+fn template(fields: &mut Fields<'_>) -> Option<Template> {
+    let url = fields.text("templateUrl");
+    let previous = fields.flag("usePreviousTemplate");
+    match (url, previous) {
+        (Some(url), false) if url.starts_with("https://") && url.len() <= 5_120 => {
+            Some(Template::Url(url.to_owned()))
+        }
+        (Some(url), false) => {
+            let rule = "must be an https address in S3, of 5,120 characters at most";
+            fields.fault("templateUrl", &Value::from(url), rule);
+            None
+        }
+        (None, true) => Some(Template::Previous),
+        (Some(url), true) => {
+            let rule = "must not be given with usePreviousTemplate";
+            fields.fault("templateUrl", &Value::from(url), rule);
+            None
+        }
+        (None, false) => {
+            fields.missing("templateUrl or usePreviousTemplate");
+            None
+        }
+    }
+}
+
+fn parameters(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+    let mut parameters = BTreeMap::new();
+    let Some(value) = fields.value("parameters") else { return parameters };
+    let Some(map) = value.as_object() else {
+        fields.fault("parameters", value, "must be an object");
+        return parameters;
+    };
+    for (key, value) in map {
+        match value.as_str() {
+            Some(text) => {
+                parameters.insert(key.clone(), text.to_owned());
+            }
+            None => fields.fault(&format!("parameters.{key}"), value, "must be text"),
+        }
+    }
+    parameters
+}
+
+/// The whole plan: by name, or on the base of one, or as it stands.
+fn resolve(plan: &Value, faults: &mut Faults) -> Option<Value> {
+    let named = |name: &str| -> Result<Value, Fault> {
+        let names = || DEFAULT_PLANS.map(|(name, _)| name).join(", ");
+        let (_, text) = DEFAULT_PLANS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| Fault::new("plan", name, format!("must be one of {}", names())))?;
+        serde_json::from_str(text).map_err(|error| Fault::new("plan", name, error.to_string()))
+    };
+    match plan {
+        Value::String(name) => faults.keep("plan", named(name)),
+        Value::Object(given) => {
+            let Some(base) = given.get("base") else { return Some(plan.clone()) };
+            let base = match base.as_str() {
+                Some(name) => faults.keep("plan.base", named(name))?,
+                None => {
+                    faults.push(Fault::of("plan.base", base, "must be the name of a plan"));
+                    return None;
+                }
+            };
+            let mut whole = base;
+            for (name, value) in given.iter().filter(|(name, _)| *name != "base") {
+                merge(&mut whole[name], value);
+            }
+            Some(whole)
+        }
+        other => {
+            faults.push(Fault::of("plan", other, "must be the name of a plan, or a plan"));
+            None
+        }
+    }
+}
+
+/// Objects are merged, everything else is replaced.
+fn merge(base: &mut Value, given: &Value) {
+    match (base, given) {
+        (Value::Object(base), Value::Object(given)) => {
+            for (name, value) in given {
+                merge(base.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (base, given) => *base = given.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{Amount, NewTenants, OnStop, Selection};
+
+    fn input(plan: Value) -> Value {
+        json!({"version": 1, "stackSet": "landlord-tenant-baseline", "changeId": "c1",
+               "usePreviousTemplate": true, "plan": plan})
+    }
+
+    fn faults(input: &Value) -> Vec<String> {
+        Input::read(input).unwrap_err().reasons()
+    }
+
+    #[test]
+    fn every_default_plan_is_a_plan() {
+        for (name, _) in DEFAULT_PLANS {
+            let read = Input::read(&input(json!(name))).unwrap();
+            assert_eq!(read.plan.on_stop, OnStop::RollBack, "{name}");
+            assert_eq!(read.plan.new_tenants, NewTenants::Wait, "{name}");
+            assert_eq!(read.plan.waves.last().unwrap().accounts, Selection::Rest, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_plan_may_stand_on_the_base_of_another() {
+        let plan = json!({"base": "routine", "onStop": "LEAVE",
+                          "health": {"alarms": ["api-errors"]}});
+        let read = Input::read(&input(plan)).unwrap().plan;
+        assert_eq!(read.on_stop, OnStop::Leave);
+        assert_eq!(read.health.alarms, ["api-errors"]);
+        assert_eq!(read.waves.len(), 3);
+        assert_eq!(read.waves[1].preferences.max_concurrent, Amount::Percent(10));
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let wrong = json!({"version": 2, "stackSet": "no name!", "parameters": {"A": 1},
+            "speed": "high", "plan": {"base": "routine", "deadlineSeconds": 0, "colour": "red",
+            "waves": [{"name": "a", "accounts": {"organizationalUnit": "Canary", "percent": 0},
+                       "preferences": {"maxConcurrentCount": 1, "maxConcurrentPercentage": 2}}]}});
+        let faults = faults(&wrong);
+        for part in [
+            "version: 2 must be 1",
+            "stackSet: \"no name!\"",
+            "templateUrl or usePreviousTemplate: nothing",
+            "parameters.A: 1 must be text",
+            "speed: \"high\" is not known",
+            "plan.colour",
+            "plan.deadlineSeconds: 0",
+            "plan.waves[0].accounts.percent: 0",
+            "plan.waves[0].preferences.maxConcurrentPercentage",
+        ] {
+            assert!(faults.iter().any(|fault| fault.contains(part)), "{part}: {faults:#?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_plan_is_named_beside_the_known_ones() {
+        let faults = faults(&input(json!("reckless")));
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].contains("\"reckless\" must be one of careful, routine"), "{faults:?}");
+    }
+
+    #[test]
+    fn the_template_comes_from_one_place() {
+        let mut both = input(json!("routine"));
+        both["templateUrl"] = json!("https://bucket.s3.amazonaws.com/t.yaml");
+        assert_eq!(faults(&both).len(), 1);
+        both["usePreviousTemplate"] = json!(false);
+        let read = Input::read(&both).unwrap();
+        assert!(matches!(read.template, Template::Url(_)));
+        both["templateUrl"] = json!("http://bucket/t.yaml");
+        assert!(faults(&both)[0].contains("https"));
+    }
+}

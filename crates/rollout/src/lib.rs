@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod alarms;
+pub mod class;
+pub mod cut;
+pub mod error;
+mod fields;
+pub mod files;
+mod input;
+pub mod manifest;
+pub mod plan;
+mod read_plan;
+pub mod stack_set;
+pub mod standing;
+
+pub use class::Class;
+pub use cut::{Batch, Instance};
+pub use error::{Error, Stop};
+pub use files::Files;
+pub use input::{DEFAULT_PLANS, Input, Template};
+pub use manifest::{Header, Manifest, Reason, ReasonCode};
+pub use plan::Plan;
+pub use stack_set::StackSet;
+pub use standing::{Counts, Row, Standing};

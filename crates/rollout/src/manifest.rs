@@ -1,0 +1,224 @@
+//! What was decided before anything was touched: the file `plan.json`, read by every later step.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lifecycle::rollout::{RolloutHash, Stage};
+use lifecycle::{Deadline, ExecutionTimes, RegionName, StackSetName};
+use serde::{Deserialize, Serialize};
+
+use crate::cut::Batch;
+use crate::input::Template;
+use crate::plan::{NewTenants, Plan, WavePlan};
+
+/// The name of the file.
+pub const MANIFEST: &str = "plan.json";
+/// The name of the file with the template that the set had before.
+pub const PREVIOUS_TEMPLATE: &str = "previous-template";
+/// The name of the file with the fingerprint of what the roll-out made of the set.
+pub const DEFINITION: &str = "definition.json";
+
+/// The name of the file with those that had the new template when the roll-out stopped.
+pub const STANDS_NEW: &str = "stands-new.json";
+/// The name of the file with all instances that are not current in the end.
+pub const NOT_CURRENT: &str = "not-current.json";
+
+/// What the machine passes from function to function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// The name of the roll-out's execution.
+    pub execution: String,
+    /// The stack set.
+    pub stack_set: StackSetName,
+    /// How many waves there are.
+    pub waves: u32,
+    /// How long the whole may take, in seconds from the execution's start.
+    pub deadline_seconds: u32,
+}
+
+impl Header {
+    /// Whose operations are this roll-out's.
+    pub fn hash(&self) -> RolloutHash {
+        RolloutHash::of(&self.execution)
+    }
+
+    /// The end of its time.
+    pub fn deadline(&self, execution: &ExecutionTimes) -> Deadline {
+        execution.deadline(self.deadline_seconds)
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// What the machine has of it.
+    pub header: Header,
+    /// When it was made.
+    pub planned_at: Timestamp,
+    /// What the set becomes.
+    pub next: Definition,
+    /// What it was, as an update that puts it back.
+    pub previous: Definition,
+    /// All values that its parameters had.
+    pub previous_values: BTreeMap<String, String>,
+    /// What stays as it is.
+    pub keeps: Keeps,
+    /// The plan.
+    pub plan: Plan,
+    /// The waves as they were cut.
+    pub waves: Vec<WaveSize>,
+    /// Alarms that were red before, and are ignored.
+    pub red_before: Vec<String>,
+}
+
+/// What a template and its parameters are to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// Where the template comes from.
+    pub template: Template,
+    /// All parameters of it; without a value, the one that the set has is kept.
+    pub parameters: BTreeMap<String, Option<String>>,
+    /// What it may do.
+    pub capabilities: Vec<String>,
+}
+
+/// What a roll-out never changes about a set, and has to repeat or AWS would take its defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Keeps {
+    /// Its description.
+    pub description: Option<String>,
+    /// The role by which it works, of self-managed sets.
+    pub administration_role_arn: Option<String>,
+    /// The role in the accounts, of self-managed sets.
+    pub execution_role_name: Option<String>,
+    /// The units through which service-managed sets reach their accounts; empty for others.
+    pub units: Vec<String>,
+}
+
+/// How large a wave is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaveSize {
+    /// From 1.
+    pub number: u32,
+    /// Its name in the plan.
+    pub name: String,
+    /// Accounts.
+    pub accounts: usize,
+    /// Accounts by Region.
+    pub instances: usize,
+    /// Operations, without what is tried again.
+    pub operations: usize,
+    /// Rounds: accounts by accounts at a time, one operation after another.
+    pub rounds: usize,
+    /// Seconds that health is watched.
+    pub dwell_seconds: u32,
+    /// Whether a person has to approve it.
+    pub approval: bool,
+}
+
+/// The file of a wave: its operations, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operations {
+    /// What each is about.
+    pub operations: Vec<Batch>,
+    /// Whether the first of them puts the previous definition back.
+    #[serde(default)]
+    pub restores: bool,
+}
+
+impl Manifest {
+    /// The plan of a wave, by its number from 1.
+    pub fn wave(&self, number: u32) -> Option<&WavePlan> {
+        self.plan.waves.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// How large a wave is, by its number from 1.
+    pub fn size(&self, number: u32) -> Option<&WaveSize> {
+        self.waves.iter().find(|wave| wave.number == number)
+    }
+
+    /// The first wave that has anybody in it.
+    pub fn first_wave(&self) -> Option<u32> {
+        self.waves.iter().find(|wave| wave.accounts > 0).map(|wave| wave.number)
+    }
+
+    /// A wave as its operations name it. Waves at the end that are empty count for nothing: the
+    /// last one with anybody in it is the last.
+    pub fn stage(&self, number: u32) -> Stage {
+        let last = self.waves.iter().filter(|wave| wave.accounts > 0).map(|wave| wave.number).max();
+        let open = self.plan.new_tenants == NewTenants::Allow;
+        Stage::Wave { number, of: last.unwrap_or(self.header.waves), open }
+    }
+
+    /// The Regions of a batch in the plan's order, those that the plan does not name last.
+    pub fn region_order(wave: &WavePlan, batch: &Batch) -> Vec<RegionName> {
+        let order = wave.preferences.region_order.iter();
+        order.filter(|region| batch.regions.contains(region)).cloned().collect()
+    }
+}
+
+/// The folder of a stage: `waves/03`, `late`, `back/03`.
+pub fn folder(stage: Stage) -> String {
+    match stage {
+        Stage::Wave { number, .. } => format!("waves/{number:02}"),
+        Stage::Late => "late".to_owned(),
+        Stage::Back { number } => format!("back/{number:02}"),
+        Stage::Leave => "leave".to_owned(),
+    }
+}
+
+/// How a stage ended: the file `result.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageResult {
+    /// Operations that were started.
+    pub operations: usize,
+    /// How all its instances stand.
+    pub standing: crate::Standing,
+    /// Why it stopped, if it did.
+    pub reason: Option<Reason>,
+    /// Seconds of a round, as they were measured.
+    pub seconds_per_round: Option<f64>,
+}
+
+/// Why a roll-out stops.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// In one word.
+    pub code: ReasonCode,
+    /// In a sentence.
+    pub text: String,
+}
+
+/// Why a roll-out stops, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReasonCode {
+    /// More real failures than the wave tolerates.
+    TooManyFailures,
+    /// More vetoes than the wave tolerates.
+    TooManyVetoes,
+    /// The same error in several accounts.
+    SameError,
+    /// An alarm of the plan is red.
+    Unhealthy,
+    /// An operator asked for it.
+    StopRequested,
+    /// Somebody else changed the stack set.
+    DefinitionChanged,
+    /// Somebody else stopped an operation of the roll-out.
+    OperationStopped,
+    /// A gate that was just deployed does not answer.
+    GateDoesNotAnswer,
+    /// The way back failed in some accounts.
+    RollbackIncomplete,
+    /// A step of the machine failed.
+    StepFailed,
+}

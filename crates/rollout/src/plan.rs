@@ -1,0 +1,224 @@
+//! The plan of a roll-out: who gets the change when, how fast, and what ends it.
+
+use lifecycle::{AccountId, OuName, RegionName};
+use serde::{Deserialize, Serialize};
+
+/// The most waves of a plan: the machine starts a child execution for each.
+pub const MOST_WAVES: usize = 60;
+
+/// The most accounts of an operation unless the plan says otherwise: who enrols a new account
+/// waits for one operation at most, so it should not take hours.
+const MOST_OPERATION_ACCOUNTS: usize = 2_000;
+
+/// A whole plan, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// In order; at least one.
+    pub waves: Vec<WavePlan>,
+    /// What has to stay in order.
+    pub health: Health,
+    /// What is tried again.
+    pub retry: Retry,
+    /// What happens when the roll-out stops.
+    pub on_stop: OnStop,
+    /// Whether new tenants wait until the change is proven.
+    pub new_tenants: NewTenants,
+    /// How long the whole may take, in seconds from the execution's start.
+    pub deadline_seconds: u32,
+}
+
+/// One wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WavePlan {
+    /// What people call it.
+    pub name: String,
+    /// Who is in it, of those that no earlier wave took.
+    pub accounts: Selection,
+    /// How fast, and what AWS tolerates.
+    pub preferences: Preferences,
+    /// How many real failures the wave may have, in instances.
+    pub failures: Amount,
+    /// How many vetoes of gates it may have, in instances.
+    pub vetoes: Amount,
+    /// In how many accounts the same error may occur less one: that many, and the change is bad.
+    pub same_error_accounts: u32,
+    /// The most accounts of one operation; nothing: ten rounds.
+    pub operation_accounts: Option<u32>,
+    /// How long health is watched afterwards, in seconds.
+    pub dwell_seconds: u32,
+    /// Whether a person has to approve before it begins.
+    pub approval: bool,
+    /// Whether the gates of its accounts have to answer afterwards: asked by a second operation
+    /// that changes nothing.
+    pub prove_gate: bool,
+}
+
+/// Who is in a wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Selection {
+    /// All that stand in a unit.
+    Unit(OuName),
+    /// The first so many percent of a unit, by the hash of the tenants' ids: 10 after 5 takes
+    /// another 5.
+    Percent(OuName, u32),
+    /// The first so many of a unit, in the same order.
+    Count(OuName, u32),
+    /// These.
+    Accounts(Vec<AccountId>),
+    /// All that have an instance and are in no earlier wave.
+    Rest,
+}
+
+impl Selection {
+    /// The unit that has to be listed for it.
+    pub fn unit(&self) -> Option<&OuName> {
+        match self {
+            Self::Unit(unit) | Self::Percent(unit, _) | Self::Count(unit, _) => Some(unit),
+            Self::Accounts(_) | Self::Rest => None,
+        }
+    }
+}
+
+/// A number of instances, or a part of those of the wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Amount {
+    /// So many.
+    Count(u32),
+    /// So many of a hundred, rounded down.
+    Percent(u32),
+}
+
+impl Amount {
+    /// How many of `all` it is.
+    pub fn of(self, all: usize) -> usize {
+        match self {
+            Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Self::Percent(percent) => {
+                all.saturating_mul(usize::try_from(percent).unwrap_or(100)) / 100
+            }
+        }
+    }
+}
+
+/// How an operation goes through its accounts.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackSetOperationPreferences.html>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    /// Accounts at a time in a Region, of those of the wave; never less than one.
+    pub max_concurrent: Amount,
+    /// What failures do to it.
+    pub concurrency_mode: ConcurrencyMode,
+    /// Whether Regions follow one another.
+    pub region_concurrency: RegionConcurrency,
+    /// Which Regions come first.
+    pub region_order: Vec<RegionName>,
+}
+
+/// What failures do to the number of accounts at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConcurrencyMode {
+    /// Nothing.
+    SoftFailureTolerance,
+    /// At most one more than the failures that are still tolerated.
+    StrictFailureTolerance,
+}
+
+/// Whether Regions follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RegionConcurrency {
+    /// They do.
+    Sequential,
+    /// All at once.
+    Parallel,
+}
+
+/// The alarms, in the account and Region of Landlord.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// By name.
+    pub alarms: Vec<String>,
+    /// All whose names begin so.
+    pub alarm_prefixes: Vec<String>,
+    /// What an alarm means that is red before anything was changed.
+    pub red_before: RedBefore,
+    /// What an alarm means that has no data.
+    pub missing_data: MissingData,
+}
+
+/// What an alarm means that is red before anything was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RedBefore {
+    /// Nothing begins.
+    Refuse,
+    /// It is reported, and says nothing during this roll-out.
+    Ignore,
+}
+
+/// What an alarm means that has no data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MissingData {
+    /// Nothing is wrong.
+    Healthy,
+    /// Something is.
+    Unhealthy,
+}
+
+/// What is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// How often what failed for a passing reason is tried again.
+    pub transient_attempts: u32,
+    /// Seconds until the first time; each later one is twice as long after.
+    pub backoff_seconds: u32,
+    /// Seconds between two tries at what a gate vetoed.
+    pub vetoed_every_seconds: u32,
+}
+
+/// What happens when a roll-out stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OnStop {
+    /// Everyone who got the new template gets the old one again.
+    RollBack,
+    /// They keep it; the set's template is the old one again, for new tenants.
+    Leave,
+}
+
+/// Whether new tenants wait until the change is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NewTenants {
+    /// They wait.
+    Wait,
+    /// They get whatever the set has.
+    Allow,
+}
+
+impl WavePlan {
+    /// How many accounts work at a time, when the wave has `accounts`.
+    pub fn concurrent(&self, accounts: usize) -> usize {
+        self.preferences.max_concurrent.of(accounts).clamp(1, accounts.max(1))
+    }
+
+    /// How many accounts an operation has at most: whole rounds, so that cutting a wave into
+    /// operations leaves no half-filled one.
+    pub fn operation_size(&self, accounts: usize) -> usize {
+        let concurrent = self.concurrent(accounts);
+        let wanted = match self.operation_accounts {
+            Some(most) => usize::try_from(most).unwrap_or(usize::MAX),
+            None => concurrent.saturating_mul(10).clamp(100, MOST_OPERATION_ACCOUNTS),
+        };
+        (wanted / concurrent).max(1).saturating_mul(concurrent)
+    }
+}

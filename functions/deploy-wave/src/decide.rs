@@ -1,0 +1,153 @@
+//! When a wave has gone wrong, and when to look again. Nothing here talks to AWS.
+
+use jiff::{SignedDuration, Timestamp};
+use rollout::plan::WavePlan;
+use rollout::standing::most_common_error;
+use rollout::{Class, Counts, Reason, ReasonCode, Row, Standing};
+
+use crate::state::State;
+
+/// Operations take minutes; asking more often learns nothing.
+const SHORTEST_WAIT: i64 = 5;
+/// The longest time between two looks at a wave that may be going wrong.
+const LONGEST_WAIT: i64 = 300;
+/// A look for every twenty-fourth of the time that the wave has taken: a day of waiting stays
+/// below two hundred looks.
+const LOOKS: i64 = 24;
+/// How long results may be missing after an operation's end: lists lag.
+const RESULTS_LAG: SignedDuration = SignedDuration::from_secs(120);
+/// The room that AWS's tolerance has for vetoes: a tenth of the operation's accounts, or this.
+const LEAST_ROOM: usize = 5;
+/// The longest wait between two tries at what is vetoed.
+const LONGEST_BETWEEN_TRIES: i64 = 6 * 3_600;
+
+/// What a wave tolerates, in instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tolerances {
+    /// Real failures.
+    pub failures: usize,
+    /// Vetoes.
+    pub vetoes: usize,
+    /// Accounts with the same error, less one.
+    pub same_error: usize,
+}
+
+impl Tolerances {
+    /// Those of a wave with so many instances.
+    pub fn of(plan: &WavePlan, instances: usize) -> Self {
+        Self {
+            failures: plan.failures.of(instances),
+            vetoes: plan.vetoes.of(instances),
+            same_error: usize::try_from(plan.same_error_accounts).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The failures that AWS tolerates in an operation about `accounts`, in each Region: what the
+    /// wave still tolerates, and room for the vetoes that are to be expected.
+    pub fn for_aws(&self, counts: &Counts, accounts: usize) -> usize {
+        let failures = self.failures.saturating_sub(counts.real_failures());
+        let vetoes = self.vetoes.saturating_sub(counts.vetoed);
+        failures + vetoes.min((accounts / 10).max(LEAST_ROOM))
+    }
+}
+
+/// Why the wave must stop, if it must. `standing` is what settled operations left, `now` the
+/// failures of the one that is on its way.
+pub fn judge(tolerances: &Tolerances, standing: &Standing, now: &[Row]) -> Option<Reason> {
+    let rows = || standing.open.iter().chain(now);
+    let count = |wanted: fn(Class) -> bool| rows().filter(|row| wanted(row.class)).count();
+    let failures = count(Class::is_real_failure);
+    let because = |code, text: String| Some(Reason { code, text });
+    if let Some((accounts, error)) = most_common_error(rows())
+        && accounts >= tolerances.same_error
+    {
+        let text = format!("the same error in {accounts} accounts: {error}");
+        return because(ReasonCode::SameError, text);
+    }
+    if failures > tolerances.failures {
+        let most = tolerances.failures;
+        let text = format!("{failures} instances failed, and {most} failures are tolerated");
+        return because(ReasonCode::TooManyFailures, text);
+    }
+    let vetoes = count(|class| class == Class::Vetoed);
+    if vetoes > tolerances.vetoes {
+        let most = tolerances.vetoes;
+        let text = format!("{vetoes} instances were vetoed, and {most} vetoes are tolerated");
+        return because(ReasonCode::TooManyVetoes, text);
+    }
+    None
+}
+
+/// Why the wave must stop once nothing more is tried: what never came to work counts as failed.
+pub fn judge_end(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
+    let counts = standing.counts();
+    let failures = counts.real_failures() + counts.transient + counts.cancelled;
+    (failures > tolerances.failures).then(|| Reason {
+        code: ReasonCode::TooManyFailures,
+        text: format!(
+            "{failures} instances are not deployed after all attempts, and {} are tolerated",
+            tolerances.failures
+        ),
+    })
+}
+
+/// Whether the gates of a wave that was just deployed do not answer.
+pub fn gates_fail(rows: &[Row]) -> Option<Reason> {
+    let row = rows.iter().find(|row| {
+        let answered =
+            row.reason.as_deref().is_none_or(|reason| reason.contains("returned FAILED"));
+        row.gate_hole || (row.class == Class::Vetoed && !answered)
+    })?;
+    let why = row.reason.as_deref().unwrap_or("it is missing, or may not be invoked");
+    Some(Reason {
+        code: ReasonCode::GateDoesNotAnswer,
+        text: format!("the gate of account {} in {}: {why}", row.account, row.region),
+    })
+}
+
+/// Whether the results of an operation that has ended may be taken as they are.
+pub fn are_settled(rows: usize, unsettled: usize, expected: usize, ended: SignedDuration) -> bool {
+    (unsettled == 0 && rows >= expected) || ended >= RESULTS_LAG
+}
+
+/// Seconds until the next look at the operation on its way. The first one of a wave is looked at
+/// in proportion to the time that has passed; the end of later ones is foreseen from how long a
+/// round took.
+pub fn next_look(state: &State, now: Timestamp) -> u32 {
+    let base = (state.elapsed(now).as_secs() / LOOKS).clamp(SHORTEST_WAIT, LONGEST_WAIT);
+    let seconds = match expected_left(state, now) {
+        None => base,
+        Some(left) if left > 60 => (left / 2).min(LONGEST_WAIT),
+        Some(left) if left > 0 => left + 1,
+        Some(overdue) => (-overdue / 4).clamp(SHORTEST_WAIT, base),
+    };
+    u32::try_from(seconds).unwrap_or(1)
+}
+
+/// Seconds until the operation on its way is expected to end; less than nothing when it is late.
+fn expected_left(state: &State, now: Timestamp) -> Option<i64> {
+    let open = state.open.as_ref()?;
+    let since = open.runs_since?;
+    let rounds = u32::try_from(open.rounds).unwrap_or(u32::MAX);
+    let expected = state.seconds_per_round? * f64::from(rounds);
+    // Seconds of waiting: whole ones do.
+    #[expect(clippy::cast_possible_truncation, reason = "days at most")]
+    let expected = expected.min(1e7).ceil() as i64;
+    Some(expected - now.duration_since(since).as_secs())
+}
+
+/// Seconds until what was vetoed is tried again, after so many tries.
+pub fn between_tries(every: u32, tries: u32) -> i64 {
+    let every = i64::from(every);
+    let doubled = 2_i64.checked_pow(tries.min(30)).unwrap_or(i64::MAX);
+    every.saturating_mul(doubled).min(every.max(LONGEST_BETWEEN_TRIES))
+}
+
+/// Seconds until what failed for a passing reason is tried again, after so many tries.
+pub fn backoff(seconds: u32, tries: u32) -> i64 {
+    let doubled = 2_i64.checked_pow(tries.min(20)).unwrap_or(i64::MAX);
+    i64::from(seconds).saturating_mul(doubled).min(3_600)
+}
+
+#[cfg(test)]
+mod tests;

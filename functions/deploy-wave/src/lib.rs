@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+pub mod decide;
+mod error;
+mod gates;
+mod handler;
+mod rounds;
+mod run;
+mod state;
+
+pub use config::Config;
+pub use error::Error;
+pub use handler::{App, Deployed, Request, StageName, Verdict, handle};

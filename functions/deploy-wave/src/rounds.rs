@@ -1,0 +1,141 @@
+//! The rounds of a stage: what it begins with, and what is tried again.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::rollout::Stage;
+use rollout::cut::batches;
+use rollout::manifest::{Operations, StageResult, folder};
+use rollout::{Batch, Class, Standing, Stop};
+
+use crate::decide::{backoff, between_tries};
+use crate::run::Run;
+use crate::state::State;
+
+/// The most accounts of an operation that tries again.
+const RETRY_SIZE: usize = 500;
+/// What the stage of late comers tries again and again.
+const LATE: [Class; 3] = [Class::Vetoed, Class::Transient, Class::Cancelled];
+
+fn later(now: Timestamp, seconds: i64) -> Timestamp {
+    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+impl Run<'_> {
+    fn round_file(&self, round: u32) -> String {
+        format!("{}/round-{round}.json", folder(self.stage))
+    }
+
+    /// The operations of the present round.
+    pub(crate) async fn operations(&self, state: &State) -> Result<Operations, Stop> {
+        if state.round > 0 {
+            return self.files.read(&self.round_file(state.round)).await;
+        }
+        match self.stage {
+            Stage::Late => {
+                // Whatever the waves left over; the file is a function of their results.
+                let left = self.standing(state).await?;
+                Ok(Operations { operations: left.again(&LATE, RETRY_SIZE), restores: false })
+            }
+            stage => self.files.read(&format!("{}.json", folder(stage))).await,
+        }
+    }
+
+    /// How all instances of the stage stand.
+    pub(crate) async fn standing(&self, state: &State) -> Result<Standing, Stop> {
+        if state.settled > 0 {
+            let name = format!("{}/standing-{}.json", folder(self.stage), state.settled);
+            return self.files.read(&name).await;
+        }
+        let mut standing = Standing::default();
+        if self.stage == Stage::Late {
+            for wave in &self.manifest.waves {
+                let name = format!("waves/{:02}/result.json", wave.number);
+                let result: Option<StageResult> = self.files.find(&name).await?;
+                let rows = result.map(|result| result.standing.open).unwrap_or_default();
+                standing.open.extend(rows.into_iter().filter(|row| LATE.contains(&row.class)));
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Plans one more round, if there is anything to try again; false when there is not.
+    pub(crate) async fn next_round(
+        &self,
+        state: &mut State,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> Result<bool, Stop> {
+        let retry = self.manifest.plan.retry;
+        let (batches, not_before) = match self.stage {
+            Stage::Late => {
+                let wait = between_tries(retry.vetoed_every_seconds, state.retries);
+                (standing.again(&LATE, RETRY_SIZE), later(now, wait))
+            }
+            Stage::Wave { .. } => {
+                let again = standing.again(&[Class::Transient, Class::Cancelled], RETRY_SIZE);
+                (again, later(now, backoff(retry.backoff_seconds, state.retries)))
+            }
+            Stage::Back { .. } | Stage::Leave => {
+                let again = standing.again(
+                    &[Class::Transient, Class::Cancelled, Class::Vetoed, Class::Unclassified],
+                    RETRY_SIZE,
+                );
+                (again, later(now, backoff(retry.backoff_seconds, state.retries)))
+            }
+        };
+        let spent = self.stage != Stage::Late && state.retries >= retry.transient_attempts;
+        let too_late = self.stage == Stage::Late && not_before >= self.deadline(state).at();
+        if batches.is_empty() || spent || too_late {
+            return Ok(false);
+        }
+        state.retries += 1;
+        self.begin_round(state, batches, Some(not_before)).await?;
+        Ok(true)
+    }
+
+    /// Plans the round that asks the gates of the wave.
+    pub(crate) async fn prove_gates(&self, state: &mut State) -> Result<(), Stop> {
+        let first: Operations = self.files.read(&format!("{}.json", folder(self.stage))).await?;
+        state.proves = true;
+        self.begin_round(state, first.operations, None).await
+    }
+
+    async fn begin_round(
+        &self,
+        state: &mut State,
+        operations: Vec<Batch>,
+        not_before: Option<Timestamp>,
+    ) -> Result<(), Stop> {
+        let round = state.round + 1;
+        let file = Operations { operations, restores: false };
+        self.files.write(&self.round_file(round), &file).await?;
+        state.round = round;
+        state.next = 0;
+        state.not_before = not_before;
+        Ok(())
+    }
+
+    /// The batch without those accounts that have lost an instance meanwhile, which were
+    /// withdrawn; as few batches as their Regions allow.
+    pub(crate) async fn still_there(&self, batch: &Batch) -> Result<Vec<Batch>, Stop> {
+        let mut known = std::collections::BTreeMap::new();
+        let mut token = None;
+        loop {
+            let (page, next) = self.set.instances(token).await?;
+            for one in page.into_iter().map(|listed| listed.instance) {
+                let wanted = batch.accounts.contains(&one.account);
+                if wanted && batch.regions.contains(&one.region) && !one.inoperable {
+                    known
+                        .entry(one.account)
+                        .or_insert_with(std::collections::BTreeSet::new)
+                        .insert(one.region);
+                }
+            }
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        known.retain(|_, regions| regions.len() == batch.regions.len());
+        Ok(batches(known, usize::MAX))
+    }
+}

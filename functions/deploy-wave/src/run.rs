@@ -1,0 +1,563 @@
+//! The operations of one stage, one after another.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::Deadline;
+use lifecycle::rollout::{OperationName, Stage};
+use rollout::manifest::{DEFINITION, PREVIOUS_TEMPLATE, StageResult, folder};
+use rollout::plan::{ConcurrencyMode, RegionConcurrency, WavePlan};
+use rollout::stack_set::{OperationStatus, Pace, Started};
+use rollout::{
+    Batch, Class, Files, Header, Manifest, Reason, ReasonCode, Row, StackSet, Stop, alarms,
+};
+
+use crate::decide::{Tolerances, are_settled, gates_fail, judge, judge_end, next_look};
+use crate::gates;
+use crate::handler::{App, Deployed, Verdict};
+use crate::state::{Open, State};
+
+/// A free stack set is asked soon, a busy one after a while.
+const WAIT_AFTER_START: u32 = 5;
+const WAIT_WHILE_BUSY: u32 = 20;
+/// Between two calls that open gates.
+const WAIT_FOR_GATES: u32 = 1;
+
+/// What comes after a step.
+pub(crate) enum Next {
+    /// Ask again.
+    Wait { seconds: u32, because: String },
+    /// The stage is over.
+    Done(Box<Deployed>),
+}
+
+fn wait(seconds: u32, because: impl Into<String>) -> Next {
+    Next::Wait { seconds, because: because.into() }
+}
+
+/// One stage of a roll-out, and what it needs.
+pub(crate) struct Run<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) header: &'a Header,
+    pub(crate) manifest: Manifest,
+    pub(crate) files: Files,
+    pub(crate) set: StackSet,
+    pub(crate) stage: Stage,
+    pub(crate) deadline: Deadline,
+}
+
+impl Run<'_> {
+    /// When the stage of late comers ends.
+    pub(crate) fn deadline(&self, _: &State) -> Deadline {
+        self.deadline
+    }
+
+    fn plan(&self) -> Option<&WavePlan> {
+        match self.stage {
+            Stage::Wave { number, .. } | Stage::Back { number } => self.manifest.wave(number),
+            Stage::Late | Stage::Leave => self.manifest.plan.waves.last(),
+        }
+    }
+
+    /// What the stage tolerates. Only a wave stops by failures: late comers hold up nobody, and
+    /// the way back is gone to its end.
+    fn tolerances(&self) -> Option<Tolerances> {
+        let Stage::Wave { number, .. } = self.stage else { return None };
+        let size = self.manifest.size(number)?;
+        Some(Tolerances::of(self.manifest.wave(number)?, size.instances))
+    }
+
+    /// What earlier waves have measured.
+    pub(crate) async fn recall(&self, state: &mut State) -> Result<(), Stop> {
+        let number = match self.stage {
+            Stage::Wave { number, .. } => number.saturating_sub(1),
+            Stage::Back { number } => number,
+            Stage::Late | Stage::Leave => self.header.waves,
+        };
+        if state.operations > 0 || state.seconds_per_round.is_some() || number == 0 {
+            return Ok(());
+        }
+        let name = format!("waves/{number:02}/result.json");
+        let result: Option<StageResult> = self.files.find(&name).await?;
+        state.seconds_per_round = result.and_then(|result| result.seconds_per_round);
+        Ok(())
+    }
+
+    /// Takes one step.
+    pub(crate) async fn go_on(&self, state: &mut State, now: Timestamp) -> Result<Next, Stop> {
+        if let Some(open) = state.open.clone()
+            && let Some(next) = self.observe(state, open, now).await?
+        {
+            return Ok(next);
+        }
+        if self.stops_on_request() && state.reason.is_none() && self.files.controls().await?.stop()
+        {
+            state.reason = Some(stop_requested());
+        }
+        if state.reason.is_some() {
+            return self.done(state).await;
+        }
+        if let Some(at) = state.not_before.filter(|at| now < *at) {
+            return Ok(self.pause(at, now));
+        }
+        let operations = self.operations(state).await?;
+        if let Some(batch) = operations.operations.get(state.next) {
+            let first = state.round == 0 && state.next == 0;
+            let restores = first && operations.restores;
+            return self.start(state, batch, restores, now).await;
+        }
+        self.after_round(state, now).await
+    }
+
+    /// The way back is not stopped half-way.
+    fn stops_on_request(&self) -> bool {
+        !matches!(self.stage, Stage::Back { .. } | Stage::Leave)
+    }
+
+    /// A round waits for its time, and looks for an operator's wish every half hour.
+    fn pause(&self, at: Timestamp, now: Timestamp) -> Next {
+        let seconds = at.duration_since(now).as_secs().clamp(1, 1_800);
+        let because = format!("what is left over is tried again at {at}");
+        wait(u32::try_from(seconds).unwrap_or(1), because)
+    }
+
+    /// Looks at the operation on its way; nothing when it is over and settled.
+    async fn observe(
+        &self,
+        state: &mut State,
+        mut open: Open,
+        now: Timestamp,
+    ) -> Result<Option<Next>, Stop> {
+        let id = open.id.clone();
+        let Some(seen) = self.set.operation(&id).await? else {
+            // It was asked for, and never came to be.
+            state.open = None;
+            return Ok(None);
+        };
+        match seen.status {
+            OperationStatus::Queued | OperationStatus::Running => {
+                if seen.status == OperationStatus::Running && open.runs_since.is_none() {
+                    let soon = now.duration_since(open.asked_at).as_secs()
+                        <= i64::from(WAIT_AFTER_START) + 1;
+                    open.runs_since = Some(if soon { open.asked_at } else { now });
+                }
+                state.open = Some(open.clone());
+                self.watch(state, &open, seen.status, now).await.map(Some)
+            }
+            OperationStatus::Stopping => {
+                if state.reason.is_none() {
+                    state.reason = Some(stopped_by_others(&id));
+                }
+                Ok(Some(wait(next_look(state, now).min(60), format!("{id} is stopping"))))
+            }
+            OperationStatus::Stopped | OperationStatus::Ended => {
+                if seen.status == OperationStatus::Stopped && state.reason.is_none() {
+                    state.reason = Some(stopped_by_others(&id));
+                }
+                self.settle(state, open, seen.ended, now).await
+            }
+        }
+    }
+
+    /// Looks at an operation that works: whether it must stop.
+    async fn watch(
+        &self,
+        state: &mut State,
+        open: &Open,
+        status: OperationStatus,
+        now: Timestamp,
+    ) -> Result<Next, Stop> {
+        let id = &open.id;
+        if state.reason.is_none() {
+            state.reason = self.alarm(state, open, status).await?;
+        }
+        if state.reason.is_some() {
+            self.set.stop(id).await?;
+            return Ok(wait(WAIT_AFTER_START, format!("{id} is being stopped")));
+        }
+        if let Stage::Back { .. } = self.stage {
+            self.renew_gates(state, now).await?;
+        }
+        let because = match status {
+            OperationStatus::Queued => format!("{id} waits for its turn"),
+            _ => format!("{id} deploys {} instances", open.instances),
+        };
+        Ok(wait(next_look(state, now), because))
+    }
+
+    async fn renew_gates(&self, state: &mut State, now: Timestamp) -> Result<(), Stop> {
+        let operations = self.operations(state).await?;
+        let Some(batch) = operations.operations.get(state.next) else { return Ok(()) };
+        if !gates::are_open(state, batch, now) {
+            let rounds = self.rounds(batch);
+            gates::open(self.app, self.header, state, (batch, rounds), now).await?;
+        }
+        Ok(())
+    }
+
+    /// Why the operation on its way must stop, if it must.
+    async fn alarm(
+        &self,
+        state: &State,
+        open: &Open,
+        status: OperationStatus,
+    ) -> Result<Option<Reason>, Stop> {
+        if !self.stops_on_request() {
+            return Ok(None);
+        }
+        if self.files.controls().await?.stop() {
+            return Ok(Some(stop_requested()));
+        }
+        let Some(tolerances) = self.tolerances() else { return Ok(None) };
+        if status != OperationStatus::Running {
+            return Ok(None);
+        }
+        let failed = self.set.results(&open.id, true).await?;
+        if !failed.rows.is_empty() && !state.proves {
+            let standing = self.standing(state).await?;
+            if let Some(reason) = judge(&tolerances, &standing, &failed.rows) {
+                return Ok(Some(reason));
+            }
+        }
+        self.red().await
+    }
+
+    async fn red(&self) -> Result<Option<Reason>, Stop> {
+        let health = &self.manifest.plan.health;
+        let ignored = &self.manifest.red_before;
+        let red = alarms::red(&self.app.cloudwatch, health, ignored).await?;
+        let text = alarms::in_words(&red);
+        Ok((!red.is_empty()).then_some(Reason { code: ReasonCode::Unhealthy, text }))
+    }
+
+    /// Takes the results of an operation that has ended, once they are there.
+    async fn settle(
+        &self,
+        state: &mut State,
+        mut open: Open,
+        ended: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Next>, Stop> {
+        let ended_at = *open.ended_at.get_or_insert(ended.unwrap_or(now));
+        let results = self.set.results(&open.id, false).await?;
+        let since = now.duration_since(ended_at).max(SignedDuration::ZERO);
+        if !are_settled(results.rows.len(), results.unsettled, open.instances, since) {
+            let because = format!(
+                "{} has ended, and {} of its {} results are there",
+                open.id,
+                results.rows.len(),
+                open.instances
+            );
+            state.open = Some(open);
+            return Ok(Some(wait(WAIT_AFTER_START, because)));
+        }
+        let operations = self.operations(state).await?;
+        let batch = operations.operations.get(state.next);
+        let rows = complete(results.rows, batch);
+        self.learn(state, &open, ended_at, &rows);
+        self.files.write(&format!("{}/{}.json", folder(self.stage), open.id), &rows).await?;
+        if state.proves {
+            state.reason = state.reason.take().or_else(|| gates_fail(&rows));
+        } else {
+            let standing = self.standing(state).await?.with(&rows);
+            if state.reason.is_none()
+                && let Some(tolerances) = self.tolerances()
+            {
+                state.reason = judge(&tolerances, &standing, &[]);
+            }
+            let name = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
+            self.files.write(&name, &standing).await?;
+            state.settled += 1;
+        }
+        state.open = None;
+        state.next += 1;
+        state.gates_open = 0;
+        state.gates_until = None;
+        Ok(None)
+    }
+
+    /// How long a round took, when the operation was gone through to its end.
+    fn learn(&self, state: &mut State, open: &Open, ended: Timestamp, rows: &[Row]) {
+        let whole = rows.iter().all(|row| row.class != Class::Cancelled);
+        let Some(since) = open.runs_since.filter(|_| whole && open.rounds > 0) else { return };
+        let rounds = u32::try_from(open.rounds).unwrap_or(u32::MAX);
+        let seconds = ended.duration_since(since).as_secs_f64() / f64::from(rounds);
+        // A few vetoed accounts that answer at once say nothing about a wave.
+        if seconds > 1.0 && (state.seconds_per_round.is_none() || state.round == 0) {
+            state.seconds_per_round = Some(seconds);
+        }
+    }
+
+    fn concurrent(&self, batch: &Batch) -> usize {
+        let here = batch.accounts.len().max(1);
+        match (self.stage, self.plan()) {
+            // Of the whole wave, not of what is left of it.
+            (Stage::Wave { number, .. }, Some(plan)) => {
+                let all = self.manifest.size(number).map_or(here, |size| size.accounts);
+                plan.concurrent(all).min(here)
+            }
+            (_, Some(plan)) => plan.concurrent(self.largest_wave()).min(here),
+            (_, None) => 1,
+        }
+    }
+
+    fn largest_wave(&self) -> usize {
+        self.manifest.waves.iter().map(|wave| wave.accounts).max().unwrap_or(1)
+    }
+
+    fn rounds(&self, batch: &Batch) -> usize {
+        batch.accounts.len().div_ceil(self.concurrent(batch).max(1))
+    }
+
+    fn pace(&self, batch: &Batch, counts: &rollout::Counts) -> Pace {
+        let tolerance = match self.tolerances() {
+            Some(tolerances) => tolerances.for_aws(counts, batch.accounts.len()),
+            None => batch.accounts.len(),
+        };
+        let plan = self.plan();
+        let (mode, regions) = match plan.filter(|_| self.tolerances().is_some()) {
+            Some(plan) => (plan.preferences.concurrency_mode, plan.preferences.region_concurrency),
+            None => (ConcurrencyMode::SoftFailureTolerance, RegionConcurrency::Parallel),
+        };
+        let region_order = plan.map(|plan| Manifest::region_order(plan, batch)).unwrap_or_default();
+        Pace { concurrent: self.concurrent(batch), tolerance, mode, regions, region_order }
+    }
+
+    /// Starts the operation about the batch.
+    async fn start(
+        &self,
+        state: &mut State,
+        batch: &Batch,
+        restores: bool,
+        now: Timestamp,
+    ) -> Result<Next, Stop> {
+        if matches!(self.stage, Stage::Back { .. }) && !gates::are_open(state, batch, now) {
+            let rounds = self.rounds(batch);
+            gates::open(self.app, self.header, state, (batch, rounds), now).await?;
+            if !gates::are_open(state, batch, now) {
+                let because = format!("{} gates are open", state.gates_open);
+                return Ok(wait(WAIT_FOR_GATES, because));
+            }
+        }
+        let changes = self.changes_the_set(state);
+        if !changes
+            && !restores
+            && let Some(reason) = self.changed_by_others().await?
+        {
+            state.reason = Some(reason);
+            return self.done(state).await;
+        }
+        let name = OperationName {
+            rollout: self.header.hash(),
+            stage: self.stage,
+            number: u32::try_from(state.next).unwrap_or(u32::MAX),
+            round: state.round,
+        };
+        let id = name.to_string();
+        let started = self.ask(state, &id, batch, (changes, restores)).await?;
+        match started {
+            Started::Yes => {
+                state.open = Some(Open {
+                    id: id.clone(),
+                    asked_at: now,
+                    runs_since: None,
+                    instances: batch.instances(),
+                    rounds: self.rounds(batch),
+                    ended_at: None,
+                });
+                state.operations += 1;
+                tracing::info!(
+                    operation.id = id,
+                    accounts = batch.accounts.len(),
+                    "an operation is started"
+                );
+                let accounts = batch.accounts.len();
+                Ok(wait(WAIT_AFTER_START, format!("{id} deploys to {accounts} accounts")))
+            }
+            Started::Busy(because) => Ok(wait(WAIT_WHILE_BUSY, format!("{id}: {because}"))),
+            Started::InstanceGone => self.shrink(state, batch, restores || changes, now).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        state: &State,
+        id: &str,
+        batch: &Batch,
+        (changes, restores): (bool, bool),
+    ) -> Result<Started, Stop> {
+        let counts = self.standing(state).await?.counts();
+        let (pace, keeps) = (self.pace(batch, &counts), &self.manifest.keeps);
+        if restores {
+            let body = self.files.read_text(PREVIOUS_TEMPLATE).await?;
+            let definition = (&self.manifest.previous, Some(body.as_str()));
+            return self.set.update_set(id, batch, &pace, definition, keeps).await;
+        }
+        if changes {
+            return self.set.update_set(id, batch, &pace, (&self.manifest.next, None), keeps).await;
+        }
+        self.set.update_instances(id, batch, &pace, keeps).await
+    }
+
+    /// Only a roll-out's first operation gives the template: it makes all instances `OUTDATED`.
+    fn changes_the_set(&self, state: &State) -> bool {
+        match self.stage {
+            Stage::Wave { number, .. } => {
+                self.manifest.first_wave() == Some(number) && state.round == 0 && state.next == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the set is no more what the roll-out made of it. What it made of it is written
+    /// down when the second operation starts.
+    async fn changed_by_others(&self) -> Result<Option<Reason>, Stop> {
+        if matches!(self.stage, Stage::Back { .. }) {
+            return Ok(None);
+        }
+        let is = self.set.describe().await?.fingerprint();
+        let Some(made) = self.files.find::<String>(DEFINITION).await? else {
+            self.files.write(DEFINITION, &is).await?;
+            return Ok(None);
+        };
+        Ok((is != made).then(|| Reason {
+            code: ReasonCode::DefinitionChanged,
+            text: "somebody else changed the stack set's template or parameters".to_owned(),
+        }))
+    }
+
+    /// Goes on without the accounts of the batch whose instances were withdrawn meanwhile.
+    async fn shrink(
+        &self,
+        state: &mut State,
+        batch: &Batch,
+        first: bool,
+        now: Timestamp,
+    ) -> Result<Next, Stop> {
+        let left = self.still_there(batch).await?;
+        let gone: Vec<Row> = batch
+            .accounts
+            .iter()
+            .filter(|account| !left.iter().any(|batch| batch.accounts.contains(*account)))
+            .flat_map(|account| batch.regions.iter().map(move |region| (account, region)))
+            .map(|(account, region)| {
+                let why = "its stack instance was withdrawn";
+                Row::new(account.clone(), region.clone(), Class::Suspended, why)
+            })
+            .collect();
+        if gone.is_empty() {
+            return Ok(wait(WAIT_WHILE_BUSY, "an instance is not to be found"));
+        }
+        let mut operations = self.operations(state).await?;
+        let place = state.next;
+        match left.into_iter().next() {
+            Some(smaller) => operations.operations[place] = smaller,
+            None if first => {
+                let text = "no account of the first operation has an instance any more";
+                let reason = Reason { code: ReasonCode::StepFailed, text: text.to_owned() };
+                state.reason = Some(reason);
+                return self.done(state).await;
+            }
+            None => {
+                operations.operations.remove(place);
+            }
+        }
+        let name = match state.round {
+            0 => format!("{}.json", folder(self.stage)),
+            round => format!("{}/round-{round}.json", folder(self.stage)),
+        };
+        let standing = self.standing(state).await?.with(&gone);
+        let settled = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
+        self.files.write(&settled, &standing).await?;
+        // Last: who reads the smaller file finds the standing written.
+        self.files.write(&name, &operations).await?;
+        state.settled += 1;
+        let _ = now;
+        Ok(wait(1, format!("{} instances were withdrawn", gone.len())))
+    }
+
+    /// Nothing of the round is left: another round, or the end.
+    async fn after_round(&self, state: &mut State, now: Timestamp) -> Result<Next, Stop> {
+        let standing = self.standing(state).await?;
+        if !state.proves && self.next_round(state, &standing, now).await? {
+            let Some(at) = state.not_before else { return Ok(wait(1, "a new round")) };
+            return Ok(self.pause(at, now));
+        }
+        if let Some(tolerances) = self.tolerances() {
+            state.reason = judge_end(&tolerances, &standing);
+            let proves = self.plan().is_some_and(|plan| plan.prove_gate);
+            if state.reason.is_none() && proves && !state.proves && standing.succeeded > 0 {
+                self.prove_gates(state).await?;
+                return Ok(wait(1, "the gates are asked"));
+            }
+        }
+        if matches!(self.stage, Stage::Back { .. }) && !standing.open.is_empty() {
+            let open = standing.open.iter().filter(|row| row.class != Class::Suspended).count();
+            state.reason = (open > 0).then(|| Reason {
+                code: ReasonCode::RollbackIncomplete,
+                text: format!("{open} instances did not come back to the old template"),
+            });
+        }
+        self.done(state).await
+    }
+
+    async fn done(&self, state: &State) -> Result<Next, Stop> {
+        let standing = self.standing(state).await?;
+        let now = state.started_at.unwrap_or_default();
+        Ok(Next::Done(Box::new(Deployed {
+            verdict: if state.reason.is_some() { Verdict::Stop } else { Verdict::Go },
+            reason: state.reason.clone(),
+            counts: standing.counts(),
+            not_current: standing.named(),
+            result_key: String::new(),
+            operations: state.operations,
+            started_at: now,
+            finished_at: now,
+            expected_end: None,
+        })))
+    }
+
+    /// When the roll-out will be through, after a wave: rounds and dwell times of those to come.
+    pub(crate) fn expected_end(
+        &self,
+        state: &State,
+        number: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let Stage::Wave { .. } = self.stage else { return None };
+        let per_round = state.seconds_per_round?;
+        let later = self.manifest.waves.iter().filter(|wave| wave.number > number);
+        let rounds: usize = later.clone().map(|wave| wave.rounds).sum();
+        let here = self.manifest.size(number).into_iter();
+        let dwell: u32 = later
+            .chain(here)
+            .filter(|wave| wave.accounts > 0)
+            .map(|wave| wave.dwell_seconds)
+            .fold(0, u32::saturating_add);
+        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let seconds = per_round * f64::from(rounds) + f64::from(dwell);
+        now.checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+    }
+}
+
+/// The rows, and one for each instance of which AWS gave no result.
+fn complete(mut rows: Vec<Row>, batch: Option<&Batch>) -> Vec<Row> {
+    let known: std::collections::BTreeSet<_> =
+        rows.iter().map(|row| (row.account.clone(), row.region.clone())).collect();
+    let Some(batch) = batch else { return rows };
+    for account in &batch.accounts {
+        for region in &batch.regions {
+            if !known.contains(&(account.clone(), region.clone())) {
+                let why = "AWS gave no result";
+                rows.push(Row::new(account.clone(), region.clone(), Class::Cancelled, why));
+            }
+        }
+    }
+    rows
+}
+
+fn stop_requested() -> Reason {
+    Reason { code: ReasonCode::StopRequested, text: "an operator asked for it".to_owned() }
+}
+
+fn stopped_by_others(id: &str) -> Reason {
+    Reason { code: ReasonCode::OperationStopped, text: format!("somebody stopped {id}") }
+}

@@ -1,0 +1,70 @@
+//! What one call tells the next. Lists are in files; here is only how far the wave is.
+
+use jiff::{SignedDuration, Timestamp};
+use rollout::Reason;
+use serde::{Deserialize, Serialize};
+
+/// How far the wave is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct State {
+    /// When the first call was.
+    pub started_at: Option<Timestamp>,
+    /// 0, and one more each time that something is tried again.
+    pub round: u32,
+    /// Rounds in which failures were tried again.
+    pub retries: u32,
+    /// The next operation of the round.
+    pub next: usize,
+    /// The operation that is on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+    /// Operations whose results are in a file.
+    pub settled: usize,
+    /// Operations that were started.
+    pub operations: usize,
+    /// When the round may begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Seconds that one round of accounts takes, as measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_per_round: Option<f64>,
+    /// Why the wave ends early, once that is decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Whether the gates are being asked, or were.
+    pub proves: bool,
+    /// Accounts of the operation whose gates are open, and until when.
+    pub gates_open: usize,
+    /// Until when they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gates_until: Option<Timestamp>,
+}
+
+/// An operation that is on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Open {
+    /// Its id.
+    pub id: String,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// Since when it is known to work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_since: Option<Timestamp>,
+    /// How many results it will have.
+    pub instances: usize,
+    /// Rounds of accounts.
+    pub rounds: usize,
+    /// Since when it has ended, while results are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl State {
+    /// How long the wave has gone on.
+    pub fn elapsed(&self, now: Timestamp) -> SignedDuration {
+        let started = self.started_at.unwrap_or(now);
+        now.duration_since(started).max(SignedDuration::ZERO)
+    }
+}

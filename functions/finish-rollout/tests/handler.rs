@@ -1,0 +1,126 @@
+//! `finish-rollout` through its public API: a real SDK client, and a bucket of a few lines.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use finish_rollout::{App, Config, Error, handle};
+use lambda_kit::{Clock, Diagnostic};
+use rollout::Input;
+use scripted_wire::World;
+use serde_json::{Value, json};
+
+const FOLDER: &str = "rollouts/base_c1";
+const START: &str = "2026-11-21T10:00:00Z";
+
+fn header() -> Value {
+    json!({"execution": "base_c1", "stackSet": "base", "waves": 1, "deadlineSeconds": 86_400})
+}
+
+fn row(account: usize, class: &str) -> Value {
+    json!({"account": format!("{account:012}"), "region": "eu-central-1", "class": class,
+           "reason": "why"})
+}
+
+fn result(succeeded: usize, open: Value) -> String {
+    json!({"operations": 2, "reason": null, "secondsPerRound": null,
+           "standing": {"succeeded": succeeded, "gateHoles": 1, "open": open}})
+    .to_string()
+}
+
+/// A roll-out of one wave with ten accounts, of which one failed and one was vetoed.
+fn world() -> World {
+    let plan = json!({"waves": [{"name": "all", "accounts": {"rest": true}}]});
+    let input = json!({"stackSet": "base", "usePreviousTemplate": true, "plan": plan});
+    let definition = json!({"template": "previous", "parameters": {}, "capabilities": []});
+    let manifest = json!({
+        "header": header(), "plannedAt": START, "next": definition, "previous": definition,
+        "previousValues": {}, "keeps": {}, "plan": Input::read(&input).unwrap().plan,
+        "waves": [{"number": 1, "name": "all", "accounts": 10, "instances": 10, "operations": 1,
+                   "rounds": 1, "dwellSeconds": 0, "approval": false}],
+        "redBefore": []});
+    let world = World::new();
+    world.put(&format!("{FOLDER}/plan.json"), &manifest.to_string());
+    let open = json!([row(1, "failed"), row(2, "vetoed")]);
+    world.put(&format!("{FOLDER}/waves/01/result.json"), &result(8, open));
+    world
+}
+
+async fn answer(world: &World, course: Value) -> Result<Value, Diagnostic> {
+    let mut request = json!({"rollout": header(), "execution": {"startedAt": START}});
+    request.as_object_mut().unwrap().extend(course.as_object().unwrap().clone());
+    let clock = Clock::fixed("2026-11-21T12:00:00Z".parse().unwrap());
+    let config = Config::load(&|_| Some("runs".into())).unwrap();
+    lambda_kit::call(&App::new(&world.wire(), config, clock), &handle, request).await
+}
+
+fn stopped(choice: &str, rollback: Value) -> Value {
+    json!({"outcome": "STOPPED", "choice": choice, "rollback": rollback,
+           "stop": {"code": "SAME_ERROR", "text": "the same error in 3 accounts"}})
+}
+
+#[tokio::test]
+async fn what_passed_is_told_with_counts_by_class_and_who_is_not_current() {
+    let world = world();
+    world.put(&format!("{FOLDER}/late/result.json"), &result(1, json!([])));
+    let done = answer(&world, json!({"outcome": "PASSED"})).await.unwrap();
+    assert_eq!(done["outcome"], "INCOMPLETE");
+    let detail = &done["detail"];
+    assert_eq!(detail["counts"]["succeeded"], 9);
+    assert_eq!(detail["counts"]["failed"], 1);
+    assert_eq!(detail["counts"]["vetoed"], 0);
+    assert_eq!(detail["accounts"], json!({"planned": 10, "notCurrent": 1}));
+    assert_eq!(detail["seconds"], 7_200);
+    assert_eq!(detail["operations"], 4);
+    assert_eq!(detail["notCurrent"][0]["template"], "OLD");
+    assert_eq!(world.file(&format!("{FOLDER}/not-current.json")), detail["notCurrent"]);
+    assert_eq!(done["subject"], "Landlord: roll-out of base is incomplete");
+    assert!(done["message"].as_str().unwrap().contains("000000000001 eu-central-1"));
+    assert_eq!(answer(&world, json!({"outcome": "PASSED"})).await.unwrap(), done, "every time");
+}
+
+#[tokio::test]
+async fn what_was_rolled_back_is_told_with_who_did_not_come_back() {
+    let world = world();
+    let batch = json!({"regions": ["eu-central-1"], "accounts": ["000000000003", "000000000004"]});
+    world.put(&format!("{FOLDER}/stands-new.json"), &json!([batch]).to_string());
+    let file = json!({"operations": [batch], "restores": true});
+    world.put(&format!("{FOLDER}/back/01.json"), &file.to_string());
+    world.put(&format!("{FOLDER}/back/01/result.json"), &result(1, json!([row(4, "failed")])));
+    let done = answer(&world, stopped("ROLL_BACK", json!("FAILED"))).await.unwrap();
+    assert_eq!(done["outcome"], "ROLLBACK_FAILED");
+    let astray = &done["detail"]["notCurrent"];
+    assert_eq!(astray.as_array().unwrap().len(), 1);
+    assert_eq!(astray[0]["account"], "000000000004");
+    assert_eq!(astray[0]["template"], "UNKNOWN");
+    assert_eq!(done["detail"]["reason"]["code"], "SAME_ERROR");
+
+    world.put(&format!("{FOLDER}/back/01/result.json"), &result(2, json!([])));
+    let done = answer(&world, stopped("ROLL_BACK", json!("DONE"))).await.unwrap();
+    assert_eq!(done["outcome"], "ROLLED_BACK");
+    assert_eq!(done["detail"]["notCurrent"], json!([]));
+}
+
+#[tokio::test]
+async fn what_was_left_and_what_never_changed_is_told() {
+    let world = world();
+    let batch = json!({"regions": ["eu-central-1"], "accounts": ["000000000003"]});
+    world.put(&format!("{FOLDER}/stands-new.json"), &json!([batch]).to_string());
+    let done = answer(&world, stopped("LEAVE", json!(null))).await.unwrap();
+    assert_eq!(done["outcome"], "LEFT");
+    assert_eq!(done["detail"]["notCurrent"][0]["template"], "NEW");
+    world.remove(&format!("{FOLDER}/stands-new.json"));
+    let done = answer(&world, stopped("NOTHING_CHANGED", json!(null))).await.unwrap();
+    assert_eq!(done["outcome"], "NOTHING_CHANGED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttles_are_waits_and_what_is_forbidden_or_missing_is_named() {
+    let throttled = world().refuses("PutObject", 503, "SlowDown");
+    let pending = answer(&throttled, json!({"outcome": "PASSED"})).await.unwrap();
+    assert_eq!(pending["status"], "PENDING");
+    let denied = world().refuses("PutObject", 403, "AccessDenied");
+    let error = answer(&denied, json!({"outcome": "PASSED"})).await.unwrap_err();
+    assert_eq!(error.error_type, "AccessDenied");
+    let error = answer(&World::new(), json!({"outcome": "PASSED"})).await.unwrap_err();
+    assert_eq!(error.error_type, "RolloutFilesDamaged");
+    assert!(Error::NAMES.contains(&error.error_type.as_str()));
+}

@@ -1,0 +1,233 @@
+//! Slots for those whose turn it is, dates for the others, a verdict for everybody.
+
+use std::collections::{BTreeMap, BinaryHeap};
+
+use lifecycle::retirement::Place;
+use lifecycle::retirement::sweep::{CLOSING, Candidate};
+
+use crate::budget::{Hours, Limits, Schedule};
+use crate::decide::{Assessed, Standing, Turn, TurnClass, Verdict, is_a_mistake};
+use crate::error::Halt;
+use crate::handler::{Call, StuckBefore};
+use crate::work::{PlanOutcome, Planned, Progress, VerdictLine, summary_key, verdicts_key};
+
+/// The accounts that have a slot, by their turns.
+type Slots = BTreeMap<Turn, Option<Candidate>>;
+
+/// Who comes before whom, among those that are due: how many are before each hour.
+struct Ranks {
+    before: Hours,
+    emptied: u64,
+    ordinary: u64,
+    stuck: u64,
+}
+
+impl Ranks {
+    fn new(progress: &Progress) -> Self {
+        let mut sum = progress.emptied;
+        let mut before = Hours::new();
+        for (hour, count) in &progress.due_since {
+            before.insert(*hour, sum);
+            sum += count;
+        }
+        Self { before, emptied: 0, ordinary: sum, stuck: sum }
+    }
+
+    /// The next rank of this turn's class and hour, counted from 0.
+    fn next(&mut self, turn: &Turn) -> u64 {
+        let counter = match turn.class {
+            TurnClass::Emptied => &mut self.emptied,
+            TurnClass::StuckBefore => &mut self.stuck,
+            TurnClass::Ordinary => {
+                let hour = turn.since.div_euclid(3_600);
+                self.before.entry(hour).or_insert(self.ordinary)
+            }
+        };
+        let rank = *counter;
+        *counter += 1;
+        rank
+    }
+}
+
+impl Call<'_> {
+    /// Gives slots, and writes everybody's verdict.
+    pub(crate) async fn rank(&self, progress: &Progress) -> Result<Planned, Halt> {
+        let config = &self.app.config;
+        let limits = Limits {
+            at_most: self.request.close_at_most.unwrap_or(config.limits.at_most),
+            ..config.limits.clone()
+        };
+        let fleet = progress.tagged.saturating_sub(progress.closed);
+        let Progress { due, closings, waiting, .. } = progress;
+        let mut budget = limits.budget(fleet, closings, self.now);
+        let is_open = is_a_mistake(*due, fleet, config.breaker_percent, config.breaker_floor);
+        if is_open {
+            budget.allowed = 0;
+            let breaker_percent = config.breaker_percent;
+            tracing::error!(
+                due,
+                fleet,
+                breaker_percent,
+                "breaker: so many accounts are due at once that nothing is closed"
+            );
+        }
+        let schedule = Schedule::play(&limits, fleet, closings, *due, waiting, self.now);
+        let stuck = Box::pin(self.stuck_before()).await?;
+        let slots = Box::pin(self.slots(progress, &stuck, budget.allowed)).await?;
+        let mut planned = Planned {
+            outcome: if is_open { PlanOutcome::BreakerOpen } else { PlanOutcome::Planned },
+            dry_run: self.request.dry_run,
+            counts: Verdict::ALL.map(|verdict| (verdict, 0)).into(),
+            fleet,
+            closing: 0,
+            closing_key: self.request.sweep.key(CLOSING),
+            budget,
+            forecast: schedule.forecast.clone(),
+            planned_at: self.now,
+            verdict_files: progress.assessed,
+        };
+        Box::pin(self.decide(progress, &stuck, slots, &schedule, &mut planned)).await?;
+        let key = summary_key(&self.request.sweep);
+        let written = self.app.files.write_json(&key, &planned).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        Ok(planned)
+    }
+
+    /// The turns that get a slot.
+    async fn slots(
+        &self,
+        progress: &Progress,
+        stuck: &StuckBefore,
+        allowed: u64,
+    ) -> Result<Slots, Halt> {
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let mut first = BinaryHeap::new();
+        for file in 0..progress.assessed {
+            if allowed == 0 {
+                break;
+            }
+            for assessed in self.assessed(file).await? {
+                if assessed.standing != Standing::Due || assessed.tenant_id.is_none() {
+                    continue;
+                }
+                first.push(Turn::of(&assessed, stuck.contains_key(&assessed.account_id)));
+                if first.len() > allowed {
+                    first.pop();
+                }
+            }
+        }
+        Ok(first.into_iter().map(|turn| (turn, None)).collect())
+    }
+
+    async fn decide(
+        &self,
+        progress: &Progress,
+        stuck: &StuckBefore,
+        mut slots: Slots,
+        schedule: &Schedule,
+        planned: &mut Planned,
+    ) -> Result<(), Halt> {
+        let mut ranks = Ranks::new(progress);
+        let is_open = planned.outcome == PlanOutcome::BreakerOpen;
+        for file in 0..progress.assessed {
+            let mut lines = Vec::new();
+            for assessed in self.assessed(file).await? {
+                let turn = Turn::of(&assessed, stuck.contains_key(&assessed.account_id));
+                let slot = slots.get_mut(&turn).filter(|_| assessed.standing == Standing::Due);
+                let has_slot = slot.is_some();
+                if let (Some(slot), Some(tenant), Some(at)) =
+                    (slot, &assessed.tenant_id, assessed.at)
+                {
+                    *slot = Some(Candidate {
+                        account_id: assessed.account_id.clone(),
+                        tenant_id: tenant.clone(),
+                        place: assessed.place,
+                        retire_after: at,
+                    });
+                }
+                let expected = (assessed.standing == Standing::Due)
+                    .then(|| ranks.next(&turn))
+                    .filter(|_| !has_slot && !is_open)
+                    .and_then(|rank| schedule.date(rank));
+                let line = verdict(assessed, has_slot, is_open, expected);
+                *planned.counts.entry(line.verdict).or_default() += 1;
+                lines.push(line);
+            }
+            let key = verdicts_key(&self.request.sweep, file);
+            let written = self.app.files.write_lines(&key, &lines).await;
+            written.map_err(|trouble| self.halt(trouble))?;
+        }
+        let closing: Vec<Candidate> = slots.into_values().flatten().collect();
+        planned.closing = closing.len() as u64;
+        let written = self.app.files.write_lines(&planned.closing_key, &closing).await;
+        written.map_err(|trouble| self.halt(trouble))
+    }
+}
+
+/// One account's verdict, with its reason.
+fn verdict(
+    assessed: Assessed,
+    has_slot: bool,
+    is_open: bool,
+    expected_at: Option<jiff::Timestamp>,
+) -> VerdictLine {
+    let since = assessed.at.map(|at| at.to_string()).unwrap_or_default();
+    let (verdict, reason, code) = match (assessed.standing, has_slot) {
+        (Standing::Closed, _) => (Verdict::Closed, assessed.reason, None),
+        (Standing::Refuse, _) => (Verdict::Refuse, assessed.reason, assessed.code),
+        (Standing::Hold, _) => {
+            (Verdict::Hold, format!("it is held: {}", assessed.reason), assessed.code)
+        }
+        (Standing::Wait, _) => (Verdict::Wait, assessed.reason, assessed.code),
+        (Standing::Due, true) if assessed.place == Place::Suspended => {
+            (Verdict::Close, format!("it is due since {since}, and emptied"), None)
+        }
+        (Standing::Due, true) => {
+            (Verdict::Withdraw, format!("it is due since {since}: its stacks go first"), None)
+        }
+        (Standing::Due, false) if is_open => {
+            (Verdict::Defer, "too much of the fleet is due at once".to_owned(), None)
+        }
+        (Standing::Due, false) => {
+            let when = expected_at
+                .map_or("no date is in sight".to_owned(), |at| format!("expected at {at}"));
+            (Verdict::Defer, format!("it is due since {since}, and has no slot: {when}"), None)
+        }
+    };
+    VerdictLine {
+        account_id: assessed.account_id,
+        tenant_id: assessed.tenant_id,
+        verdict,
+        reason,
+        code: code.map(|code| code.to_string()),
+        place: assessed.place,
+        retire_after: assessed.at,
+        expected_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::hour;
+
+    #[test]
+    fn ranks_go_by_class_then_hour() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let (old, new) = (at("2026-11-01T00:10:00Z"), at("2026-11-02T00:10:00Z"));
+        let progress = Progress {
+            emptied: 1,
+            stuck: 1,
+            due_since: [(hour(old), 2), (hour(new), 3)].into(),
+            ..Progress::default()
+        };
+        let mut ranks = Ranks::new(&progress);
+        let turn =
+            |class, since: jiff::Timestamp| Turn { class, since: since.as_second(), account: 0 };
+        assert_eq!(ranks.next(&turn(TurnClass::Ordinary, new)), 3);
+        assert_eq!(ranks.next(&turn(TurnClass::Ordinary, old)), 1);
+        assert_eq!(ranks.next(&turn(TurnClass::Ordinary, old)), 2);
+        assert_eq!(ranks.next(&turn(TurnClass::Emptied, new)), 0);
+        assert_eq!(ranks.next(&turn(TurnClass::StuckBefore, old)), 6);
+    }
+}

@@ -1,0 +1,350 @@
+//! What came of a sweep: an event, and a document that a person can read years later.
+
+mod document;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use jiff::Timestamp;
+use lambda_kit::sdk::{Refusal, Trouble};
+use lifecycle::retirement::sweep::{Candidate, Outcome, OutcomeKind, STUCK, Stuck};
+use lifecycle::{AccountId, TenantId};
+use run_files::Condition;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::budget::{Budget, Forecast};
+use crate::decide::Verdict;
+use crate::error::Halt;
+use crate::handler::Call;
+use crate::work::{PlanOutcome, Planned, VerdictLine, summary_key, verdicts_key};
+
+const SOURCE: &str = "landlord";
+/// How many accounts a list of the event has at most; the counts tell of all.
+const MOST_OF_A_LIST: usize = 100;
+const ANNOUNCED: &str = "announced.json";
+
+/// The report, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported {
+    /// Where the document is.
+    pub report_key: String,
+    /// How many accounts got which verdict.
+    pub counts: BTreeMap<Verdict, u64>,
+    /// How many were closed in this sweep.
+    pub closed: usize,
+    /// How many have to wait for a slot, or for AWS's quota.
+    pub deferred: usize,
+    /// How many were refused, by the plan or by the guards afterwards.
+    pub refused: usize,
+    /// How many have stacks that could not be withdrawn.
+    pub stuck: usize,
+    /// How many had a slot, and it is not known how they ended.
+    pub unfinished: usize,
+    /// When the backlog will be empty.
+    pub forecast: Forecast,
+}
+
+/// An account in a list of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its tenant; nothing when it has none.
+    pub tenant_id: Option<TenantId>,
+    /// A stable name of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When a deferred account is expected to be closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_at: Option<Timestamp>,
+}
+
+/// A list that may be longer than what is shown of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct List {
+    pub(crate) shown: Vec<Listed>,
+    pub(crate) count: usize,
+}
+
+impl List {
+    fn push(&mut self, listed: Listed) {
+        self.count += 1;
+        if self.shown.len() < MOST_OF_A_LIST {
+            self.shown.push(listed);
+        }
+    }
+}
+
+/// The detail of the event `RetirementSweepFinished`. A list has at most 100 entries; its count
+/// tells of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetirementSweepFinished {
+    /// The sweep's name.
+    pub sweep: String,
+    /// Its execution.
+    pub execution_arn: String,
+    /// Whether it was for reading only.
+    pub dry_run: bool,
+    /// How the plan ended.
+    pub outcome: PlanOutcome,
+    /// When the sweep began.
+    pub started_at: Timestamp,
+    /// When the report was made.
+    pub finished_at: Timestamp,
+    /// How many tenants' accounts there were, without the closed ones.
+    pub fleet: u64,
+    /// How many accounts got which verdict.
+    pub counts: BTreeMap<Verdict, u64>,
+    /// The accounts that were closed; in a dry run, those that would have been.
+    pub closed: Vec<Listed>,
+    /// How many they are.
+    pub closed_count: usize,
+    /// The accounts that wait for a slot, or for AWS's quota.
+    pub deferred: Vec<Listed>,
+    /// How many they are.
+    pub deferred_count: usize,
+    /// The accounts that must not be touched.
+    pub refused: Vec<Listed>,
+    /// How many they are.
+    pub refused_count: usize,
+    /// The accounts whose stacks could not be withdrawn.
+    pub stuck: Vec<Listed>,
+    /// How many they are.
+    pub stuck_count: usize,
+    /// The accounts with a slot of which it is not known how they ended.
+    pub unfinished: Vec<Listed>,
+    /// How many they are.
+    pub unfinished_count: usize,
+    /// What the sweep might close.
+    pub budget: Budget,
+    /// When the backlog will be empty.
+    pub forecast: Forecast,
+    /// Where the document is.
+    pub report_key: String,
+}
+
+impl RetirementSweepFinished {
+    /// The event's detail type.
+    pub const DETAIL_TYPE: &'static str = "RetirementSweepFinished";
+}
+
+/// The lists of a report.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lists {
+    pub(crate) closed: List,
+    pub(crate) deferred: List,
+    pub(crate) refused: List,
+    pub(crate) stuck: List,
+    pub(crate) unfinished: List,
+}
+
+fn of_candidate(candidate: &Candidate) -> Listed {
+    Listed {
+        account_id: candidate.account_id.clone(),
+        tenant_id: Some(candidate.tenant_id.clone()),
+        code: None,
+        reason: None,
+        expected_at: None,
+    }
+}
+
+impl Lists {
+    /// An account that the plan did not choose.
+    fn take_verdict(&mut self, line: VerdictLine) {
+        let listed = Listed {
+            account_id: line.account_id,
+            tenant_id: line.tenant_id,
+            code: line.code,
+            reason: Some(line.reason),
+            expected_at: line.expected_at,
+        };
+        match line.verdict {
+            Verdict::Defer => self.deferred.push(listed),
+            Verdict::Refuse => self.refused.push(listed),
+            _ => {}
+        }
+    }
+
+    /// An account that the plan chose, and how it ended.
+    fn take_outcome(
+        &mut self,
+        candidate: &Candidate,
+        outcome: Option<Outcome>,
+        stuck: &BTreeMap<AccountId, Stuck>,
+    ) {
+        let listed = of_candidate(candidate);
+        if let Some(stuck) = stuck.get(&candidate.account_id) {
+            let place = [stuck.stack_set.as_deref(), stuck.region.as_deref()];
+            let place: Vec<&str> = place.into_iter().flatten().collect();
+            let reason = format!("{} {}", place.join(" in "), stuck.reason);
+            let code = Some(format!("{:?}", stuck.code));
+            self.stuck.push(Listed { code, reason: Some(reason.trim().to_owned()), ..listed });
+            return;
+        }
+        let Some(outcome) = outcome else {
+            let reason = Some("its execution ended without an outcome".to_owned());
+            self.unfinished.push(Listed { reason, ..listed });
+            return;
+        };
+        let listed = Listed { code: outcome.code, reason: outcome.reason, ..listed };
+        match outcome.outcome {
+            OutcomeKind::Closed => self.closed.push(listed),
+            OutcomeKind::Deferred => self.deferred.push(listed),
+            OutcomeKind::Refused => self.refused.push(listed),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Reports. It reads as many files as the plan wrote, and one for each account with a slot.
+    pub(crate) async fn report(&self) -> Result<Reported, Halt> {
+        let sweep = &self.request.sweep;
+        let files = &self.app.files;
+        let read = files.read_json::<Planned>(&summary_key(sweep)).await;
+        let Some(planned) = read.map_err(|trouble| self.halt(trouble))? else {
+            return Err(Halt::Wait("the plan's summary is not there".to_owned()));
+        };
+        let lists = Box::pin(self.lists(&planned)).await?;
+        let report_key = sweep.key("report.md");
+        let event = self.event(&planned, &lists, &report_key);
+        let text = document::write(&event, planned.verdict_files);
+        let written = files.write(&report_key, text, Condition::Always).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        let written = files.write_json(&sweep.key("report.json"), &event).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        Box::pin(self.announce(&event)).await?;
+        self.release_lock().await?;
+        Ok(Reported {
+            report_key,
+            counts: planned.counts,
+            closed: lists.closed.count,
+            deferred: lists.deferred.count,
+            refused: lists.refused.count,
+            stuck: lists.stuck.count,
+            unfinished: lists.unfinished.count,
+            forecast: planned.forecast,
+        })
+    }
+
+    async fn lists(&self, planned: &Planned) -> Result<Lists, Halt> {
+        let sweep = &self.request.sweep;
+        let files = &self.app.files;
+        let mut lists = Lists::default();
+        for file in 0..planned.verdict_files {
+            let read = files.read_lines::<VerdictLine>(&verdicts_key(sweep, file)).await;
+            for line in read.map_err(|trouble| self.halt(trouble))? {
+                lists.take_verdict(line);
+            }
+        }
+        let read = files.read_lines::<Candidate>(&planned.closing_key).await;
+        let closing = read.map_err(|trouble| self.halt(trouble))?;
+        if planned.dry_run {
+            closing.iter().for_each(|candidate| lists.closed.push(of_candidate(candidate)));
+            return Ok(lists);
+        }
+        let read = files.read_lines::<Stuck>(&sweep.key(STUCK)).await;
+        let mut stuck = BTreeMap::new();
+        for one in read.map_err(|trouble| self.halt(trouble))? {
+            stuck.entry(one.account_id.clone()).or_insert(one);
+        }
+        let written = Box::pin(self.written_outcomes()).await?;
+        for candidate in &closing {
+            let key = sweep.outcome_key(&candidate.account_id);
+            let outcome = if written.contains(&key) {
+                files.read_json(&key).await.map_err(|trouble| self.halt(trouble))?
+            } else {
+                None
+            };
+            lists.take_outcome(candidate, outcome, &stuck);
+        }
+        Ok(lists)
+    }
+
+    /// The keys of the outcomes that were written.
+    async fn written_outcomes(&self) -> Result<BTreeSet<String>, Halt> {
+        let prefix = self.request.sweep.key(lifecycle::retirement::sweep::OUTCOMES);
+        let mut all = BTreeSet::<String>::new();
+        loop {
+            let page = self.app.files.keys(&prefix, all.last().map(String::as_str)).await;
+            let page = page.map_err(|trouble| self.halt(trouble))?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    fn event(&self, planned: &Planned, lists: &Lists, key: &str) -> RetirementSweepFinished {
+        let sweep = &self.request.sweep;
+        let Lists { closed, deferred, refused, stuck, unfinished } = lists.clone();
+        RetirementSweepFinished {
+            sweep: sweep.name.clone(),
+            execution_arn: sweep.arn.clone(),
+            dry_run: planned.dry_run,
+            outcome: planned.outcome,
+            started_at: self.request.execution.started_at,
+            finished_at: self.now,
+            fleet: planned.fleet,
+            counts: planned.counts.clone(),
+            closed: closed.shown,
+            closed_count: closed.count,
+            deferred: deferred.shown,
+            deferred_count: deferred.count,
+            refused: refused.shown,
+            refused_count: refused.count,
+            stuck: stuck.shown,
+            stuck_count: stuck.count,
+            unfinished: unfinished.shown,
+            unfinished_count: unfinished.count,
+            budget: planned.budget.clone(),
+            forecast: planned.forecast.clone(),
+            report_key: key.to_owned(),
+        }
+    }
+
+    /// Puts the event on the bus, once: the note that it was put there is written afterwards, so a
+    /// call that breaks off in between says it twice rather than never.
+    async fn announce(&self, event: &RetirementSweepFinished) -> Result<(), Halt> {
+        let sweep = &self.request.sweep;
+        let (files, note) = (&self.app.files, sweep.key(ANNOUNCED));
+        if files.read(&note).await.map_err(|trouble| self.halt(trouble))?.is_some() {
+            return Ok(());
+        }
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.app.config.event_bus)
+            .source(SOURCE)
+            .detail_type(RetirementSweepFinished::DETAIL_TYPE)
+            .detail(json!(event).to_string())
+            .resources(&sweep.arn)
+            .build();
+        let answer = Box::pin(self.app.events.put_events().entries(entry).send())
+            .await
+            .map_err(|error| self.halt(Trouble::of("events", "PutEvents", &error)))?;
+        let refused = answer.entries().iter().find_map(|entry| {
+            let message = entry.error_message().unwrap_or_default();
+            Some(Refusal {
+                service: "events",
+                call: "PutEvents",
+                code: entry.error_code()?.into(),
+                message: message.into(),
+            })
+        });
+        if let Some(refusal) = refused {
+            let passes = ["ThrottlingException", "InternalFailure", "InternalException"]
+                .contains(&&*refusal.code);
+            let trouble =
+                if passes { Trouble::Passing(refusal) } else { Trouble::Refused(refusal) };
+            return Err(self.halt(trouble));
+        }
+        let said = json!({"event": RetirementSweepFinished::DETAIL_TYPE, "announcedAt": self.now});
+        let written = files.write(&note, said.to_string(), Condition::Absent).await;
+        written.map(|_| ()).map_err(|trouble| self.halt(trouble))
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+pub mod decide;
+mod error;
+mod gather;
+mod handler;
+
+pub use config::Config;
+pub use error::Error;
+pub use handler::{App, Planned, Request, Summary, handle};

@@ -1,0 +1,118 @@
+//! What the machine is told, from what was read last.
+
+use jiff::Timestamp;
+use lifecycle::{AccountId, OuId, ParentId, TenantId, tags};
+use organization_accounts::Facts;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::handler::Request;
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OutcomeKind {
+    /// The account is out of service.
+    Retiring,
+    /// It is back.
+    Restored,
+    /// A newer event or a person decided otherwise: nothing was done.
+    Stale,
+    /// It is closed or closing: nothing was done.
+    AlreadyClosed,
+}
+
+/// What is ensured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// How it ended.
+    pub outcome: OutcomeKind,
+    /// Whether a call of this task changed anything.
+    pub changed: bool,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Its account.
+    pub account_id: AccountId,
+    /// Where the account stands.
+    pub organizational_unit_id: ParentId,
+    /// When the event occurred that is answered here.
+    pub occurred_at: Timestamp,
+    /// From when the account may be closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retire_after: Option<Timestamp>,
+    /// Since when it is out of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retiring_at: Option<Timestamp>,
+    /// Why, as its tag says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// At whose wish, as its tag says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// Where it goes when it comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_organizational_unit_id: Option<OuId>,
+    /// Whether the stacks of an account that is back were withdrawn, and its data with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emptied: Option<bool>,
+    /// The signup by which an emptied account is onboarded again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signup: Option<Value>,
+}
+
+impl Settled {
+    pub(crate) fn new(
+        outcome: OutcomeKind,
+        changed: bool,
+        request: &Request,
+        facts: &Facts,
+        config: &Config,
+    ) -> Self {
+        let tag = |key: &str| facts.tags.get(key).cloned();
+        let time = |key: &str| facts.tags.get(key)?.parse().ok();
+        let retiring = outcome == OutcomeKind::Retiring;
+        let restored = outcome == OutcomeKind::Restored;
+        let emptied = facts.tags.contains_key(tags::WITHDRAWN_AT);
+        let in_onboarding = matches!(&facts.parent, ParentId::Ou(it) if *it == config.onboarding);
+        Self {
+            outcome,
+            changed,
+            tenant_id: request.tenant_id.clone(),
+            account_id: request.account_id.clone(),
+            organizational_unit_id: facts.parent.clone(),
+            occurred_at: request.occurred_at,
+            retire_after: time(tags::RETIRE_AFTER).filter(|_| retiring),
+            retiring_at: time(tags::RETIRING_AT).filter(|_| retiring),
+            reason: tag(tags::RETIRE_REASON).filter(|_| retiring),
+            requested_by: tag(tags::RETIRE_BY).filter(|_| retiring),
+            home_organizational_unit_id: tag(tags::HOME)
+                .filter(|_| retiring)
+                .and_then(|home| home.parse().ok()),
+            emptied: restored.then_some(emptied),
+            signup: (restored && emptied && in_onboarding).then(|| signup(request, facts)),
+        }
+    }
+}
+
+/// The tenant's signup, as far as the account's tags remember it.
+fn signup(request: &Request, facts: &Facts) -> Value {
+    let name = facts.tags.get(tags::NAME).filter(|name| !name.is_empty());
+    let own: Map<String, Value> = facts
+        .tags
+        .iter()
+        .filter(|(key, _)| !key.starts_with(tags::RESERVED_PREFIX) && !key.starts_with("aws:"))
+        .map(|(key, value)| (key.clone(), value.clone().into()))
+        .collect();
+    let mut signup = json!({
+        "tenantId": request.tenant_id,
+        "tenantName": name.map_or(request.tenant_id.as_str(), String::as_str),
+        "tier": facts.tags.get(tags::TIER),
+        "tags": own,
+    });
+    if let (Some(email), Some(fields)) = (&facts.email, signup.as_object_mut()) {
+        fields.insert("email".to_owned(), email.clone().into());
+    }
+    signup
+}

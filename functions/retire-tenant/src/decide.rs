@@ -1,0 +1,259 @@
+//! The next step of a retirement or a return: a function of what was read, the event and the
+//! clock.
+//!
+//! Each step is decided on a fresh read, so that what another does at the same time is seen: a
+//! return takes `retire-after` away in one step, and only in a later one, after reading again,
+//! believes that nobody is withdrawing or closing.
+
+#[cfg(test)]
+mod tests;
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::retirement::{AccountState, Lifecycle, Place, tag_time};
+use lifecycle::{AccountId, OuId, ParentId, TagValue, TenantId, tags};
+use organization_accounts::Facts;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::OutcomeKind;
+use crate::config::Config;
+use crate::error::Error;
+
+/// A closing that is marked, and whose account is still active after this time, did not happen.
+const CLOSING_IS_DECIDED: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a return leaves of the tags of retirement: nothing but the newest event's, and the mark of
+/// an emptied account.
+const OF_RETIREMENT: [&str; 4] =
+    [tags::RETIRING_AT, tags::RETIRE_REASON, tags::RETIRE_BY, tags::HOME];
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Action {
+    /// The tenant has left.
+    Retire,
+    /// The tenant comes back.
+    Reinstate,
+}
+
+/// The event, as it is to be applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask<'a> {
+    pub(crate) action: Action,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) account: &'a AccountId,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) days: u32,
+    pub(crate) reason: &'a str,
+    pub(crate) by: &'a str,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Write these tags.
+    Write(Vec<(&'static str, String)>),
+    /// Remove these.
+    Remove(Vec<&'static str>),
+    /// Move the account there.
+    Move(OuId),
+    /// Wait for this.
+    Wait(String),
+    /// It is as asked, or there is nothing to do.
+    Done(OutcomeKind),
+}
+
+/// The newest event that was applied; nothing when there was none, or nobody can read it.
+fn applied(facts: &Facts) -> Option<(Timestamp, Lifecycle)> {
+    let at = facts.tags.get(tags::LIFECYCLE_AT)?.parse().ok()?;
+    Some((at, Lifecycle::of(facts.tags.get(tags::LIFECYCLE)?)?))
+}
+
+/// What to do next.
+///
+/// # Errors
+/// `TenantMismatch`, `UnexpectedOrganizationalUnit`, `AccountClosed`.
+pub(crate) fn next(
+    facts: &Facts,
+    ask: &Ask<'_>,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Next, Error> {
+    let tenant = facts.tags.get(tags::TENANT);
+    if tenant.map(String::as_str) != Some(ask.tenant.as_str()) {
+        return Err(Error::TenantMismatch {
+            account: ask.account.clone(),
+            tenant: ask.tenant.clone(),
+            found: tenant.cloned(),
+        });
+    }
+    let occurred = floor(ask.occurred_at);
+    let applied = applied(facts);
+    if applied.is_some_and(|(at, _)| at > occurred) {
+        return Ok(Next::Done(OutcomeKind::Stale));
+    }
+    let is_gone = facts.state.is_gone()
+        || (facts.state == AccountState::Suspended
+            && facts.tags.contains_key(tags::CLOSING_REQUESTED_AT));
+    match ask.action {
+        Action::Retire if is_gone => Ok(Next::Done(OutcomeKind::AlreadyClosed)),
+        Action::Reinstate if is_gone => {
+            Err(Error::AccountClosed { account: ask.account.clone(), state: facts.state })
+        }
+        Action::Retire => retire(facts, ask, applied, config, now),
+        Action::Reinstate => reinstate(facts, ask, applied, config, now),
+    }
+}
+
+/// Tags carry whole seconds: two events of one second are of the same time.
+fn floor(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+fn unexpected(facts: &Facts, ask: &Ask<'_>, why: &'static str) -> Error {
+    Error::UnexpectedOrganizationalUnit {
+        account: ask.account.clone(),
+        found: facts.parent.clone(),
+        why,
+    }
+}
+
+/// The unit from which the account was or is taken out of service.
+fn home(facts: &Facts, config: &Config) -> Option<OuId> {
+    let home: OuId = facts.tags.get(tags::HOME)?.parse().ok()?;
+    config.is_in_service(&home).then_some(home)
+}
+
+fn present(facts: &Facts, keys: &[&'static str]) -> Vec<&'static str> {
+    keys.iter().copied().filter(|key| facts.tags.contains_key(*key)).collect()
+}
+
+fn retire(
+    facts: &Facts,
+    ask: &Ask<'_>,
+    applied: Option<(Timestamp, Lifecycle)>,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Next, Error> {
+    let occurred = floor(ask.occurred_at);
+    let in_service = match &facts.parent {
+        ParentId::Ou(unit) if config.is_in_service(unit) => Some(unit),
+        _ => None,
+    };
+    let place = config.units.place(&facts.parent);
+    match applied {
+        // Of two events of the same time, coming back wins.
+        Some((at, Lifecycle::Reinstated)) if at == occurred => {
+            return Ok(Next::Done(OutcomeKind::Stale));
+        }
+        Some((at, Lifecycle::Retiring)) if at == occurred => {
+            return match (in_service, facts.tags.contains_key(tags::RETIRING_AT)) {
+                (Some(_), false) => Ok(Next::Move(config.units.retiring.clone())),
+                // It was retired by this event, and a person moved it back since.
+                (Some(_), true) => Ok(Next::Done(OutcomeKind::Stale)),
+                (None, _) if place == Place::Elsewhere => {
+                    Err(unexpected(facts, ask, "where no tenant's account stands"))
+                }
+                (None, false) => Ok(Next::Write(vec![(tags::RETIRING_AT, tag_time(now))])),
+                (None, true) => Ok(Next::Done(OutcomeKind::Retiring)),
+            };
+        }
+        _ => {}
+    }
+    let retire_after = days_after(now, ask.days);
+    let mut tags = vec![
+        (tags::LIFECYCLE, Lifecycle::Retiring.as_str().to_owned()),
+        (tags::LIFECYCLE_AT, tag_time(occurred)),
+        (tags::RETIRE_REASON, tag_text(ask.reason)),
+        (tags::RETIRE_BY, tag_text(ask.by)),
+    ];
+    if let Some(unit) = in_service {
+        // What an earlier retirement left would be taken for this one's.
+        let left =
+            present(facts, &[tags::RETIRING_AT, tags::WITHDRAWN_AT, tags::CLOSING_REQUESTED_AT]);
+        let is_live = *unit != config.onboarding;
+        let left: Vec<_> =
+            left.into_iter().filter(|key| is_live || *key != tags::WITHDRAWN_AT).collect();
+        if !left.is_empty() {
+            return Ok(Next::Remove(left));
+        }
+        tags.push((tags::HOME, unit.to_string()));
+        tags.push((tags::RETIRE_AFTER, tag_time(retire_after)));
+        return Ok(Next::Write(tags));
+    }
+    if place == Place::Elsewhere {
+        return Err(unexpected(facts, ask, "where no tenant's account stands"));
+    }
+    if home(facts, config).is_none() {
+        return Err(unexpected(
+            facts,
+            ask,
+            "and its tag landlord:home does not say where it belongs",
+        ));
+    }
+    // It is retiring already: asked again, it cools off for longer, never for less.
+    let before = facts.tags.get(tags::RETIRE_AFTER).and_then(|text| text.parse().ok());
+    let later = before.map_or(retire_after, |before: Timestamp| before.max(retire_after));
+    tags.push((tags::RETIRE_AFTER, tag_time(later)));
+    Ok(Next::Write(tags))
+}
+
+fn days_after(now: Timestamp, days: u32) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX)
+}
+
+fn tag_text(text: &str) -> String {
+    TagValue::of_text(text).as_str().to_owned()
+}
+
+fn reinstate(
+    facts: &Facts,
+    ask: &Ask<'_>,
+    applied: Option<(Timestamp, Lifecycle)>,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Next, Error> {
+    let occurred = floor(ask.occurred_at);
+    let in_service = matches!(&facts.parent, ParentId::Ou(unit) if config.is_in_service(unit));
+    let place = config.units.place(&facts.parent);
+    if !in_service && place == Place::Elsewhere {
+        return Err(unexpected(facts, ask, "where no tenant's account stands"));
+    }
+    let emptied = facts.tags.contains_key(tags::WITHDRAWN_AT);
+    let destination = if emptied { Some(config.onboarding.clone()) } else { home(facts, config) };
+    if !in_service && destination.is_none() {
+        return Err(unexpected(
+            facts,
+            ask,
+            "and its tag landlord:home does not say where it belongs",
+        ));
+    }
+    // From here on the guards refuse it; also remembered of an account that is live, for the
+    // retirement that it undoes may come later.
+    if applied != Some((occurred, Lifecycle::Reinstated)) {
+        return Ok(Next::Write(vec![
+            (tags::LIFECYCLE, Lifecycle::Reinstated.as_str().to_owned()),
+            (tags::LIFECYCLE_AT, tag_time(occurred)),
+        ]));
+    }
+    let forbidden = present(facts, &[tags::RETIRE_AFTER]);
+    if !forbidden.is_empty() {
+        return Ok(Next::Remove(forbidden));
+    }
+    if let Some(marked) = facts.tags.get(tags::CLOSING_REQUESTED_AT).filter(|_| !in_service) {
+        let marked: Timestamp = marked.parse().unwrap_or(Timestamp::MIN);
+        if now.duration_since(marked) < CLOSING_IS_DECIDED {
+            return Ok(Next::Wait(format!(
+                "AWS was asked to close account {} at {marked}, and has not said whether it does",
+                ask.account
+            )));
+        }
+    }
+    match destination {
+        Some(destination) if !in_service => Ok(Next::Move(destination)),
+        _ => {
+            let left = present(facts, &OF_RETIREMENT);
+            Ok(if left.is_empty() { Next::Done(OutcomeKind::Restored) } else { Next::Remove(left) })
+        }
+    }
+}

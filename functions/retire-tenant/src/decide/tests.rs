@@ -1,0 +1,254 @@
+//! The steps as tables, and all orders of events.
+
+use super::*;
+
+const NOW: &str = "2026-11-21T10:00:00Z";
+const GENERAL: &str = "ou-root-general0";
+const RETIRING: &str = "ou-root-retiring";
+const ONBOARDING: &str = "ou-root-onboard0";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn config() -> Config {
+    Config::load(&|name| {
+        Some(
+            match name {
+                "RETIRING_OU_ID" => RETIRING,
+                "SUSPENDED_OU_ID" => "ou-root-suspended",
+                "ONBOARDING_OU_ID" => ONBOARDING,
+                "TENANT_OUS" => "Canary=ou-root-canary00,General=ou-root-general0",
+                _ => return None,
+            }
+            .to_owned(),
+        )
+    })
+    .unwrap()
+}
+
+fn facts(parent: &str, tags: &[(&str, &str)]) -> Facts {
+    let mut all: lifecycle::retirement::AccountTags =
+        [("landlord:tenant".to_owned(), "acme".to_owned())].into();
+    all.extend(tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    Facts { state: AccountState::Active, parent: parent.parse().unwrap(), tags: all, email: None }
+}
+
+struct Event {
+    action: Action,
+    at: &'static str,
+}
+
+fn step(facts: &Facts, event: &Event, now: Timestamp) -> Result<Next, Error> {
+    let (tenant, account) = ("acme".parse().unwrap(), "222222222222".parse().unwrap());
+    let ask = Ask {
+        action: event.action,
+        tenant: &tenant,
+        account: &account,
+        occurred_at: at(event.at),
+        days: 30,
+        reason: "left & gone",
+        by: "saas.signup 111122223333 e-1",
+    };
+    next(facts, &ask, &config(), now)
+}
+
+/// Applies an event as the handler does: step by step, on fresh reads.
+fn apply(facts: &mut Facts, event: &Event) -> OutcomeKind {
+    for _ in 0..10 {
+        match step(facts, event, at(NOW)).unwrap() {
+            Next::Write(tags) => {
+                facts.tags.extend(tags.into_iter().map(|(key, value)| (key.to_owned(), value)));
+            }
+            Next::Remove(keys) => facts.tags.retain(|key, _| !keys.contains(&key.as_str())),
+            Next::Move(unit) => facts.parent = ParentId::Ou(unit),
+            Next::Wait(because) => panic!("waits: {because}"),
+            Next::Done(outcome) => return outcome,
+        }
+    }
+    panic!("no end: {facts:?}")
+}
+
+const LEFT: Event = Event { action: Action::Retire, at: "2026-11-01T10:00:00Z" };
+const BACK: Event = Event { action: Action::Reinstate, at: "2026-11-02T10:00:00Z" };
+const LEFT_AGAIN: Event = Event { action: Action::Retire, at: "2026-11-03T10:00:00Z" };
+
+#[test]
+fn an_account_is_retired_with_all_that_explains_it() {
+    let mut facts = facts(GENERAL, &[]);
+    assert_eq!(apply(&mut facts, &LEFT), OutcomeKind::Retiring);
+    assert_eq!(facts.parent.as_str(), RETIRING);
+    for (key, value) in [
+        (tags::LIFECYCLE, "RETIRING"),
+        (tags::LIFECYCLE_AT, "2026-11-01T10:00:00Z"),
+        (tags::RETIRE_AFTER, "2026-12-21T10:00:00Z"),
+        (tags::RETIRING_AT, NOW),
+        (tags::RETIRE_REASON, "left gone"),
+        (tags::RETIRE_BY, "saas.signup 111122223333 e-1"),
+        (tags::HOME, GENERAL),
+    ] {
+        assert_eq!(facts.tags.get(key).map(String::as_str), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn the_tags_are_there_before_the_account_moves() {
+    let facts = facts(GENERAL, &[]);
+    assert!(matches!(step(&facts, &LEFT, at(NOW)), Ok(Next::Write(_))));
+}
+
+#[test]
+fn a_tenant_comes_back_to_its_home_and_leaves_no_trace_but_the_time() {
+    let mut facts = facts(GENERAL, &[("team", "x")]);
+    apply(&mut facts, &LEFT);
+    assert_eq!(apply(&mut facts, &BACK), OutcomeKind::Restored);
+    assert_eq!(facts.parent.as_str(), GENERAL);
+    let keys: Vec<_> = facts.tags.keys().map(String::as_str).collect();
+    assert_eq!(keys, [tags::LIFECYCLE, tags::LIFECYCLE_AT, tags::TENANT, "team"]);
+}
+
+#[test]
+fn every_order_of_the_events_ends_with_the_newest() {
+    let orders: [[&Event; 3]; 6] = [
+        [&LEFT, &BACK, &LEFT_AGAIN],
+        [&LEFT, &LEFT_AGAIN, &BACK],
+        [&BACK, &LEFT, &LEFT_AGAIN],
+        [&BACK, &LEFT_AGAIN, &LEFT],
+        [&LEFT_AGAIN, &LEFT, &BACK],
+        [&LEFT_AGAIN, &BACK, &LEFT],
+    ];
+    for order in orders {
+        let mut facts = facts(GENERAL, &[]);
+        for event in order {
+            apply(&mut facts, event);
+            apply(&mut facts, event);
+        }
+        assert_eq!(facts.parent.as_str(), RETIRING);
+        assert_eq!(facts.tags[tags::LIFECYCLE_AT], LEFT_AGAIN.at);
+    }
+}
+
+#[test]
+fn a_retirement_that_comes_after_its_own_undoing_does_nothing() {
+    let mut facts = facts(GENERAL, &[]);
+    assert_eq!(apply(&mut facts, &BACK), OutcomeKind::Restored);
+    assert_eq!(apply(&mut facts, &LEFT), OutcomeKind::Stale);
+    assert_eq!(facts.parent.as_str(), GENERAL);
+}
+
+#[test]
+fn of_two_events_of_the_same_second_coming_back_wins() {
+    let back = Event { action: Action::Reinstate, at: "2026-11-01T10:00:00.9Z" };
+    for order in [[&LEFT, &back], [&back, &LEFT]] {
+        let mut facts = facts(GENERAL, &[]);
+        for event in order {
+            apply(&mut facts, event);
+        }
+        assert_eq!(facts.parent.as_str(), GENERAL);
+    }
+}
+
+#[test]
+fn asked_again_it_cools_off_for_longer_and_never_for_less() {
+    for (before, after) in [
+        ("2026-12-01T10:00:00Z", "2026-12-21T10:00:00Z"),
+        ("2027-06-01T10:00:00Z", "2027-06-01T10:00:00Z"),
+    ] {
+        let mut facts = facts(GENERAL, &[]);
+        apply(&mut facts, &LEFT);
+        facts.tags.insert(tags::RETIRE_AFTER.into(), before.into());
+        assert_eq!(apply(&mut facts, &LEFT_AGAIN), OutcomeKind::Retiring);
+        assert_eq!(facts.tags[tags::RETIRE_AFTER], after);
+        assert_eq!(facts.tags[tags::HOME], GENERAL);
+    }
+}
+
+#[test]
+fn an_emptied_account_comes_back_to_onboarding() {
+    let mut facts = facts(GENERAL, &[]);
+    apply(&mut facts, &LEFT);
+    facts.tags.insert(tags::WITHDRAWN_AT.into(), NOW.into());
+    assert_eq!(apply(&mut facts, &BACK), OutcomeKind::Restored);
+    assert_eq!(facts.parent.as_str(), ONBOARDING);
+    assert!(facts.tags.contains_key(tags::WITHDRAWN_AT));
+    // It went through onboarding again, and leaves once more: that withdrawal is history.
+    facts.parent = GENERAL.parse().unwrap();
+    assert_eq!(apply(&mut facts, &LEFT_AGAIN), OutcomeKind::Retiring);
+    assert!(!facts.tags.contains_key(tags::WITHDRAWN_AT));
+}
+
+#[test]
+fn a_closing_that_is_not_decided_is_waited_for() {
+    let marked = |time| {
+        let tags = [
+            (tags::LIFECYCLE, "REINSTATED"),
+            (tags::LIFECYCLE_AT, BACK.at),
+            (tags::HOME, GENERAL),
+            (tags::CLOSING_REQUESTED_AT, time),
+        ];
+        step(&facts("ou-root-suspended", &tags), &BACK, at(NOW)).unwrap()
+    };
+    assert!(matches!(marked("2026-11-21T09:30:00Z"), Next::Wait(_)));
+    assert_eq!(marked("2026-11-21T09:00:00Z"), Next::Move(GENERAL.parse().unwrap()));
+}
+
+#[test]
+fn retire_after_is_taken_away_before_anybody_looks_for_a_closing() {
+    let tags = [
+        (tags::LIFECYCLE, "REINSTATED"),
+        (tags::LIFECYCLE_AT, BACK.at),
+        (tags::RETIRE_AFTER, NOW),
+        (tags::HOME, GENERAL),
+    ];
+    let next = step(&facts(RETIRING, &tags), &BACK, at(NOW)).unwrap();
+    assert_eq!(next, Next::Remove(vec![tags::RETIRE_AFTER]));
+}
+
+#[test]
+fn closed_accounts_have_an_answer_each() {
+    for state in [AccountState::Closed, AccountState::PendingClosure] {
+        let closed = Facts { state, ..facts("ou-root-suspended", &[]) };
+        assert_eq!(step(&closed, &LEFT, at(NOW)).unwrap(), Next::Done(OutcomeKind::AlreadyClosed));
+        assert!(matches!(step(&closed, &BACK, at(NOW)), Err(Error::AccountClosed { .. })));
+    }
+    let by_status = Facts {
+        state: AccountState::Suspended,
+        ..facts("ou-root-suspended", &[(tags::CLOSING_REQUESTED_AT, NOW)])
+    };
+    assert!(matches!(step(&by_status, &BACK, at(NOW)), Err(Error::AccountClosed { .. })));
+}
+
+#[test]
+fn accounts_that_stand_elsewhere_are_left_there() {
+    for (parent, event) in [
+        ("r-root", &LEFT),
+        ("ou-root-internal", &LEFT),
+        ("ou-root-internal", &BACK),
+        // Moved there by hand: nobody knows where it belongs.
+        (RETIRING, &LEFT),
+        (RETIRING, &BACK),
+    ] {
+        let found = step(&facts(parent, &[]), event, at(NOW));
+        assert!(matches!(found, Err(Error::UnexpectedOrganizationalUnit { .. })), "{parent}");
+    }
+}
+
+#[test]
+fn an_account_that_a_person_moved_back_is_not_moved_again_by_an_old_event() {
+    let mut facts = facts(GENERAL, &[]);
+    apply(&mut facts, &LEFT);
+    facts.parent = "ou-root-canary00".parse().unwrap();
+    assert_eq!(apply(&mut facts, &LEFT), OutcomeKind::Stale);
+    assert_eq!(facts.parent.as_str(), "ou-root-canary00");
+    assert_eq!(apply(&mut facts, &LEFT_AGAIN), OutcomeKind::Retiring);
+    assert_eq!(facts.tags[tags::HOME], "ou-root-canary00");
+}
+
+#[test]
+fn another_tenants_account_is_refused() {
+    let mut facts = facts(GENERAL, &[]);
+    facts.tags.insert(tags::TENANT.into(), "globex".into());
+    assert!(matches!(step(&facts, &LEFT, at(NOW)), Err(Error::TenantMismatch { .. })));
+    facts.tags.remove(tags::TENANT);
+    assert!(matches!(step(&facts, &BACK, at(NOW)), Err(Error::TenantMismatch { .. })));
+}

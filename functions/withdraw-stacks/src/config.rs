@@ -1,0 +1,57 @@
+//! The function's environment, parsed once.
+
+use jiff::SignedDuration;
+use lambda_kit::Lookup;
+use lambda_kit::config::{Error, list, parsed, parsed_or, required};
+use lifecycle::RoleName;
+use lifecycle::retirement::{RetirementUnits, Rules};
+
+/// What the function is told by its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `RETIRING_OU_ID` and `SUSPENDED_OU_ID`.
+    pub units: RetirementUnits,
+    /// `MANAGEMENT_ACCOUNT_ID`, `PROTECTED_ACCOUNT_IDS`, `SETTLE_HOURS`.
+    pub rules: Rules,
+    /// `RUNS_BUCKET`: where the lists are.
+    pub runs_bucket: String,
+    /// `ACCOUNT_ROLE_NAME`: the role that Landlord assumes in every account.
+    pub role: RoleName,
+    /// `OVERRIDE_HOURS`: how long the gates stay open; 48 unless given.
+    pub open_for: SignedDuration,
+    /// `RETAIN_INOPERABLE`: whether stacks that can not be deleted are left behind.
+    pub retain_inoperable: bool,
+    /// `MAX_WITHDRAW_ATTEMPTS`: 1 or more, 3 unless given.
+    pub max_attempts: u32,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or refused.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
+        let settle: u16 = parsed_or(lookup, "SETTLE_HOURS", 24)?;
+        let open_for: u16 = parsed_or(lookup, "OVERRIDE_HOURS", 48)?;
+        let max_attempts = parsed_or(lookup, "MAX_WITHDRAW_ATTEMPTS", 3)?;
+        if max_attempts == 0 {
+            return Err(Error::invalid("MAX_WITHDRAW_ATTEMPTS", "0", "must be 1 or more"));
+        }
+        Ok(Self {
+            units: RetirementUnits {
+                retiring: parsed(lookup, "RETIRING_OU_ID")?,
+                suspended: parsed(lookup, "SUSPENDED_OU_ID")?,
+            },
+            rules: Rules {
+                management: parsed(lookup, "MANAGEMENT_ACCOUNT_ID")?,
+                protected: list(lookup, "PROTECTED_ACCOUNT_IDS")?.into_iter().collect(),
+                settle: SignedDuration::from_hours(i64::from(settle)),
+            },
+            runs_bucket: required(lookup, "RUNS_BUCKET")?,
+            role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
+            open_for: SignedDuration::from_hours(i64::from(open_for)),
+            retain_inoperable: parsed_or(lookup, "RETAIN_INOPERABLE", false)?,
+            max_attempts,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! What is to be done with the instances that were found, and what AWS's words mean.
+
+use std::collections::BTreeMap;
+
+use lifecycle::AccountId;
+use lifecycle::retirement::sweep::StuckCode;
+use sha2::{Digest, Sha256};
+
+use crate::work::Group;
+
+/// A stack instance of one of the sweep's accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Instance {
+    pub(crate) account: AccountId,
+    pub(crate) region: String,
+    pub(crate) inoperable: bool,
+    pub(crate) reason: String,
+}
+
+/// What is to be done with a stack set's instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) stuck: Vec<(Instance, StuckCode)>,
+}
+
+/// The operations that are left to try, and what is stuck. An instance that AWS could not delete is
+/// taken out of the stack set when its stack may be left behind.
+pub(crate) fn plan(
+    instances: Vec<Instance>,
+    attempt: u32,
+    most: u32,
+    retain_inoperable: bool,
+) -> Plan {
+    let mut regions: BTreeMap<(AccountId, bool), Vec<String>> = BTreeMap::new();
+    let mut plan = Plan::default();
+    for instance in instances {
+        let is_retained = instance.inoperable && retain_inoperable;
+        let gives_up = attempt >= most || (instance.inoperable && !retain_inoperable);
+        if gives_up {
+            let code = class(&instance);
+            plan.stuck.push((instance, code));
+        } else {
+            regions.entry((instance.account, is_retained)).or_default().push(instance.region);
+        }
+    }
+    let mut groups: BTreeMap<(Vec<String>, bool), Vec<AccountId>> = BTreeMap::new();
+    for ((account, retain), mut regions) in regions {
+        regions.sort();
+        regions.dedup();
+        groups.entry((regions, retain)).or_default().push(account);
+    }
+    plan.groups = groups
+        .into_iter()
+        .map(|((regions, retain), accounts)| Group { regions, accounts, retain })
+        .collect();
+    plan
+}
+
+/// AWS gives reasons in words only, here. What is not known is `Failed`.
+const PROTECTED: [&str; 2] = ["terminationprotection", "termination protection"];
+
+fn class(instance: &Instance) -> StuckCode {
+    let reason = instance.reason.to_lowercase();
+    if PROTECTED.iter().any(|words| reason.contains(words)) {
+        StuckCode::TerminationProtected
+    } else if instance.inoperable {
+        StuckCode::Inoperable
+    } else {
+        StuckCode::Failed
+    }
+}
+
+/// The id of an operation: the same request has the same id.
+pub(crate) fn operation_id(sweep: &str, attempt: u32, stack_set: &str, group: &Group) -> String {
+    let Group { regions, retain, .. } = group;
+    let text = format!("{sweep}/{attempt}/{stack_set}/{}/{retain}", regions.join(","));
+    let digest = Sha256::digest(text.as_bytes());
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("retire-{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(account: &str, region: &str, inoperable: bool, reason: &str) -> Instance {
+        Instance {
+            account: account.parse().unwrap(),
+            region: region.into(),
+            inoperable,
+            reason: reason.into(),
+        }
+    }
+
+    const A: &str = "222222222222";
+    const B: &str = "333333333333";
+    const C: &str = "444444444444";
+
+    #[test]
+    fn accounts_with_the_same_regions_share_an_operation() {
+        let found = vec![
+            instance(A, "us-east-1", false, ""),
+            instance(A, "eu-central-1", false, ""),
+            instance(B, "eu-central-1", false, ""),
+            instance(B, "us-east-1", false, ""),
+            instance(C, "eu-central-1", false, ""),
+        ];
+        let plan = plan(found, 0, 3, false);
+        let groups: Vec<_> = plan
+            .groups
+            .iter()
+            .map(|group| (group.regions.join(" "), group.accounts.len(), group.retain))
+            .collect();
+        assert_eq!(
+            groups,
+            [("eu-central-1".into(), 1, false), ("eu-central-1 us-east-1".into(), 2, false)]
+        );
+        assert!(plan.stuck.is_empty());
+    }
+
+    #[test]
+    fn what_is_inoperable_is_stuck_unless_its_stack_may_stay() {
+        let found = || vec![instance(A, "eu-central-1", true, "DELETE_FAILED")];
+        assert_eq!(plan(found(), 0, 3, false).stuck[0].1, StuckCode::Inoperable);
+        let kept = plan(found(), 0, 3, true);
+        assert!(kept.stuck.is_empty() && kept.groups[0].retain);
+    }
+
+    #[test]
+    fn what_fails_each_time_is_stuck_with_its_reason() {
+        for (reason, inoperable, code) in [
+            (
+                "Stack can't be deleted while TerminationProtection is enabled",
+                true,
+                StuckCode::TerminationProtected,
+            ),
+            ("the bucket is not empty", false, StuckCode::Failed),
+            ("the bucket is not empty", true, StuckCode::Inoperable),
+        ] {
+            let stuck = plan(vec![instance(A, "eu-central-1", inoperable, reason)], 3, 3, true);
+            assert_eq!(stuck.stuck[0].1, code, "{reason}");
+            assert!(stuck.groups.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_operations_id_is_that_of_its_request() {
+        let group = |regions: &[&str], retain| Group {
+            regions: regions.iter().map(|&region| region.into()).collect(),
+            accounts: vec![],
+            retain,
+        };
+        let id = |attempt, group: &Group| operation_id("s", attempt, "baseline", group);
+        let first = id(0, &group(&["eu-central-1"], false));
+        assert_eq!(first, id(0, &group(&["eu-central-1"], false)));
+        assert!(first.starts_with("retire-") && first.len() == 39, "{first}");
+        for other in [
+            id(1, &group(&["eu-central-1"], false)),
+            id(0, &group(&["eu-west-1"], false)),
+            id(0, &group(&["eu-central-1"], true)),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! Phase after phase, each resumable: a call works for a few minutes at most, and what it found is
+//! in S3 before it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_kit::sdk::{Pace, Trouble, Wire};
+use lambda_kit::{Clock, Lookup, client, config};
+use lifecycle::retirement::sweep::{
+    CLOSABLE, Candidate, STUCK, STUCK_BEFORE, Stuck, StuckCode, Sweep,
+};
+use lifecycle::{AccountId, ExecutionTimes, Progress, Resume, TenantId, waiting};
+use organization_accounts::Accounts;
+use run_files::Files;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::decide::{operation_id, plan};
+use crate::error::{Error, Halt, halt};
+use crate::stack_sets::Received;
+use crate::work::{
+    Checked, Phase, SetWork, Sets, State, StuckBefore, StuckSince, checked_key, set_key, sets_key,
+};
+
+/// How long a call works before it answers and is called again.
+const WORKS_FOR: SignedDuration = SignedDuration::from_secs(200);
+/// An account is looked at twice; AWS lists parents of five accounts a second.
+const ACCOUNTS_PER_SECOND: u32 = 2;
+
+/// What the function is made of.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// For clients of the tenants' accounts, made as their roles are assumed.
+    pub(crate) wire: Wire,
+    pub(crate) accounts: Accounts,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) files: Files,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+}
+
+impl App {
+    /// The function on this wire.
+    pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        Self {
+            wire: wire.clone(),
+            accounts: Accounts::new(wire),
+            cloudformation: client!(aws_sdk_cloudformation, wire),
+            sts: client!(aws_sdk_sts, wire),
+            files: Files::new(wire, config.runs_bucket.clone()),
+            config,
+            clock,
+        }
+    }
+
+    /// The function as Lambda starts it.
+    ///
+    /// # Errors
+    /// Names the first environment variable that is missing or refused.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, config::Error> {
+        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+    }
+}
+
+/// What the machine asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The sweep.
+    pub sweep: Sweep,
+    /// The plan's list of accounts with a slot.
+    pub closing_key: String,
+    /// How long waiting may take, from the execution's start.
+    pub deadline_seconds: u32,
+    /// The execution's times.
+    pub execution: ExecutionTimes,
+    /// The `resume` of the last answer, if there was one.
+    #[serde(default)]
+    pub resume: Resume,
+}
+
+/// What is ensured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Withdrawn {
+    /// How many accounts have no stack instance left.
+    pub closable: usize,
+    /// How many have some that could not be deleted.
+    pub stuck: usize,
+    /// How many the guards refused.
+    pub refused: usize,
+    /// Where the first are listed.
+    pub closable_key: String,
+    /// Where the second are listed, instance by instance.
+    pub stuck_key: String,
+}
+
+/// Works for a while.
+///
+/// # Errors
+/// All of [`Error`]; whatever passes by itself is `PENDING`.
+pub async fn handle(app: &App, request: Request) -> Result<Progress<Withdrawn>, Error> {
+    let now = app.clock.now();
+    let state: State = request.resume.read()?;
+    let deadline = request.execution.deadline(request.deadline_seconds);
+    let ends = now.checked_add(WORKS_FOR).unwrap_or(now);
+    let mut withdrawal = Withdrawal { app, request: &request, state, ends };
+    // Boxed: the SDK's futures lie deep within each other, and a compiler has to lay them out.
+    let (because, is_work) = match Box::pin(withdrawal.work()).await {
+        Ok(Some(withdrawn)) => return Ok(Progress::Done(withdrawn)),
+        Ok(None) => (format!("{:?} goes on", withdrawal.state.phase), true),
+        Err(Halt::Wait(because)) => (because, false),
+        Err(Halt::Fail(error)) => return Err(error),
+    };
+    if deadline.has_passed(now) && withdrawal.state.phase != Phase::Check {
+        match Box::pin(withdrawal.give_up(&because)).await {
+            Ok(withdrawn) => return Ok(Progress::Done(withdrawn)),
+            Err(Halt::Fail(error)) => return Err(error),
+            Err(Halt::Wait(_)) => {}
+        }
+    }
+    let phase = withdrawal.state.phase;
+    tracing::info!(sweep = request.sweep.name, "{phase:?} at {}: {because}", withdrawal.state.next);
+    let elapsed = request.execution.elapsed(now);
+    let seconds = if is_work {
+        1
+    } else {
+        waiting::retry_after(15, waiting::CEILING, elapsed, &request.sweep.name)
+    };
+    Progress::pending(seconds, because, Resume::of(&withdrawal.state)?)
+        .within(deadline, now)
+        .map_err(|source| Error::DeadlinePassed { subject: subject(&request), source })
+}
+
+fn subject(request: &Request) -> String {
+    format!("sweep {}", request.sweep.name)
+}
+
+/// A call, and what it knows from the ones before.
+pub(crate) struct Withdrawal<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) request: &'a Request,
+    state: State,
+    ends: Timestamp,
+}
+
+impl Withdrawal<'_> {
+    fn halt(&self, trouble: Trouble) -> Halt {
+        halt(&subject(self.request), trouble)
+    }
+
+    fn is_over(&self) -> bool {
+        self.app.clock.now() >= self.ends
+    }
+
+    /// Phase after phase, until it is done (`Some`), time is over (`None`), or something is waited
+    /// for.
+    async fn work(&mut self) -> Result<Option<Withdrawn>, Halt> {
+        loop {
+            let goes_on = match self.state.phase {
+                Phase::Check => Box::pin(self.check_all()).await?,
+                Phase::Find => match Box::pin(self.find_all()).await? {
+                    Found::Nothing => return Box::pin(self.finish(&[])).await.map(Some),
+                    Found::Some => true,
+                    Found::More => false,
+                },
+                Phase::Open => Box::pin(self.open_all()).await?,
+                Phase::Delete => Box::pin(self.delete_all()).await?,
+                Phase::Follow => Box::pin(self.follow_all()).await?,
+            };
+            if !goes_on {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn candidates(&self) -> Result<Vec<Candidate>, Halt> {
+        let read = self.app.files.read_lines(&self.request.closing_key).await;
+        read.map_err(|trouble| self.halt(trouble))
+    }
+
+    async fn check_all(&mut self) -> Result<bool, Halt> {
+        let candidates = self.candidates().await?;
+        let start = self.state.next;
+        let delegates = self.app.accounts.delegated_administrators().await;
+        let delegates = delegates.map_err(|trouble| self.halt(trouble))?;
+        let mut pace = Pace::per_second(ACCOUNTS_PER_SECOND);
+        let (mut checked, mut stopped) = (Vec::new(), None);
+        for candidate in candidates.iter().skip(start) {
+            if self.is_over() {
+                break;
+            }
+            pace.turn().await;
+            match Box::pin(self.check(candidate, &delegates)).await {
+                Ok(Some(account)) => checked.push(account),
+                Ok(None) => self.state.refused += 1,
+                Err(halt) => {
+                    stopped = Some(halt);
+                    break;
+                }
+            }
+            self.state.next += 1;
+        }
+        if self.state.next > start || candidates.is_empty() {
+            let key = checked_key(&self.request.sweep, start);
+            let written = self.app.files.write_lines(&key, &checked).await;
+            if let Err(trouble) = written {
+                // It is not known to be written: these accounts are checked again.
+                self.state.next = start;
+                return Err(self.halt(trouble));
+            }
+            self.state.checked.push(start);
+        }
+        if let Some(halt) = stopped {
+            return Err(halt);
+        }
+        let is_done = self.state.next >= candidates.len();
+        if is_done {
+            self.state.enter(Phase::Find);
+        }
+        Ok(is_done)
+    }
+
+    async fn checked(&self) -> Result<Vec<Checked>, Halt> {
+        let mut all = Vec::new();
+        for start in &self.state.checked {
+            let key = checked_key(&self.request.sweep, *start);
+            let read = self.app.files.read_lines(&key).await;
+            all.extend(read.map_err(|trouble| self.halt(trouble))?);
+        }
+        Ok(all)
+    }
+
+    async fn sets(&self) -> Result<Sets, Halt> {
+        let key = sets_key(&self.request.sweep);
+        let read = self.app.files.read_json(&key).await.map_err(|trouble| self.halt(trouble))?;
+        if let Some(sets) = read {
+            return Ok(sets);
+        }
+        let sets = self.app.stack_sets().await.map_err(|trouble| self.halt(trouble))?;
+        let written = self.app.files.write_json(&key, &sets).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        Ok(sets)
+    }
+
+    async fn find_all(&mut self) -> Result<Found, Halt> {
+        let tenants: BTreeMap<AccountId, TenantId> = self
+            .checked()
+            .await?
+            .into_iter()
+            .filter(|account| !account.gone)
+            .map(|account| (account.candidate.account_id, account.candidate.tenant_id))
+            .collect();
+        let accounts: BTreeSet<AccountId> = tenants.keys().cloned().collect();
+        if accounts.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        let sets = self.sets().await?;
+        while let Some((name, service_managed)) = sets.get(self.state.next) {
+            if self.is_over() {
+                return Ok(Found::More);
+            }
+            let found = Box::pin(self.app.instances(name, &accounts)).await;
+            let found = found.map_err(|trouble| self.halt(trouble))?;
+            let Config { max_attempts, retain_inoperable, .. } = self.app.config;
+            let plan = plan(found, self.state.attempt, max_attempts, retain_inoperable);
+            let stuck = plan.stuck.into_iter().filter_map(|(instance, code)| {
+                Some(Stuck {
+                    tenant_id: tenants.get(&instance.account)?.clone(),
+                    account_id: instance.account,
+                    stack_set: Some(name.clone()),
+                    region: Some(instance.region),
+                    code,
+                    reason: instance.reason,
+                })
+            });
+            let work = SetWork {
+                stack_set: name.clone(),
+                service_managed: *service_managed,
+                stuck: stuck.collect(),
+                groups: plan.groups,
+            };
+            let key = set_key(&self.request.sweep, self.state.attempt, self.state.next);
+            let written = self.app.files.write_json(&key, &work).await;
+            written.map_err(|trouble| self.halt(trouble))?;
+            self.state.next += 1;
+        }
+        let works = self.works().await?;
+        if works.iter().all(|work| work.groups.is_empty()) {
+            return Ok(Found::Nothing);
+        }
+        // The gates of the first attempt stay open.
+        self.state.enter(if self.state.attempt == 0 { Phase::Open } else { Phase::Delete });
+        Ok(Found::Some)
+    }
+
+    /// What was found at the last look, stack set by stack set.
+    async fn works(&self) -> Result<Vec<SetWork>, Halt> {
+        let mut works = Vec::new();
+        for set in 0..self.sets().await?.len() {
+            let key = set_key(&self.request.sweep, self.state.attempt, set);
+            let read = self.app.files.read_json(&key).await;
+            works.extend(read.map_err(|trouble| self.halt(trouble))?);
+        }
+        Ok(works)
+    }
+
+    async fn open_all(&mut self) -> Result<bool, Halt> {
+        let mut regions: BTreeMap<AccountId, BTreeSet<String>> = BTreeMap::new();
+        for group in self.works().await?.into_iter().flat_map(|work| work.groups) {
+            for account in group.accounts {
+                regions.entry(account).or_default().extend(group.regions.iter().cloned());
+            }
+        }
+        for (account, regions) in regions.iter().skip(self.state.next) {
+            if self.is_over() {
+                return Ok(false);
+            }
+            self.open(account, regions).await?;
+            self.state.next += 1;
+        }
+        self.state.enter(Phase::Delete);
+        Ok(true)
+    }
+
+    async fn delete_all(&mut self) -> Result<bool, Halt> {
+        let works = self.works().await?;
+        let operations: Vec<_> = works
+            .iter()
+            .flat_map(|work| work.groups.iter().map(move |group| (work, group)))
+            .collect();
+        for (work, group) in operations.iter().skip(self.state.next) {
+            if self.is_over() {
+                return Ok(false);
+            }
+            let sweep = &self.request.sweep.name;
+            let id = operation_id(sweep, self.state.attempt, &work.stack_set, group);
+            let received = Box::pin(self.app.delete(work, group, &id)).await;
+            match received.map_err(|trouble| self.halt(trouble))? {
+                Received::Started => tracing::info!(
+                    operation.id = id,
+                    accounts = group.accounts.len(),
+                    "stack set {}: instances are being deleted",
+                    work.stack_set
+                ),
+                Received::Busy => {
+                    let because = format!("stack set {} is busy", work.stack_set);
+                    return Err(Halt::Wait(because));
+                }
+                // The next look, after the other operations, finds what is left.
+                Received::Outdated => tracing::warn!(
+                    operation.id = id,
+                    "stack set {}: AWS finds other instances than were listed",
+                    work.stack_set
+                ),
+            }
+            self.state.next += 1;
+        }
+        self.state.enter(Phase::Follow);
+        Ok(true)
+    }
+
+    async fn follow_all(&mut self) -> Result<bool, Halt> {
+        for work in self.works().await? {
+            for group in &work.groups {
+                let sweep = &self.request.sweep.name;
+                let id = operation_id(sweep, self.state.attempt, &work.stack_set, group);
+                let ended = Box::pin(self.app.has_ended(&work.stack_set, &id)).await;
+                if !ended.map_err(|trouble| self.halt(trouble))? {
+                    let because = format!("stack set {}: {id} is on its way", work.stack_set);
+                    return Err(Halt::Wait(because));
+                }
+            }
+        }
+        self.state.attempt += 1;
+        self.state.enter(Phase::Find);
+        Ok(true)
+    }
+
+    /// Time is over: whoever has instances left is stuck.
+    async fn give_up(&mut self, because: &str) -> Result<Withdrawn, Halt> {
+        let tenants: BTreeMap<AccountId, TenantId> = self
+            .checked()
+            .await?
+            .into_iter()
+            .map(|account| (account.candidate.account_id, account.candidate.tenant_id))
+            .collect();
+        let mut late = Vec::new();
+        // What was not looked at is not known to be empty.
+        let is_known = self.state.phase != Phase::Find;
+        for (account_id, tenant_id) in tenants {
+            let stuck = Stuck {
+                account_id,
+                tenant_id,
+                stack_set: None,
+                region: None,
+                code: StuckCode::OutOfTime,
+                reason: because.to_owned(),
+            };
+            late.push(stuck);
+        }
+        if is_known {
+            let works = self.works().await?;
+            let left: BTreeSet<_> = works
+                .iter()
+                .flat_map(|work| work.groups.iter().flat_map(|group| &group.accounts))
+                .collect();
+            late.retain(|stuck| left.contains(&stuck.account_id));
+        }
+        self.finish(&late).await
+    }
+
+    async fn finish(&mut self, late: &[Stuck]) -> Result<Withdrawn, Halt> {
+        let checked = self.checked().await?;
+        let mut stuck: Vec<Stuck> = late.to_vec();
+        if checked.iter().any(|account| !account.gone) {
+            stuck.extend(self.works().await?.into_iter().flat_map(|work| work.stuck));
+        }
+        let ids: BTreeSet<&AccountId> = stuck.iter().map(|stuck| &stuck.account_id).collect();
+        let closable: Vec<&Candidate> = checked
+            .iter()
+            .map(|account| &account.candidate)
+            .filter(|candidate| !ids.contains(&candidate.account_id))
+            .collect();
+        let sweep = &self.request.sweep;
+        let (closable_key, stuck_key) = (sweep.key(CLOSABLE), sweep.key(STUCK));
+        let files = &self.app.files;
+        let withdrawn = Withdrawn {
+            closable: closable.len(),
+            stuck: ids.len(),
+            refused: self.state.refused,
+            closable_key: closable_key.clone(),
+            stuck_key: stuck_key.clone(),
+        };
+        files.write_lines(&stuck_key, &stuck).await.map_err(|trouble| self.halt(trouble))?;
+        self.remember(&checked, &stuck).await?;
+        let written = files.write_lines(&closable_key, closable).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        tracing::info!(
+            sweep = sweep.name,
+            closable = withdrawn.closable,
+            stuck = withdrawn.stuck,
+            refused = withdrawn.refused,
+            "the stacks are withdrawn"
+        );
+        Ok(withdrawn)
+    }
+
+    /// Remembers who is stuck, for the next plans; one sweep runs at a time.
+    async fn remember(&self, checked: &[Checked], stuck: &[Stuck]) -> Result<(), Halt> {
+        let read = self.app.files.read_json(STUCK_BEFORE).await;
+        let before: StuckBefore = read.map_err(|trouble| self.halt(trouble))?.unwrap_or_default();
+        let mut after = before.clone();
+        for account in checked {
+            after.remove(&account.candidate.account_id);
+        }
+        for one in stuck {
+            let known = before.get(&one.account_id).map(|known| known.since);
+            let since = known.unwrap_or_else(|| self.app.clock.now());
+            let reason = format!("{:?}: {}", one.code, one.reason);
+            after.insert(one.account_id.clone(), StuckSince { since, reason });
+        }
+        if after == before {
+            return Ok(());
+        }
+        let written = self.app.files.write_json(STUCK_BEFORE, &after).await;
+        written.map_err(|trouble| self.halt(trouble))
+    }
+}
+
+/// What a look at the stack sets came to.
+enum Found {
+    /// There is nothing to delete.
+    Nothing,
+    /// There is.
+    Some,
+    /// Not all were looked at.
+    More,
+}

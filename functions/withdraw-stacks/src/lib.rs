@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod config;
+mod decide;
+mod error;
+mod handler;
+mod overrides;
+mod stack_sets;
+mod work;
+
+pub use config::Config;
+pub use error::{ERROR_NAMES, Error};
+pub use handler::{App, Request, Withdrawn, handle};

@@ -1,0 +1,101 @@
+//! What one call leaves for the next: a few words in the machine's state, the lists in S3.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lifecycle::AccountId;
+use lifecycle::retirement::sweep::{Candidate, Stuck, Sweep};
+use serde::{Deserialize, Serialize};
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Phase {
+    #[default]
+    Check,
+    Find,
+    Open,
+    Delete,
+    Follow,
+}
+
+/// What is kept from one call to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// The next account, stack set or operation of this phase.
+    pub(crate) next: usize,
+    /// How many operations there were for each instance so far.
+    pub(crate) attempt: u32,
+    /// Where the lists of checked accounts begin, in the order of the plan's list.
+    pub(crate) checked: Vec<usize>,
+    /// How many accounts were refused.
+    pub(crate) refused: usize,
+}
+
+impl State {
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.next = 0;
+    }
+}
+
+/// An account that the guards let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Checked {
+    #[serde(flatten)]
+    pub(crate) candidate: Candidate,
+    /// It is closed or closing already: nothing can be withdrawn from it any more.
+    #[serde(default)]
+    pub(crate) gone: bool,
+}
+
+/// A stack set, and what is to be done in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SetWork {
+    pub(crate) stack_set: String,
+    /// Whether AWS's own roles deploy it, by organizational units.
+    pub(crate) service_managed: bool,
+    pub(crate) groups: Vec<Group>,
+    /// The instances that are left and are not tried again.
+    pub(crate) stuck: Vec<Stuck>,
+}
+
+/// The accounts with instances in the same Regions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Group {
+    pub(crate) regions: Vec<String>,
+    pub(crate) accounts: Vec<AccountId>,
+    /// Whether their stacks are left behind.
+    pub(crate) retain: bool,
+}
+
+/// An account that was stuck in an earlier sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StuckSince {
+    pub(crate) since: Timestamp,
+    pub(crate) reason: String,
+}
+
+/// All accounts that are stuck.
+pub(crate) type StuckBefore = BTreeMap<AccountId, StuckSince>;
+
+/// The stack sets, in the order of their names: whether each is service-managed.
+pub(crate) type Sets = Vec<(String, bool)>;
+
+pub(crate) fn checked_key(sweep: &Sweep, start: usize) -> String {
+    sweep.key(&format!("withdrawal/checked-{start:05}.jsonl"))
+}
+
+pub(crate) fn sets_key(sweep: &Sweep) -> String {
+    sweep.key("withdrawal/sets.json")
+}
+
+pub(crate) fn set_key(sweep: &Sweep, attempt: u32, set: usize) -> String {
+    sweep.key(&format!("withdrawal/attempt-{attempt}-set-{set:04}.json"))
+}

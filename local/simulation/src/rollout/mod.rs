@@ -1,0 +1,13 @@
+//! Roll-outs in virtual time: a fleet that stands, the shipped machines and functions, and how
+//! close they come to the least time that the plan allows.
+
+pub mod bound;
+pub mod fleet;
+mod measure;
+pub mod plan;
+mod report;
+mod run;
+mod signups;
+
+pub use report::{Report, Signups, Standing, Wave};
+pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};
