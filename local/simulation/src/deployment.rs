@@ -138,6 +138,38 @@ impl Deployment {
         self.aws.perform(&call).await.map_err(failed)
     }
 
+    /// The units directly below the root, by name.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub async fn units(&self) -> Result<BTreeMap<String, String>, Error> {
+        let root = self.organization_root().await?;
+        let units = self.units_below(&root).await?;
+        Ok(units.into_iter().map(|(id, name)| (name, id)).collect())
+    }
+
+    /// The units directly in a parent: id and name.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub async fn units_below(&self, parent: &str) -> Result<Vec<(String, String)>, Error> {
+        let mut units = Vec::new();
+        let mut input = json!({ "ParentId": parent });
+        loop {
+            let list = "ListOrganizationalUnitsForParent";
+            let page = self.ask("organizations", list, input).await?;
+            for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
+                let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
+                units.push((text("Id"), text("Name")));
+            }
+            // Pages may be empty and have a next one.
+            if !page["NextToken"].is_string() {
+                return Ok(units);
+            }
+            input = json!({ "ParentId": parent, "NextToken": page["NextToken"] });
+        }
+    }
+
     async fn organization_root(&self) -> Result<String, Error> {
         let mut input = json!({});
         loop {

@@ -30,6 +30,9 @@ pub struct Prove {
     /// A fault kind that never came at a call site is a failure, too
     #[arg(long)]
     all_hit: bool,
+    /// Print the last lines only, and what was violated
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
     /// Print one JSON document and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -89,6 +92,11 @@ fn document(asked: &Prove, summary: &Summary) -> Value {
             .iter()
             .map(|(site, kind)| json!({ "site": place(site), "fault": kind }))
             .collect::<Vec<_>>(),
+        "kinds": summary
+            .kinds
+            .iter()
+            .map(|(kind, count)| (format!("{kind:?}"), *count))
+            .collect::<BTreeMap<String, u64>>(),
         "fromOutside": summary.outside,
         "ends": summary.ends,
         "seconds": summary.took.as_secs_f64(),
@@ -97,6 +105,34 @@ fn document(asked: &Prove, summary: &Summary) -> Value {
 
 fn page(asked: &Prove, summary: &Summary) -> String {
     let mut text = String::new();
+    if !asked.quiet {
+        tables(&mut text, summary);
+    }
+    for (seed, violations) in &summary.violations {
+        for violation in violations {
+            let _ = writeln!(text, "seed {seed}: {violation}");
+        }
+    }
+    let pairs: usize = summary.sites.keys().map(|site| kinds_of(site).len()).sum();
+    let _ = write!(
+        text,
+        "{} schedules from seed {}, {} faults, {} schedules violate something; \
+         {} of {pairs} pairs of call site and fault kind hit; {:.0} s\n\
+         again: landlord simulate prove --seed {} --schedules {}; \
+         one of them: landlord simulate replay SEED",
+        summary.schedules,
+        asked.seed,
+        summary.faults,
+        summary.violations.len(),
+        pairs - summary.missed().len(),
+        summary.took.as_secs_f64(),
+        asked.seed,
+        asked.schedules,
+    );
+    text
+}
+
+fn tables(text: &mut String, summary: &Summary) {
     let _ = writeln!(text, "{}", calls(summary));
     let _ = writeln!(text, "\n{}", invocations(summary));
     let mut outside = table(&["from outside", "schedules"]);
@@ -109,34 +145,16 @@ fn page(asked: &Prove, summary: &Summary) -> String {
         ends.add_row([name.clone(), count.to_string()]);
     }
     align(&mut ends);
-    let _ = writeln!(text, "\n{outside}\n\n{ends}\n");
-    let missed = summary.missed();
-    for (Site { caller, action }, kind) in &missed {
+    let mut kinds = table(&["what the world is about", "schedules"]);
+    for (kind, count) in &summary.kinds {
+        kinds.add_row([format!("{kind:?}"), count.to_string()]);
+    }
+    align(&mut kinds);
+    let _ = writeln!(text, "\n{kinds}\n\n{outside}\n\n{ends}\n");
+    for (Site { caller, action }, kind) in &summary.missed() {
         let what = if action.is_empty() { "itself" } else { action };
         let _ = writeln!(text, "never came: {kind} at {caller} {what}");
     }
-    for (seed, violations) in &summary.violations {
-        for violation in violations {
-            let _ = writeln!(text, "seed {seed}: {violation}");
-        }
-    }
-    let pairs: usize = summary.sites.keys().map(|site| kinds_of(site).len()).sum();
-    let _ = write!(
-        text,
-        "{} schedules from seed {}, {} faults, {} of them violate something; \
-         {} of {pairs} pairs of call site and fault kind hit; {:.0} s\n\
-         again: landlord simulate prove --seed {} --schedules {}; \
-         one of them: landlord simulate replay SEED",
-        summary.schedules,
-        asked.seed,
-        summary.faults,
-        summary.violations.len(),
-        pairs - missed.len(),
-        summary.took.as_secs_f64(),
-        asked.seed,
-        asked.schedules,
-    );
-    text
 }
 
 /// One row for each caller and action, one column for each kind.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use local_aws::Call;
 use local_aws::organizations::AccountView;
 use serde_json::Value;
@@ -18,8 +19,19 @@ const OLD_NEWS: Duration = Duration::from_secs(180);
 /// times, and somebody updates the stack set in between.
 const MOST_ENROLMENTS: usize = 5;
 
-/// The moves that onboarding makes; the second of each is a unit, or any home where it is none.
-const MOVES: [(&str, Option<&str>); 2] = [("Root", Some("Onboarding")), ("Onboarding", None)];
+/// The moves that there are, by who makes them: from where to where. `home` is any unit in which
+/// tenants live.
+const MOVES: [(&str, &str, &str); 9] = [
+    ("place-account", "Root", "Onboarding"),
+    ("place-account", "Onboarding", "home"),
+    ("place-account", "Retiring", "Suspended"),
+    ("retire-tenant", "home", "Retiring"),
+    ("retire-tenant", "Onboarding", "Retiring"),
+    ("retire-tenant", "Retiring", "home"),
+    ("retire-tenant", "Retiring", "Onboarding"),
+    ("retire-tenant", "Suspended", "home"),
+    ("retire-tenant", "Suspended", "Onboarding"),
+];
 
 /// What a call broke.
 pub(super) fn audit(
@@ -30,13 +42,14 @@ pub(super) fn audit(
 ) -> Vec<String> {
     let mut found = Vec::new();
     match (call.service, call.operation.as_str()) {
-        ("organizations", "MoveAccount") => moved(watch, call, &mut found),
+        ("organizations", "MoveAccount") => moved(watch, state, caller, call, &mut found),
         ("organizations", "TagResource" | "UntagResource") => tagged(watch, call, &mut found),
         ("organizations", "CreateAccount") => ordered(watch, state, call, &mut found),
-        ("organizations", "CloseAccount") => {
-            found.push(format!("{} was closed", text(&call.input, "AccountId")));
-        }
+        ("organizations", "CloseAccount") => closed(watch, state, call, &mut found),
+        ("cloudformation", "DeleteStackInstances") => withdrawn(watch, state, call, &mut found),
         ("cloudformation", "CreateStackInstances") => enrolled(watch, state, call, &mut found),
+        // From here on every instance may be deployed again.
+        ("cloudformation", "UpdateStackSet") => state.current.clear(),
         ("states", "StartExecution") => started(state, call, &mut found),
         ("events", "PutEvents") => {
             announced(watch, state, caller, (call, answer), &mut found);
@@ -55,18 +68,105 @@ fn account_of(watch: &Watch, id: &str) -> Option<AccountView> {
 }
 
 /// An account moves only from where it may, and only if it is a tenant's.
-fn moved(watch: &Watch, call: &Call, found: &mut Vec<String>) {
+fn moved(watch: &Watch, state: &State, caller: &str, call: &Call, found: &mut Vec<String>) {
     let name = |member: &str| watch.promises.name_of(text(&call.input, member));
     let (from, to) = (name("SourceParentId"), name("DestinationParentId"));
-    let is_allowed = MOVES.iter().any(|(source, destination)| {
-        *source == from && destination.map_or(watch.promises.is_home(to), |unit| unit == to)
-    });
+    let is = |wanted: &str, unit: &str| {
+        if wanted == "home" { watch.promises.is_home(unit) } else { wanted == unit }
+    };
+    let is_allowed = MOVES
+        .iter()
+        .any(|(who, source, target)| *who == caller && is(source, from) && is(target, to));
     let id = text(&call.input, "AccountId");
     if !is_allowed {
         found.push(format!("account {id} was moved from {from} to {to}"));
     }
-    if let Some(account) = account_of(watch, id).filter(is_a_strangers) {
+    let Some(account) = account_of(watch, id) else { return };
+    if is_a_strangers(&account) {
         found.push(format!("{}, which is no tenant's, was moved", account.name));
+    }
+    if to == "Retiring" && !state.left.contains(&account.name) {
+        found.push(format!("{} was retired, and its tenant had not left", account.name));
+    }
+    if to == "Suspended" {
+        is_due(watch, state, &account, "suspended", found);
+    }
+}
+
+/// Only who left, cooled off and is not held may lose anything.
+fn is_due(
+    watch: &Watch,
+    state: &State,
+    account: &AccountView,
+    what: &str,
+    found: &mut Vec<String>,
+) {
+    let (now, name) = (watch.now(), &account.name);
+    let tag = |key: &str| account.tags.get(key).map(String::as_str);
+    if !state.left.contains(name) {
+        found.push(format!("{name} was {what}, and its tenant had not left"));
+    }
+    if state.is_tampered(account) {
+        return;
+    }
+    if tag(TENANT).is_none() {
+        found.push(format!("{name} was {what} without its tenant's tag"));
+    }
+    // Who comes back takes this tag away first; what was under way then ends.
+    let after = tag("landlord:retire-after").and_then(|text| text.parse::<Timestamp>().ok());
+    if after.is_some_and(|after| after > now) {
+        found.push(format!("{name} was {what} while it cools off"));
+    }
+    let held = state.held.get(name);
+    if held.is_some_and(|since| now.duration_since(*since).unsigned_abs() > OLD_NEWS) {
+        found.push(format!("{name} was {what} while somebody holds it"));
+    }
+}
+
+/// There is no way back from a closing: every guard, as AWS has it at that moment.
+fn closed(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<String>) {
+    let id = text(&call.input, "AccountId");
+    let Some(account) = account_of(watch, id) else { return };
+    let name = account.name.clone();
+    state.closings.entry(name.clone()).or_insert_with(|| watch.now());
+    is_due(watch, state, &account, "closed", found);
+    if state.is_tampered(&account) {
+        return;
+    }
+    for key in ["landlord:retire-after", "landlord:closing-requested-at"] {
+        if !account.tags.contains_key(key) {
+            found.push(format!("{name} was closed without the tag {key}"));
+        }
+    }
+    if account.tags.get("landlord:lifecycle").map(String::as_str) != Some("RETIRING") {
+        found.push(format!("{name} was closed, and its tenant had come back"));
+    }
+    if account.parent_name != "Suspended" {
+        found.push(format!("{name} was closed in {}", account.parent_name));
+    }
+    let left: Vec<String> = watch
+        .aws
+        .stack_instances()
+        .into_iter()
+        .filter(|instance| instance.account == id)
+        .map(|instance| format!("{} in {}", instance.stack_set, instance.region))
+        .collect();
+    if !left.is_empty() {
+        found.push(format!("{name} was closed with its stacks: {}", left.join(", ")));
+    }
+}
+
+/// Stacks go only with who goes.
+fn withdrawn(watch: &Watch, state: &State, call: &Call, found: &mut Vec<String>) {
+    let mut ids = call.texts("Accounts");
+    let targets = call.input["DeploymentTargets"]["Accounts"].as_array();
+    ids.extend(targets.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    for account in ids.iter().filter_map(|id| account_of(watch, id)) {
+        is_due(watch, state, &account, "emptied", found);
+        let is_out = ["Retiring", "Suspended"].contains(&account.parent_name.as_str());
+        if !is_out && !state.is_tampered(&account) {
+            found.push(format!("{} was emptied in {}", account.name, account.parent_name));
+        }
     }
 }
 

@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use local_aws::Call;
 use local_aws::organizations::AccountView;
 use serde_json::{Value, json};
 
 use super::injector::Record;
 use super::promises::Promises;
-use super::schedule::{Schedule, What, tenant_id};
+use super::schedule::{STANDING, Schedule, What, tenant_id};
+use super::script::account_name;
+use super::standing::{Standing, Wish};
 use super::watch::Watch;
 use crate::deployment::{Announcement, Error};
 use crate::world::World;
 
+/// An event that comes back may be on its way this long, and its machine at work.
+const AN_EVENT_TRAVELS: SignedDuration = SignedDuration::from_mins(30);
 /// A day's waiting takes 2,000 events, faults take some more. AWS ends a history at 25,000.
 const LONGEST_HISTORY: u64 = 2_500;
 
@@ -61,7 +66,7 @@ impl Ends {
 
     /// Whether every tenant of the schedule has an end, and whoever signed up again a new one.
     pub(super) fn are_all_there(&self, schedule: &Schedule, applied: &[What]) -> bool {
-        (0..schedule.tenants()).all(|tenant| {
+        schedule.tenants().all(|tenant| {
             let signed_up = applied
                 .iter()
                 .any(|what| matches!(what, What::SignUp { tenant: its, .. } if *its == tenant));
@@ -81,6 +86,7 @@ pub(super) struct End<'a> {
     pub(super) ends: &'a Ends,
     pub(super) watch: &'a Watch,
     pub(super) record: &'a Record,
+    pub(super) standing: Option<&'a Standing>,
 }
 
 impl End<'_> {
@@ -89,7 +95,7 @@ impl End<'_> {
         let mut found = Vec::new();
         let tampered: BTreeSet<usize> =
             self.applied.iter().filter_map(What::tampers_with).collect();
-        for tenant in 0..self.schedule.tenants() {
+        for tenant in self.schedule.tenants() {
             let signed_up = self.applied.iter().find_map(|what| match what {
                 What::SignUp { tenant: its, tier } if *its == tenant => Some(*tier),
                 _ => None,
@@ -124,6 +130,10 @@ impl End<'_> {
         self.executions(&mut found).await?;
         self.queue(&mut found).await?;
         self.announcements(&mut found);
+        if let Some(standing) = self.standing {
+            self.who_was_there(standing, &mut found);
+            self.changes(&mut found);
+        }
         for (machine, usage) in self.world.aws().machine_usage() {
             if usage.longest_history > LONGEST_HISTORY {
                 let events = usage.longest_history;
@@ -165,6 +175,98 @@ impl End<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Those who were there are where the newest event wants them.
+    fn who_was_there(&self, standing: &Standing, found: &mut Vec<String>) {
+        let accounts = self.world.aws().accounts();
+        for tenant in STANDING {
+            let name = account_name(tenant);
+            let mine = |what: &&What| match what {
+                What::Hold { tenant: its } | What::Protect { tenant: its } => *its == tenant,
+                what => what.tampers_with() == Some(tenant),
+            };
+            let hands = self.applied.iter().any(|what| mine(&what));
+            let [account] = &accounts.iter().filter(|it| it.name == name).collect::<Vec<_>>()[..]
+            else {
+                found.push(format!("{name} is not one account"));
+                continue;
+            };
+            if hands {
+                continue;
+            }
+            let (state, unit) = (account.state, account.parent_name.as_str());
+            let is_live = state == "ACTIVE"
+                && self.watch.promises.is_home(unit)
+                && !account.tags.contains_key("landlord:retire-after");
+            match standing.newest(tenant) {
+                Some((_, Wish::Leave)) if state != "CLOSED" => {
+                    found.push(format!("{name} left and is {state} in {unit}"));
+                }
+                None if !is_live || account.tags.contains_key("landlord:lifecycle") => {
+                    found.push(format!("{name} never left and is {state} in {unit}"));
+                }
+                Some((at, Wish::Return)) if !is_live => {
+                    // Closed before, or while the event was on its way.
+                    let late = Timestamp::checked_add(at, AN_EVENT_TRAVELS).unwrap_or(at);
+                    let was_closed = self.watch.closing(tenant).is_some_and(|when| when < late);
+                    if !was_closed {
+                        found.push(format!("{name} came back and is {state} in {unit}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (machine, may_fail) in [
+            ("landlord-offboard-tenant", &["AccountClosed"][..]),
+            ("landlord-sweep-retirements", &[]),
+        ] {
+            let all = self.world.aws().executions(machine);
+            let tampers = self.applied.iter().any(|what| what.tampers_with().is_some());
+            for it in all.iter().filter(|it| !it.is_child && it.status != "SUCCEEDED") {
+                let error = it.error.as_deref().unwrap_or_default();
+                if it.status == "RUNNING" || !(tampers || may_fail.contains(&error)) {
+                    found.push(format!("{machine} is {}: {error}", it.status));
+                }
+            }
+        }
+    }
+
+    /// A roll-out ends in a state that has a name, and leaves nothing running.
+    fn changes(&self, found: &mut Vec<String>) {
+        for it in self.world.aws().executions("landlord-roll-out") {
+            let error = it.error.as_deref().unwrap_or_default();
+            if it.status != "SUCCEEDED" && !(it.status == "FAILED" && error == "RolloutStopped") {
+                found.push(format!("the roll-out is {}: {error}", it.status));
+            }
+            let ends = self.ends.heard.values().flatten();
+            let ends: Vec<&str> = ends
+                .filter(|heard| heard.name == "RolloutFinished")
+                .filter_map(|heard| heard.detail["outcome"].as_str())
+                .collect();
+            let bad = self.applied.contains(&What::RollOut { bad: true });
+            match ends.first() {
+                None => found.push("the roll-out ended and was not announced".to_owned()),
+                Some(end) if ends.iter().any(|other| other != end) => {
+                    found.push(format!("the roll-out ended as {}", ends.join(" and ")));
+                }
+                Some(end) if bad && ["SUCCEEDED", "INCOMPLETE"].contains(end) => {
+                    found.push(format!("a change that fails everywhere is {end}"));
+                }
+                Some(_) => {}
+            }
+            if ends.first() == Some(&"SUCCEEDED") {
+                let all = self.world.aws().stack_instances();
+                for stale in all.iter().filter(|it| it.status != "CURRENT") {
+                    found.push(format!("the roll-out succeeded, and {stale:?} is left behind"));
+                }
+            }
+        }
+        for operation in self.world.aws().stack_set_operations() {
+            if ["QUEUED", "RUNNING", "STOPPING"].contains(&operation.status) {
+                found.push(format!("operation {} is {}", operation.id, operation.status));
+            }
+        }
     }
 
     /// No signup is left.

@@ -19,11 +19,12 @@ mod run;
 mod schedule;
 mod script;
 mod shrink;
+mod standing;
 mod watch;
 
 pub use injector::{FaultKey, Happened, Injector, Observer, Record, Site};
 pub use kinds::{CallFault, InvocationFault};
 pub use prove::{Proof, Summary, kinds_of, prove};
 pub use run::{Outcome, Part, run};
-pub use schedule::{Destination, Schedule, Slowness, Step, Storm, What, tenant_id};
+pub use schedule::{Answers, Destination, Kind, Schedule, Slowness, Step, Storm, What, tenant_id};
 pub use shrink::{run_part, shrink, story};

@@ -58,7 +58,7 @@ impl Promises {
         let mut parents = vec!["r-root".to_owned()];
         found.units.insert("r-root".to_owned(), "Root".to_owned());
         while let Some(parent) = parents.pop() {
-            for (id, name) in units_below(deployment, &parent).await? {
+            for (id, name) in deployment.units_below(&parent).await? {
                 parents.push(id.clone());
                 found.units.insert(id, name);
             }
@@ -79,31 +79,6 @@ impl Promises {
     /// The name of a unit or of the root; one that people made later has none.
     pub(super) fn name_of(&self, unit: &str) -> &str {
         self.units.get(unit).map_or("a unit of somebody else's", String::as_str)
-    }
-}
-
-/// The units directly in a parent: id and name.
-pub(super) async fn units_below(
-    deployment: &Deployment,
-    parent: &str,
-) -> Result<Vec<(String, String)>, Error> {
-    let mut units = Vec::new();
-    let mut token = Value::Null;
-    loop {
-        let mut input = json!({ "ParentId": parent });
-        if token.is_string() {
-            input["NextToken"] = token;
-        }
-        let list = "ListOrganizationalUnitsForParent";
-        let page = deployment.ask("organizations", list, input).await?;
-        for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
-            let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
-            units.push((text("Id"), text("Name")));
-        }
-        token = page["NextToken"].clone();
-        if !token.is_string() {
-            return Ok(units);
-        }
     }
 }
 

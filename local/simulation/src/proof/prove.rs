@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::injector::Site;
 use super::kinds::{CallFault, InvocationFault};
 use super::run::{Outcome, Part};
+use super::schedule::Kind;
 use super::shrink::run_part;
 
 /// Which seeds are run, and how.
@@ -29,6 +30,8 @@ pub struct Proof {
 pub struct Summary {
     /// Seeds that were run.
     pub schedules: u64,
+    /// What their worlds were about.
+    pub kinds: BTreeMap<Kind, u64>,
     /// How often each site was reached.
     pub sites: BTreeMap<Site, u64>,
     /// How often each kind came at each site.
@@ -48,6 +51,7 @@ pub struct Summary {
 impl Summary {
     fn add(&mut self, outcome: Outcome) {
         self.schedules += 1;
+        *self.kinds.entry(outcome.schedule.kind).or_default() += 1;
         for (site, count) in outcome.record.sites {
             *self.sites.entry(site).or_default() += count;
         }

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use local_aws::cloudformation::StackSetOptions;
+use local_aws::cloudformation::scheduler::ParallelExcess;
 use local_aws::{Durations, Settings};
 
 use super::ends::{End, Ends};
 use super::injector::{FaultKey, Injector, Record};
 use super::promises::Promises;
-use super::schedule::{Schedule, TROUBLED, What};
+use super::schedule::{Kind, Schedule, What};
 use super::script::Outside;
+use super::standing::Standing;
 use super::watch::Watch;
 use crate::deployment::Error;
 use crate::world::{BEGINNING, World, settings};
-
-/// After the trouble, so long at most until everything has converged: an execution's deadline is
-/// a day after its start.
-const CONVERGES: Duration = Duration::from_secs(30 * 3600);
 
 /// What may happen in a run: all that the seed holds, or a part of it.
 #[derive(Debug, Clone, Default)]
@@ -51,9 +50,27 @@ pub struct Outcome {
 /// A repository that is not there, or a template that cannot be deployed.
 pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error> {
     let schedule = Schedule::of(seed);
-    let parameters = [("AdmissionWindow".to_owned(), schedule.window.to_string())];
-    let mut world = World::found(world_settings(&schedule), parameters.into()).await?;
+    let kind = schedule.kind;
+    let mut world = World::found(world_settings(&schedule), parameters(&schedule)).await?;
     let promises = Promises::of(&world.deployment).await?;
+    let answers = schedule.answers;
+    world.aws().set_stack_set_options(StackSetOptions {
+        repeated_id_is_answered: answers.repeated_id_is_answered,
+        suspended_accounts_fail: answers.suspended_accounts_fail,
+        parallel_excess: if answers.excess_stops_all {
+            ParallelExcess::AllStop
+        } else {
+            ParallelExcess::default()
+        },
+        ..StackSetOptions::default()
+    });
+    let standing = match kind {
+        Kind::SigningUp => None,
+        kind => {
+            let gates = kind == Kind::RollingOut;
+            Some(Standing::settle(&world.deployment, &schedule, gates).await?)
+        }
+    };
     let watch = Arc::new(Watch::new(world.aws(), promises, schedule.durations));
     let only = part.only_faults.clone();
     let injector = Injector::new(world.aws(), seed, schedule.storm, only, watch.clone());
@@ -62,7 +79,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     world.aws().set_faults(injector.clone());
 
     let began = world.aws().now();
-    let mut outside = Outside::new(&world.deployment);
+    let mut outside = Outside::new(&world.deployment, standing);
     let mut applied: Vec<What> = Vec::new();
     let mut ends = Ends::default();
     for (index, step) in schedule.steps.iter().enumerate() {
@@ -70,7 +87,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
             continue;
         }
         let at = began.checked_add(step.at).unwrap_or(began);
-        hear_until(&mut world, at, &mut ends).await?;
+        hear_until(&mut world, kind, at, &mut ends).await?;
         // Before it is done: from here on this tenant's account may look in any way.
         if let Some(tenant) = step.what.tampers_with() {
             watch.tampered(tenant, &step.what);
@@ -83,33 +100,36 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
             if step.what == What::UpdateStackSet {
                 watch.stack_set_changes();
             }
+            watch.happened(&step.what);
             watch.look(step.what.name());
         }
     }
-    let calm = began.checked_add(TROUBLED).unwrap_or(began);
-    while world.aws().now() < calm
-        && !(ends.are_all_there(&schedule, &applied) || watch.is_violated())
-    {
+    let calm = began.checked_add(kind.trouble()).unwrap_or(began);
+    let is_over = |world: &World, ends: &Ends, outside: &Outside, applied: &[What]| {
+        let standing = outside.standing.as_ref().is_none_or(|it| it.is_settled(world.aws()));
+        watch.is_violated()
+            || (ends.are_all_there(&schedule, applied) && standing && is_rolled_out(world))
+    };
+    while world.aws().now() < calm && !is_over(&world, &ends, &outside, &applied) {
         let next = world.aws().after(Duration::from_secs(300));
-        hear_until(&mut world, next, &mut ends).await?;
+        hear_until(&mut world, kind, next, &mut ends).await?;
     }
     injector.stop();
-    let last = world.aws().after(CONVERGES);
-    while world.aws().now() < last
-        && !(ends.are_all_there(&schedule, &applied) || watch.is_violated())
-    {
+    let last = world.aws().after(kind.converges());
+    while world.aws().now() < last && !is_over(&world, &ends, &outside, &applied) {
         let next = world.aws().after(Duration::from_secs(600));
-        hear_until(&mut world, next, &mut ends).await?;
+        hear_until(&mut world, kind, next, &mut ends).await?;
     }
     // Messages that wait, duplicates that are answered, executions that end.
     let settled = world.aws().after(Duration::from_secs(3_600));
-    hear_until(&mut world, settled, &mut ends).await?;
+    hear_until(&mut world, kind, settled, &mut ends).await?;
     watch.look("the end");
     let mut violations = watch.violations();
     if violations.is_empty() {
+        let (world, schedule, standing) = (&world, &schedule, outside.standing.as_ref());
         let (ends, watch, record) = (&ends, &*watch, &injector.record());
         let end =
-            End { world: &world, schedule: &schedule, applied: &applied, ends, watch, record };
+            End { world, schedule, applied: &applied, ends, watch, record, standing };
         violations = end.judge().await?;
     }
     world.aws().shut_down();
@@ -121,6 +141,27 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
         trace: injector.trace(),
         schedule,
     })
+}
+
+fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
+    let mut parameters = vec![("AdmissionWindow", schedule.window.to_string())];
+    if schedule.kind == Kind::Leaving {
+        parameters.extend([
+            ("SweepsEnabled", "true".to_owned()),
+            ("SweepDryRun", "false".to_owned()),
+            ("SweepSchedule", "cron(0 0/6 * * ? *)".to_owned()),
+            ("SweepIntervalHours", "6".to_owned()),
+            ("SettleHours", "1".to_owned()),
+            // All of a handful may leave at once: it is nobody's mistake.
+            ("BreakerPercent", "100".to_owned()),
+        ]);
+    }
+    parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether no change is on its way.
+fn is_rolled_out(world: &World) -> bool {
+    world.aws().executions("landlord-roll-out").iter().all(|it| it.status != "RUNNING")
 }
 
 fn world_settings(schedule: &Schedule) -> Settings {
@@ -136,20 +177,32 @@ fn world_settings(schedule: &Schedule) -> Settings {
         quota_decision: slowness.quota,
         ..ordinary.durations
     };
-    Settings { durations, start: Some(BEGINNING), ..ordinary }
+    let closed_reads_suspended = schedule.answers.closed_reads_suspended;
+    Settings { durations, start: Some(BEGINNING), closed_reads_suspended, ..ordinary }
 }
 
+/// Lets time go by and hears what is announced. Where days pass, it is listened to rarely.
 async fn hear_until(
     world: &mut World,
+    kind: Kind,
     until: jiff::Timestamp,
     ends: &mut Ends,
 ) -> Result<(), Error> {
     while world.aws().now() < until {
-        let left = until.duration_since(world.aws().now()).as_secs().clamp(0, 20);
-        if left == 0 {
-            world.aws().sleep_until(until).await;
-        }
-        for announcement in world.hear_within(u8::try_from(left).unwrap_or(20)).await? {
+        let left = until.duration_since(world.aws().now()).as_secs();
+        let heard = if kind == Kind::Leaving && left > 40 {
+            world.aws().sleep(Duration::from_secs(left.unsigned_abs().min(600) - 20)).await;
+            let heard = world.drain().await?;
+            world.forget();
+            heard
+        } else {
+            let left = left.clamp(0, 20);
+            if left == 0 {
+                world.aws().sleep_until(until).await;
+            }
+            world.hear_within(u8::try_from(left).unwrap_or(20)).await?
+        };
+        for announcement in heard {
             ends.note(announcement);
         }
     }

@@ -9,14 +9,58 @@ use std::time::Duration;
 pub struct Schedule {
     /// The seed that it was drawn from.
     pub seed: u64,
+    /// What it is about.
+    pub kind: Kind,
     /// How long AWS takes for what.
     pub durations: Slowness,
     /// How often faults come while they come.
     pub storm: Storm,
+    /// What AWS does where its documentation does not say.
+    pub answers: Answers,
     /// How many tenants may be admitted and still without an account.
     pub window: usize,
     /// What people, and the systems around Landlord, do.
     pub steps: Vec<Step>,
+}
+
+/// What a world is about. Tenants sign up in all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Tenants sign up.
+    SigningUp,
+    /// Tenants leave and come back, and sweeps close what they left.
+    Leaving,
+    /// A change rolls out to the tenants that are there.
+    RollingOut,
+}
+
+impl Kind {
+    /// The kind of a seed's world: six of eight are about signing up.
+    pub fn of(seed: u64) -> Self {
+        match seed % 8 {
+            3 => Self::Leaving,
+            7 => Self::RollingOut,
+            _ => Self::SigningUp,
+        }
+    }
+
+    /// Faults and people come that long; what comes after is left alone to converge.
+    pub fn trouble(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SigningUp => 2 * 3_600,
+            Self::Leaving => 60 * 3_600,
+            Self::RollingOut => 4 * 3_600,
+        })
+    }
+
+    /// So long it takes at most until everything has converged: an execution's deadline is a day
+    /// after its start; who left just now cools off for a day, and sweeps come every six hours.
+    pub fn converges(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SigningUp | Self::RollingOut => 30 * 3_600,
+            Self::Leaving => 54 * 3_600,
+        })
+    }
 }
 
 /// How long AWS takes for what.
@@ -41,6 +85,21 @@ impl Slowness {
     pub fn never_decides_a_quota(&self) -> bool {
         self.quota > Duration::from_secs(86_400)
     }
+}
+
+/// What AWS does where its documentation does not say, or says two things. Each world draws its
+/// own, so that what is proven holds under either answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answers {
+    /// The newest operation's id, used again, is answered as if for the first time; else it is
+    /// `OperationIdAlreadyExistsException`.
+    pub repeated_id_is_answered: bool,
+    /// A closed account's `State` reads `SUSPENDED`.
+    pub closed_reads_suspended: bool,
+    /// Operations fail in suspended accounts instead of leaving them out.
+    pub suspended_accounts_fail: bool,
+    /// A Region that exceeds its tolerance stops the Regions beside it.
+    pub excess_stops_all: bool,
 }
 
 /// How often faults come while they come.
@@ -136,6 +195,46 @@ pub enum What {
         /// The tenant's number.
         tenant: usize,
     },
+    /// A tenant that was there leaves.
+    Leave {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// It comes back.
+    Return {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// The event that it left, sent long ago, comes only now.
+    LeaveLate {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody holds the tenant's account.
+    Hold {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody protects the tenant's account for good.
+    Protect {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// A change begins to roll out.
+    RollOut {
+        /// Whether it fails in every account.
+        bad: bool,
+    },
+    /// An alarm goes off in the tenant's account.
+    AlarmRings {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// It is quiet again.
+    AlarmRests {
+        /// The tenant's number.
+        tenant: usize,
+    },
     /// Somebody updates the baseline's stack set.
     UpdateStackSet,
     /// Somebody stops the tenant's execution.
@@ -209,6 +308,15 @@ impl What {
             Self::Untag { .. } => "tag removed",
             Self::Retag { .. } => "tag changed",
             Self::Close { .. } => "account closed",
+            Self::Leave { .. } => "tenant leaves",
+            Self::Return { .. } => "tenant returns",
+            Self::LeaveLate { .. } => "leaving heard of late",
+            Self::Hold { .. } => "account held",
+            Self::Protect { .. } => "account protected",
+            Self::RollOut { bad: false } => "change rolls out",
+            Self::RollOut { bad: true } => "bad change rolls out",
+            Self::AlarmRings { .. } => "alarm rings",
+            Self::AlarmRests { .. } => "alarm rests",
             Self::UpdateStackSet => "stack set updated",
             Self::Stop { .. } => "execution stopped",
             Self::Redrive { .. } => "execution redriven",
@@ -216,7 +324,14 @@ impl What {
     }
 }
 
-const TENANTS: [&str; 4] = ["acme", "globex", "hooli", "initech"];
+/// Those who sign up, and those who were there.
+const TENANTS: [&str; 8] =
+    ["acme", "globex", "hooli", "initech", "massive", "soylent", "umbrella", "wonka"];
+/// So many sign up at most.
+const SIGN_UP: usize = 4;
+
+/// The numbers of the tenants that were there, where any were.
+pub(super) const STANDING: std::ops::Range<usize> = SIGN_UP..TENANTS.len();
 
 /// The id of a tenant.
 pub fn tenant_id(number: usize) -> &'static str {
@@ -240,6 +355,13 @@ impl fmt::Display for What {
             | Self::Retag { tenant }
             | Self::Close { tenant }
             | Self::Stop { tenant }
+            | Self::Leave { tenant }
+            | Self::Return { tenant }
+            | Self::LeaveLate { tenant }
+            | Self::Hold { tenant }
+            | Self::Protect { tenant }
+            | Self::AlarmRings { tenant }
+            | Self::AlarmRests { tenant }
             | Self::Redrive { tenant } => write!(f, "{} ({})", self.name(), tenant_id(*tenant)),
             Self::Move { tenant, to } => {
                 write!(f, "{} to {to:?} ({})", self.name(), tenant_id(*tenant))
@@ -247,13 +369,11 @@ impl fmt::Display for What {
             Self::SignUpFaulty
             | Self::BaselineFails
             | Self::BaselineMended
+            | Self::RollOut { .. }
             | Self::UpdateStackSet => f.write_str(self.name()),
         }
     }
 }
-
-/// Faults and people come in the first hours; what comes after is left alone to converge.
-pub(super) const TROUBLED: Duration = Duration::from_secs(2 * 3600);
 
 impl Schedule {
     /// The schedule of a seed.
@@ -277,23 +397,38 @@ impl Schedule {
             faults: random.usize(1..20),
         };
         let window = [10, 10, 1, 2][random.usize(..4)];
-        let steps = steps(&mut random);
-        Self { seed, durations, storm, window, steps }
+        let answers = Answers {
+            repeated_id_is_answered: random.bool(),
+            closed_reads_suspended: random.bool(),
+            suspended_accounts_fail: random.bool(),
+            excess_stops_all: random.bool(),
+        };
+        let kind = Kind::of(seed);
+        let mut steps = steps(&mut random, kind);
+        match kind {
+            Kind::SigningUp => {}
+            Kind::Leaving => leaving(&mut random, &mut steps),
+            Kind::RollingOut => rolling_out(&mut random, &mut steps),
+        }
+        // People first: an address is taken before its owner signs up.
+        steps.sort_by_key(|step| (step.at, matches!(step.what, What::SignUp { .. })));
+        Self { seed, kind, durations, storm, answers, window, steps }
     }
 
-    /// The number of tenants.
-    pub fn tenants(&self) -> usize {
+    /// The numbers of the tenants that sign up and were not there before.
+    pub fn tenants(&self) -> std::ops::Range<usize> {
         let numbers = self.steps.iter().filter_map(|step| match step.what {
-            What::SignUp { tenant, .. } => Some(tenant + 1),
+            What::SignUp { tenant, .. } if tenant < SIGN_UP => Some(tenant + 1),
             _ => None,
         });
-        numbers.max().unwrap_or(0)
+        0..numbers.max().unwrap_or(0)
     }
 }
 
-fn steps(random: &mut fastrand::Rng) -> Vec<Step> {
+fn steps(random: &mut fastrand::Rng, kind: Kind) -> Vec<Step> {
     let mut steps = Vec::new();
-    let tenants = random.usize(1..=TENANTS.len());
+    let most = if kind == Kind::SigningUp { SIGN_UP } else { 2 };
+    let tenants = random.usize(1..=most);
     for tenant in 0..tenants {
         let at = if random.bool() { 0 } else { random.u64(..1_200) };
         let tier = if random.u8(..4) == 0 { "premium" } else { "standard" };
@@ -318,15 +453,20 @@ fn steps(random: &mut fastrand::Rng) -> Vec<Step> {
     some(random, 8, 5_000, What::Replay { tenant: t2 });
     some(random, 8, 5_000, What::Late { tenant: t2 });
     some(random, 8, 10, What::CreationFails { tenant: t2 });
+    if kind == Kind::RollingOut {
+        return steps;
+    }
     some(random, 8, 200, What::BaselineFails);
     some(random, 8, 3_000, What::UpdateStackSet);
+    if kind == Kind::Leaving {
+        steps.append(&mut others);
+        return steps;
+    }
     // People lay hands on one of three worlds.
     if random.u8(..3) == 0 {
         people(random, tenants, &mut steps);
     }
     steps.append(&mut others);
-    // People first: an address is taken before its owner signs up.
-    steps.sort_by_key(|step| (step.at, matches!(step.what, What::SignUp { .. })));
     steps
 }
 
@@ -364,4 +504,49 @@ fn people(random: &mut fastrand::Rng, tenants: usize, steps: &mut Vec<Step>) {
     perhaps(random, 2, What::Redrive { tenant });
     perhaps(random, 4, What::Redrive { tenant: other });
     perhaps(random, 3, What::SignUp { tenant, tier: "standard" });
+}
+
+/// Who was there leaves, comes back, is held, and all that in any order and at any time.
+fn leaving(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
+    const HOUR: u64 = 3_600;
+    for tenant in STANDING {
+        let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
+        // One of them stays.
+        if random.u8(..4) == 0 {
+            continue;
+        }
+        let left = random.u64(..20 * HOUR);
+        add(left, What::Leave { tenant });
+        // Some come back, before or after their stacks are withdrawn, or while it is being done.
+        let back = left + random.u64(1..40 * HOUR);
+        if random.u8(..3) == 0 {
+            add(back, What::Return { tenant });
+            if random.bool() {
+                add(back + random.u64(1..4 * HOUR), What::LeaveLate { tenant });
+            }
+            if random.u8(..4) == 0 {
+                add(back + random.u64(1..HOUR), What::Leave { tenant });
+            }
+        }
+        match random.u8(..8) {
+            0 => add(left + random.u64(..30 * HOUR), What::Hold { tenant }),
+            1 => add(left + random.u64(..20 * HOUR), What::Protect { tenant }),
+            2 => add(left + random.u64(..30 * HOUR), What::Close { tenant }),
+            3 => add(left + random.u64(..40 * HOUR), What::SignUp { tenant, tier: "standard" }),
+            _ => {}
+        }
+    }
+}
+
+/// A change rolls out, good or bad, with alarms in some accounts.
+fn rolling_out(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
+    let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
+    add(random.u64(..900), What::RollOut { bad: random.u8(..4) == 0 });
+    for tenant in STANDING {
+        if random.u8(..4) == 0 {
+            let rings = random.u64(..2_000);
+            add(rings, What::AlarmRings { tenant });
+            add(rings + random.u64(600..6_000), What::AlarmRests { tenant });
+        }
+    }
 }

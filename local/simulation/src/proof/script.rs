@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use local_aws::cloudformation::ResourceRule;
 use serde_json::{Value, json};
 
-use super::promises::units_below;
 use super::schedule::{Destination, What, tenant_id};
+use super::standing::Standing;
 use crate::deployment::{Deployment, Error, SIGNUP_SOURCE};
 
 /// A unit that Landlord does not know.
@@ -19,14 +19,16 @@ pub(super) struct Outside {
     /// The first signup of each tenant, as the queue got it.
     events: BTreeMap<usize, Value>,
     sent: u64,
+    /// Those who were there, in worlds where anybody was.
+    pub(super) standing: Option<Standing>,
     /// What had an effect.
     pub(super) done: BTreeSet<&'static str>,
 }
 
 impl Outside {
-    pub(super) fn new(deployment: &Deployment) -> Self {
+    pub(super) fn new(deployment: &Deployment, standing: Option<Standing>) -> Self {
         let deployment = deployment.clone();
-        Self { deployment, events: BTreeMap::new(), sent: 0, done: BTreeSet::new() }
+        Self { deployment, events: BTreeMap::new(), sent: 0, standing, done: BTreeSet::new() }
     }
 
     /// Does it; says whether there was anything to do it to. What AWS refuses people has no effect.
@@ -112,6 +114,39 @@ impl Outside {
                 Some(account) => aws.close_account_by_hand(&account),
                 None => false,
             },
+            What::Leave { tenant } => match &mut self.standing {
+                Some(standing) => standing.leaves(*tenant, false).await?,
+                None => false,
+            },
+            What::LeaveLate { tenant } => match &mut self.standing {
+                Some(standing) => standing.leaves(*tenant, true).await?,
+                None => false,
+            },
+            What::Return { tenant } => match &mut self.standing {
+                Some(standing) => standing.returns(*tenant).await?,
+                None => false,
+            },
+            What::RollOut { bad } => match &self.standing {
+                Some(standing) => standing.roll_out(*bad).await?,
+                None => false,
+            },
+            What::AlarmRings { tenant } | What::AlarmRests { tenant } => {
+                let rings = matches!(what, What::AlarmRings { .. });
+                match &self.standing {
+                    Some(standing) => {
+                        standing.alarm(*tenant, if rings { "ALARM" } else { "OK" }).await?
+                    }
+                    None => false,
+                }
+            }
+            What::Hold { tenant } => {
+                let tags = json!([{ "Key": "landlord:hold", "Value": "by hand" }]);
+                self.tag(*tenant, "TagResource", json!({ "Tags": tags })).await?
+            }
+            What::Protect { tenant } => {
+                let tags = json!([{ "Key": "landlord:protected", "Value": "by hand" }]);
+                self.tag(*tenant, "TagResource", json!({ "Tags": tags })).await?
+            }
             What::UpdateStackSet => self.update_stack_set().await?,
             What::Stop { tenant } => self.execution(*tenant, "RUNNING", "StopExecution").await?,
             What::Redrive { tenant } => {
@@ -186,7 +221,7 @@ impl Outside {
             Destination::Onboarding => "Onboarding",
             Destination::Elsewhere => ELSEWHERE,
         };
-        let units = units_below(&self.deployment, "r-root").await?;
+        let units = self.deployment.units_below("r-root").await?;
         if let Some((id, _)) = units.into_iter().find(|(_, its)| its == name) {
             return Ok(id);
         }

@@ -99,6 +99,11 @@ pub fn story(part: &Part, outcome: &Outcome) -> String {
         slow.lists.as_secs(),
         slow.instance.as_secs(),
     );
+    let _ = writeln!(
+        text,
+        "  {:?}; {:?}; {} admitted at a time",
+        schedule.kind, schedule.answers, schedule.window
+    );
     let mut lines: Vec<(f64, String)> = schedule
         .steps
         .iter()
@@ -172,6 +177,6 @@ mod tests {
         let story = story(&part, &outcome);
         assert!(story.contains("create-account sts:AssumeRole, call 10: refused"), "{story}");
         assert!(story.contains("VIOLATED: after it: it broke"), "{story}");
-        assert!(story.lines().count() <= 5, "{story}");
+        assert!(story.lines().count() <= 6, "{story}");
     }
 }

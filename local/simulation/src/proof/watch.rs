@@ -51,6 +51,12 @@ pub(super) struct State {
     pub(super) announced: BTreeMap<(String, String), usize>,
     /// Whose account each ready tenant's is.
     pub(super) owners: BTreeMap<String, String>,
+    /// Names of the accounts whose tenants left at any time.
+    pub(super) left: BTreeSet<String>,
+    /// Names of the accounts that people hold or protect, and since when.
+    pub(super) held: BTreeMap<String, Timestamp>,
+    /// Names of the accounts that were asked to be closed, and when first.
+    pub(super) closings: BTreeMap<String, Timestamp>,
 }
 
 impl State {
@@ -92,6 +98,26 @@ impl Watch {
         let mut state = self.state();
         let hidden = state.tampered.entry(account_name(tenant)).or_default();
         *hidden |= what.hides_the_account();
+    }
+
+    /// Something happened from outside.
+    pub(super) fn happened(&self, what: &What) {
+        let now = self.now();
+        let mut state = self.state();
+        match what {
+            What::Leave { tenant } | What::LeaveLate { tenant } => {
+                state.left.insert(account_name(*tenant));
+            }
+            What::Hold { tenant } | What::Protect { tenant } => {
+                state.held.entry(account_name(*tenant)).or_insert(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// When the tenant's account was asked to be closed, if it was.
+    pub(super) fn closing(&self, tenant: usize) -> Option<Timestamp> {
+        self.state().closings.get(&account_name(tenant)).copied()
     }
 
     /// Every instance may be deployed again from now on.
@@ -164,11 +190,12 @@ impl Watch {
         let name = &account.name;
         let before = state.accounts.get(&account.id).cloned();
         if !tampered {
-            if account.state != "ACTIVE" {
+            let has_left = state.left.contains(name);
+            if account.state != "ACTIVE" && !state.closings.contains_key(name) {
                 found.push(format!("{name} is {}", account.state));
             }
             if let Some(before) = &before {
-                if before.was_home && before.unit != account.parent_name {
+                if before.was_home && before.unit != account.parent_name && !has_left {
                     found.push(format!(
                         "{name} lived in {} and stands in {}",
                         before.unit, account.parent_name
@@ -178,11 +205,13 @@ impl Watch {
                     found.push(format!("{name} was {:?}'s and is {tenant:?}'s", before.tenant));
                 }
             }
-            if is_home && !before.as_ref().is_some_and(|before| before.was_home) {
+            if is_home && before.as_ref().is_some_and(|before| !before.was_home) {
                 self.comes_home(account, found);
             }
         }
-        let was_home = is_home || before.is_some_and(|before| before.was_home && !tampered);
+        // Who left may come back by way of Onboarding, and is looked at again then.
+        let stays = account.parent_name != "Onboarding";
+        let was_home = is_home || before.is_some_and(|it| it.was_home && !tampered && stays);
         let seen = Seen { unit: account.parent_name.clone(), tenant, was_home };
         state.accounts.insert(account.id.clone(), seen);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::tags;
 use local_aws::organizations::AccountSeed;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::deployment::{Deployment, Error};
 
@@ -19,30 +19,6 @@ pub struct Fleet {
     pub accounts: usize,
     /// Those of them that stand in Retiring and may be closed.
     pub due: usize,
-}
-
-/// The units that the stack made, by name.
-pub(super) async fn units(deployment: &Deployment) -> Result<BTreeMap<String, String>, Error> {
-    let roots = deployment.ask("organizations", "ListRoots", json!({})).await?;
-    let parent = json!({ "ParentId": roots["Roots"][0]["Id"] });
-    let mut units = BTreeMap::new();
-    let mut token = Value::Null;
-    loop {
-        let mut input = parent.clone();
-        if token.is_string() {
-            input["NextToken"] = token;
-        }
-        let page =
-            deployment.ask("organizations", "ListOrganizationalUnitsForParent", input).await?;
-        for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
-            let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
-            units.insert(text("Name"), text("Id"));
-        }
-        token = page["NextToken"].clone();
-        if !token.is_string() {
-            return Ok(units);
-        }
-    }
 }
 
 /// The tags of a tenant's account that was retired at a moment, as `retire-tenant` writes them,
@@ -97,7 +73,7 @@ fn seed(tenant: &str, parent: &str, tags: BTreeMap<String, String>, role: bool) 
 /// # Errors
 /// When the units cannot be read.
 pub async fn seed_tenants(deployment: &Deployment, fleet: Fleet) -> Result<Vec<String>, Error> {
-    let units = units(deployment).await?;
+    let units = deployment.units().await?;
     let unit = |name: &str| units.get(name).cloned().unwrap_or_default();
     let homes = [unit("Canary"), unit("Early"), unit("General"), unit("General")];
     let retiring = unit("Retiring");

@@ -172,7 +172,7 @@ async fn accounts(
     tiers: &TiersConfig,
     tenants: &[Tenant],
 ) -> Result<Vec<Member>, Error> {
-    let units = units(deployment).await?;
+    let units = deployment.units().await?;
     let mut members = Vec::with_capacity(tenants.len());
     let mut settled = Vec::with_capacity(tenants.len());
     for Tenant { id, tier, in_alarm } in tenants {
@@ -211,17 +211,6 @@ fn place(tiers: &TiersConfig, tenant: &str, tier: &str) -> (String, Vec<String>)
     let regions: BTreeSet<String> =
         tier.baseline.iter().flat_map(|set| set.regions.iter().map(ToString::to_string)).collect();
     (unit.map(|unit| unit.name.to_string()).unwrap_or_default(), regions.into_iter().collect())
-}
-
-/// The units below the root, by name.
-async fn units(deployment: &Deployment) -> Result<BTreeMap<String, String>, Error> {
-    let roots = deployment.ask("organizations", "ListRoots", json!({})).await?;
-    let parent = json!({ "ParentId": roots["Roots"][0]["Id"] });
-    let listed =
-        deployment.ask("organizations", "ListOrganizationalUnitsForParent", parent).await?;
-    let text = |unit: &Value, name: &str| unit[name].as_str().unwrap_or_default().to_owned();
-    let listed = listed["OrganizationalUnits"].as_array().cloned().unwrap_or_default();
-    Ok(listed.iter().map(|unit| (text(unit, "Name"), text(unit, "Id"))).collect())
 }
 
 /// Performs a call in a tenant's account, as somebody who may do everything there.
