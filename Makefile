@@ -18,7 +18,7 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test demo build build-gate publish-gate validate conformance check deploy drill \
+.PHONY: help fmt lint test prove-quick prove mutants demo build build-gate publish-gate validate conformance check deploy drill \
   bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
@@ -32,12 +32,29 @@ lint: ## formatting, clippy, and licences and advisories where cargo-deny is ins
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; fi
 
-test: ## all tests, with cargo-nextest where it is installed
+test: ## all tests, with cargo-nextest where it is installed, and the proof's quick form
 	if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet; \
 	else \
 	  cargo test --workspace --locked; \
 	fi
+	@$(MAKE) prove-quick
+
+# The first of these many schedules, and how many.
+SEED ?= 1
+SCHEDULES ?= 10000
+
+prove-quick: ## 240 schedules of random faults in virtual time
+	cargo build --profile simulation --locked -p landlord
+	target/simulation/landlord simulate prove --schedules 240 --seed $(SEED) --quiet
+
+prove: ## 10,000 schedules, every fault kind at every call site, and all mutants
+	cargo build --profile simulation --locked -p landlord
+	target/simulation/landlord simulate prove --schedules $(SCHEDULES) --seed $(SEED) --all-hit
+	@$(MAKE) mutants
+
+mutants: ## break one guard after the other, and see the proof find it
+	python3 tests/mutants/run.py
 
 demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on this machine, without AWS
 	cargo build --locked -p landlord

@@ -6,6 +6,7 @@ pub mod library;
 pub mod onboarding;
 pub mod operation;
 pub mod privileges;
+pub mod proof;
 pub mod retirement;
 pub mod rollout;
 pub mod virtual_time;

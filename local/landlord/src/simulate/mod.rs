@@ -2,7 +2,9 @@
 
 pub mod onboard;
 pub mod operation;
+pub mod prove;
 pub mod prove_retire;
+pub mod replay;
 pub mod retire;
 pub mod roll_out;
 
@@ -22,6 +24,10 @@ pub enum Simulate {
     Retire(retire::Retire),
     /// Whether anybody is closed who must not be: random fleets, people and faults
     ProveRetire(prove_retire::ProveRetire),
+    /// Whether what must hold holds under random faults, in thousands of worlds
+    Prove(prove::Prove),
+    /// What happens in one of these worlds, as a story
+    Replay(replay::Replay),
     /// How a change would roll out to a whole fleet, with the shipped machines and functions
     RollOut(roll_out::RollOut),
 }
@@ -35,6 +41,8 @@ impl Simulate {
             Self::Onboard(onboard) => onboard.run(),
             Self::Retire(retire) => retire.run(),
             Self::ProveRetire(prove) => prove.run(),
+            Self::Prove(prove) => prove.run(),
+            Self::Replay(replay) => replay.run(),
             Self::RollOut(roll_out) => roll_out.run(),
         }
     }

@@ -9,5 +9,7 @@ mod report;
 mod run;
 mod signups;
 
+pub(crate) use measure::bad_resource;
 pub use report::{Report, Signups, Standing, Wave};
+pub(crate) use run::file;
 pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};
