@@ -18,8 +18,8 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test prove-quick prove mutants demo build build-gate publish-gate validate conformance check deploy drill \
-  bench bench-gate bench-operation python-tools aws-tools node-tools
+.PHONY: help fmt lint test prove-quick prove prove-retire mutants demo build build-gate publish-gate validate conformance \
+  check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,13 @@ deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, 
 	region=$$($(BIN)/python -c 'import boto3; print(boto3.Session().region_name)'); test "$$region" = us-east-1 \
 	  || $(WITH_TOOLS) sam deploy --template us-east-1.yaml --stack-name $(STACK) --region us-east-1 \
 	  --resolve-s3 --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides LandlordRegion=$$region
+
+# Prints the seed of every world in which something went wrong; SEED takes it back.
+FLEETS ?= 100000
+SEED ?= 1
+prove-retire: ## sweep random fleets: nobody is closed who must not be (FLEETS, SEED)
+	cargo build --profile simulation --locked -p landlord
+	time target/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
 
 bench: bench-gate bench-operation ## measure, with a baseline beside it: what docs/performance.md reports
 

@@ -6,5 +6,6 @@ mod environment;
 mod errors;
 mod events;
 mod machines;
+mod retirement_events;
 mod settings;
 mod spellings;
