@@ -45,6 +45,8 @@ const OF_THE_RUNTIME: [&str; 8] = [
 /// The error names of each function, from its own crate.
 fn names_by_function() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
+        // Whatever goes wrong is the gate's answer.
+        ("account-gate", Vec::new()),
         ("admit-tenant", admit_tenant::Error::NAMES.to_vec()),
         ("announce-outcome", announce_outcome::Error::NAMES.to_vec()),
         ("assess-wave", assess_wave::Error::NAMES.to_vec()),

@@ -172,6 +172,8 @@ async fn a_task_that_fails_is_named_and_a_new_signup_resumes_after_each_of_its_e
             assert_eq!(failed.name, "TenantOnboardingFailed", "{state}, {error}");
             assert_eq!(failed.detail["step"], state, "{error}: {}", failed.detail);
             assert_eq!(failed.detail["error"], error);
+            // The bus is told first.
+            world.aws().sleep(Duration::from_secs(60)).await;
             let told: BTreeSet<bool> =
                 world.aws().published().iter().map(|m| m.message.contains(error)).collect();
             assert!(told.contains(&true), "{state}, {error}: the topic was not told");
