@@ -116,11 +116,11 @@ async fn a_bad_template_reaches_no_more_accounts_than_the_plan_for_gates_allows(
 #[tokio::test(start_paused = true)]
 async fn tenants_that_sign_up_meanwhile_are_ready_in_the_end_with_a_proven_template() {
     for change in [Change::Good, Change::Bad] {
-        let mut busy = scenario(100, json!("routine"));
-        (busy.change, busy.signups_per_hour) = (change, 30);
+        let mut busy = scenario(60, json!("routine"));
+        (busy.change, busy.signups_per_hour) = (change, 12);
         let report = simulate(&busy).await.unwrap();
         let signups = &report.signups;
-        assert!(signups.sent > 5, "{signups:?}");
+        assert!(signups.sent > 1, "{signups:?}");
         assert_eq!(signups.ready, signups.sent, "{signups:?}");
         assert_eq!(signups.with_proven_template, signups.sent, "{change:?}: {signups:?}");
         assert_eq!(signups.enrolled_unproven, 0, "{signups:?}");

@@ -338,3 +338,32 @@ async fn a_wave_that_a_person_has_to_approve_waits_for_it_and_stops_when_refused
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn tenants_that_came_in_the_last_wave_are_taken_back_with_the_others() {
+    let mut scene = found(20).await;
+    let mut plan = plan();
+    plan["waves"][2]["dwellSeconds"] = json!(14_400);
+    scene.start(&plan, Change::Good).await.unwrap();
+    until_at_work(&scene, "w03of03").await;
+    let sign_up = |tenant: &str| json!({ "tenantId": tenant, "tenantName": "N", "tier": "standard" });
+    scene.world.deployment.sign_up(&sign_up("newcomer")).await.unwrap();
+    let ready = scene.world.gather(3 * HOUR, &["TenantReady"], 1).await.unwrap();
+    let newcomer = ready[0].detail["accountId"].as_str().unwrap().to_owned();
+    assert_eq!(scene.version(&newcomer, "eu-central-1").await.as_deref(), Some("2"));
+    // Another one comes so late that it meets the stop.
+    scene.world.deployment.sign_up(&sign_up("latecomer")).await.unwrap();
+    scene.world.aws().sleep(2 * MINUTE).await;
+    control(&scene, "stop", true).await;
+    let end = follow(&mut scene, Story::Forth).await;
+    assert!(end.is("FAILED", "ROLLED_BACK"), "{end:?}");
+    let ready = scene.world.gather(3 * HOUR, &["TenantReady"], 2).await.unwrap();
+    assert_eq!(ready.len(), 2);
+    for ready in ready {
+        let account = ready.detail["accountId"].as_str().unwrap();
+        let has = scene.version(account, "eu-central-1").await;
+        assert_eq!(has.as_deref(), Some("1"), "{}", ready.detail["tenantId"]);
+    }
+    assert_eq!(versions(&scene).await, all("1"));
+    nothing_runs(&scene).await;
+}
