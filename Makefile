@@ -18,7 +18,8 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test demo build validate conformance check deploy bench prove-retire python-tools aws-tools node-tools
+.PHONY: help fmt lint test prove-quick prove prove-retire mutants demo build build-gate publish-gate validate conformance check deploy drill \
+  bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,24 +32,56 @@ lint: ## formatting, clippy, and licences and advisories where cargo-deny is ins
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; fi
 
-test: ## all tests, with cargo-nextest where it is installed
+test: ## all tests, with cargo-nextest where it is installed, and the proof's quick form
 	if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet; \
 	else \
 	  cargo test --workspace --locked; \
 	fi
+	@$(MAKE) prove-quick
 
-demo: ## onboard tenants on this machine and let some of them leave, without AWS
+# The first of these many schedules, and how many.
+SEED ?= 1
+SCHEDULES ?= 10000
+FLEETS ?= 100000
+
+prove-quick: ## 240 schedules of random faults in virtual time
+	cargo build --profile simulation --locked -p landlord
+	target/simulation/landlord simulate prove --schedules 240 --seed $(SEED) --quiet
+
+prove: ## 10,000 schedules, every fault kind at every call site, and all mutants
+	cargo build --profile simulation --locked -p landlord
+	target/simulation/landlord simulate prove --schedules $(SCHEDULES) --seed $(SEED) --all-hit
+	@$(MAKE) mutants
+
+# Prints the seed of each world in which somebody was closed; SEED takes it back.
+prove-retire: ## 100,000 random fleets are swept: nobody is closed who must not be
+	cargo build --profile simulation --locked -p landlord
+	time target/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
+
+mutants: ## break one guard after the other, and see the proof find it
+	python3 tests/mutants/run.py
+
+demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on this machine, without AWS
 	cargo build --locked -p landlord
-	@cargo run -q --locked -p landlord -- demo
-	@cargo run -q --locked -p landlord -- demo retire
+	@for part in '' gate rollout retire; do \
+	  echo "landlord demo $$part" >&2; cargo run -q --locked -p landlord -- demo $$part; \
+	done
 
 # One package at a time: features that one function asks for must not get into another.
+RELEASE := cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p
+
 build: python-tools ## release artifacts of the functions, in target/lambda
-	for function in $(FUNCTIONS); do \
-	  $(WITH_TOOLS) cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p $$function; \
-	done
+	for function in $(FUNCTIONS); do $(WITH_TOOLS) $(RELEASE) $$function; done
 	ls -l target/lambda/*/bootstrap
+
+build-gate: python-tools ## the account gate's artifact, checked and packed, in target/lambda/account-gate
+	$(WITH_TOOLS) $(RELEASE) account-gate
+	$(BIN)/python stacksets/pack-gate $(ARCHITECTURE)
+
+publish-gate: build-gate ## the gate's artifact into the bucket of every Region; DRY_RUN=1 only says what it would do
+	@command -v aws >/dev/null || .ci/install-tools aws
+	STACK=$(STACK) stacksets/publish-gate
 
 validate: python-tools node-tools ## the template, the stack sets and the machines
 	$(WITH_TOOLS) .tools/node/node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
@@ -62,7 +95,7 @@ conformance: aws-tools ## the local AWS, driven by boto3 and the AWS CLI
 	cargo build --workspace --tests --examples --locked
 	.tools/aws/bin/python tests/conformance/run.py target/debug
 
-check: lint validate test conformance ## everything that has to be green
+check: lint validate test conformance drill ## everything that has to be green
 
 deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, tiers in tiers.json
 	@test -f $(DEPLOYMENT) || { echo "make deploy: no $(DEPLOYMENT); copy deployment.example.yaml and fill it in" >&2; exit 1; }
@@ -76,18 +109,26 @@ deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, 
 	  || $(WITH_TOOLS) sam deploy --template us-east-1.yaml --stack-name $(STACK) --region us-east-1 \
 	  --resolve-s3 --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides LandlordRegion=$$region
 
-# Prints the seed of every world in which something went wrong; SEED takes it back.
-FLEETS ?= 100000
-SEED ?= 1
-prove-retire: ## sweep random fleets: nobody is closed who must not be (FLEETS, SEED)
-	cargo build --profile simulation --locked -p landlord
-	time target/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
+bench: bench-gate bench-operation ## measure, with a baseline beside it: what docs/performance.md reports
 
-bench: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
+bench-gate: ## cold starts of the account gate, beside an empty function and the same gate in Python
+	@.ci/install-tools bench
+	cargo build --profile simulation --locked -p landlord
+	cargo build --release --locked -p account-gate
+	cargo build --release --locked -p empty-function
+	target/simulation/landlord bench gate --gate target/release/account-gate --empty target/release/empty-function \
+	  --partitions functions/account-gate/partitions.json --python .tools/bench/bin/python --handler benches/python-gate
+
+bench-operation: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
 	cargo build --profile simulation --locked -p landlord
 	time target/simulation/landlord simulate operation --accounts 50000 --regions eu-central-1,eu-west-1 \
 	  --max-concurrent 10% --failure-tolerance 5% --mode soft --region-concurrency sequential \
 	  --failure-rate 0.01 --veto-rate 0.01 --minutes 4 --seed 1
+
+drill: ## the gate's release binary, while AWS hangs, throttles, refuses, talks nonsense, and it panics
+	cargo build --release --locked -p account-gate
+	cargo build --locked -p landlord
+	target/debug/landlord drill gate --gate target/release/account-gate --partitions functions/account-gate/partitions.json
 
 python-tools:
 	@.ci/install-tools python

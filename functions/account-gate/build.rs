@@ -2,6 +2,8 @@
 //! that the loader writes before `main`, each start again, and each page of them is copied;
 //! `docs/performance.md` has the measurement.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");

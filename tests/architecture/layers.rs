@@ -19,7 +19,8 @@ const OF_LIFECYCLE: [&str; 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 17] = [
+const SERVICES: [(&str, &[&str]); 18] = [
+    ("account-gate", &["cloudwatch", "ssm"]),
     ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("assess-wave", &["cloudwatch", "s3"]),

@@ -12,20 +12,24 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 BINARIES = pathlib.Path(sys.argv[1]).resolve()
-# Script to world: a bare one, or one with Landlord deployed in it.
+# Script to world: a bare one, or one with Landlord deployed in it, with or without the gate's Regions.
 SCRIPTS = {
     "organizations.py": "bare",
     "scheduler.py": "bare",
     "stacksets.py": "bare",
     "onboarding.py": "landlord",
+    "gate.py": "gate",
+    "rollouts.py": "landlord",
 }
+GATE = ["--parameter", "GateRegions=eu-central-1,eu-west-1,us-east-1"]
 
 
 def command(world, port):
     """How a world is served on a port."""
     if world == "bare":
         return [BINARIES / "examples" / "serve", str(port), "300"]
-    return [BINARIES / "landlord", "up", "--port", str(port), "--functions", BINARIES]
+    landlord = [BINARIES / "landlord", "up", "--port", str(port), "--functions", BINARIES]
+    return landlord + (GATE if world == "gate" else [])
 
 
 def wait_for(server, port):

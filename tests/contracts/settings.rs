@@ -57,13 +57,31 @@ fn tiers_name_the_stack_set_of_the_template_and_override_its_parameters() {
 }
 
 #[test]
-fn the_stack_set_is_given_parameters_that_its_template_has() {
-    let known = parameters("stacksets/tenant-baseline.yaml");
-    let set = template("template.yaml")["Resources"]["TenantBaselineStackSet"].clone();
-    for given in set["Properties"]["Parameters"].as_array().expect("parameters") {
-        let key = given["ParameterKey"].as_str().expect("a key");
-        assert!(known.contains_key(key), "{key}");
+fn the_stack_sets_are_given_parameters_that_their_templates_have_and_need() {
+    let whole = template("template.yaml");
+    let mut sets = 0;
+    for (id, resource) in whole["Resources"].as_object().expect("resources") {
+        if resource["Type"] != "AWS::CloudFormation::StackSet" {
+            continue;
+        }
+        sets += 1;
+        let known = parameters(resource["Properties"]["TemplateURL"].as_str().expect("a file"));
+        let given: Vec<&str> = resource["Properties"]["Parameters"]
+            .as_array()
+            .expect("parameters")
+            .iter()
+            .map(|given| given["ParameterKey"].as_str().expect("a key"))
+            .collect();
+        for key in &given {
+            assert!(known.contains_key(*key), "{id}: there is no parameter {key}");
+        }
+        for (name, parameter) in &known {
+            let set = parameter.get("Default").is_some() || given.contains(&name.as_str());
+            assert!(set, "{id}: {name} has no value");
+            assert!(parameter["Description"].is_string(), "{id}: {name} has no description");
+        }
     }
+    assert_eq!(sets, 3);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::workspace::{
-    assert_no_faults, folders, functions, machines, pascal, resource_of, root, template, text,
+    GATE, assert_no_faults, folders, functions, machines, own_functions, pascal, resource_of, root,
+    template, template_of, text,
 };
 
 /// States that call a function of another name, because they call it for several purposes: the
@@ -44,7 +45,7 @@ fn a_task_is_called_as_the_function_that_it_calls() {
 fn every_function_is_called_by_somebody() {
     let machines = machines();
     let template = template("template.yaml");
-    for function in functions() {
+    for function in own_functions() {
         let resource = resource_of(&function);
         let called = machines.iter().any(|machine| machine.placeholders().contains(&resource));
         match CALLED_BY_OTHERS.iter().find(|(name, _)| *name == function) {
@@ -87,10 +88,22 @@ fn resource_faults(function: &str, resources: &Value) -> Vec<String> {
     faults
 }
 
+/// The gate's caller, StackSets, knows it by a name of its own.
+#[test]
+fn the_gate_is_called_as_stack_sets_looks_for_it() {
+    let template = template(template_of(GATE));
+    let gate = &template["Resources"][resource_of(GATE)];
+    assert_eq!(gate["Type"], "AWS::Lambda::Function", "plain CloudFormation, without transforms");
+    assert_eq!(gate["Properties"]["FunctionName"], lifecycle::gate::GATE_FUNCTION);
+    assert_eq!(gate["Properties"].get("ReservedConcurrentExecutions"), None);
+    assert_eq!(gate["Properties"]["LoggingConfig"]["LogGroup"], json!({ "Ref": "AccountGateLog" }));
+    assert_eq!(template["Resources"]["AccountGateRole"]["Properties"]["Path"], "/landlord/");
+}
+
 #[test]
 fn a_functions_resource_log_and_code_are_named_for_its_folder() {
     let template = template("template.yaml");
-    let faults: Vec<String> = functions()
+    let faults: Vec<String> = own_functions()
         .iter()
         .flat_map(|function| resource_faults(function, &template["Resources"]))
         .collect();

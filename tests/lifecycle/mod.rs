@@ -1,7 +1,10 @@
 //! Every task of `onboard-tenant` is repeated, killed before and after its work, made to fail
 //! with each of its errors; and the world at the end is the one in which nothing went wrong.
 //!
-//! The shipped machine, the shipped functions, the template's wiring, in virtual time.
+//! The shipped machine, the shipped functions, the template's wiring, in virtual time. `roll_out`
+//! does the same for a change on its way.
+
+mod roll_out;
 
 mod retirement;
 
@@ -171,6 +174,8 @@ async fn a_task_that_fails_is_named_and_a_new_signup_resumes_after_each_of_its_e
             assert_eq!(failed.name, "TenantOnboardingFailed", "{state}, {error}");
             assert_eq!(failed.detail["step"], state, "{error}: {}", failed.detail);
             assert_eq!(failed.detail["error"], error);
+            // The bus is told first.
+            world.aws().sleep(Duration::from_secs(60)).await;
             let told: BTreeSet<bool> =
                 world.aws().published().iter().map(|m| m.message.contains(error)).collect();
             assert!(told.contains(&true), "{state}, {error}: the topic was not told");

@@ -11,7 +11,7 @@ use local_states::Machine;
 use serde_json::{Value, json};
 use simulation::deployment::{Deployment, STACK, deploy};
 
-use crate::workspace::{functions, machines, root, text};
+use crate::workspace::{machines, own_functions, root, text};
 
 /// What Lambda itself puts into a function's environment, as far as the functions read it.
 const OF_LAMBDA: [&str; 5] = [
@@ -83,7 +83,7 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
 #[tokio::test(start_paused = true)]
 async fn every_function_starts_with_what_the_template_sets_and_reads_all_of_it() {
     let deployment = deployed(&[]).await;
-    for function in functions() {
+    for function in own_functions() {
         let name = json!({ "FunctionName": format!("{STACK}-{function}") });
         let shown = deployment.ask("lambda", "GetFunctionConfiguration", name).await.unwrap();
         let set: BTreeMap<String, String> =

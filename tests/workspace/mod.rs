@@ -103,6 +103,19 @@ pub(crate) fn resource_of(function: &str) -> String {
     format!("{}Function", pascal(function))
 }
 
+/// The one function that is deployed into the tenants' accounts.
+pub(crate) const GATE: &str = "account-gate";
+
+/// The template that deploys a function.
+pub(crate) fn template_of(function: &str) -> &'static str {
+    if function == GATE { "stacksets/account-gate.yaml" } else { "template.yaml" }
+}
+
+/// The functions of the management account.
+pub(crate) fn own_functions() -> Vec<String> {
+    functions().into_iter().filter(|function| function != GATE).collect()
+}
+
 /// Fails with every fault, each on a line of its own.
 #[track_caller]
 pub(crate) fn assert_no_faults(faults: &[String]) {

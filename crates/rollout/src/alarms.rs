@@ -112,6 +112,15 @@ fn judge(health: &Health, ignored: &[String], described: &Described) -> Vec<Red>
     missing.chain(wrong).filter(|red| !ignored.contains(&red.name)).collect()
 }
 
+/// What is red, in words for people: the first by name.
+pub fn in_words(red: &[Red]) -> String {
+    match red {
+        [] => "no alarm is red".to_owned(),
+        [one] => format!("the alarm {} is red", one.name),
+        [first, ..] => format!("{} alarms are red, the first is {}", red.len(), first.name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cut::Batch;
 use crate::input::Template;
 use crate::plan::{NewTenants, Plan, WavePlan};
+use crate::stack_set::Described;
 
 /// The name of the file.
 pub const MANIFEST: &str = "plan.json";
@@ -133,6 +134,11 @@ pub struct Operations {
 }
 
 impl Manifest {
+    /// Whether the set is what it was before the roll-out.
+    pub fn is_as_before(&self, set: &Described, previous_template: &str) -> bool {
+        set.template == previous_template && set.parameters == self.previous_values
+    }
+
     /// The plan of a wave, by its number from 1.
     pub fn wave(&self, number: u32) -> Option<&WavePlan> {
         self.plan.waves.get(usize::try_from(number).ok()?.checked_sub(1)?)

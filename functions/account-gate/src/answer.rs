@@ -40,7 +40,19 @@ fn reason(status: Status, findings: &[Finding], mode: FailMode) -> String {
         })
         .map(|finding| finding.reason.as_str())
         .collect();
-    if decisive.is_empty() { "nothing stands in the way".to_owned() } else { decisive.join("; ") }
+    if !decisive.is_empty() {
+        return decisive.join("; ");
+    }
+    let unknown: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Unknown)
+        .map(|finding| finding.reason.as_str())
+        .collect();
+    if unknown.is_empty() {
+        "nothing stands in the way".to_owned()
+    } else {
+        format!("let through by the fail mode `open`: {}", unknown.join("; "))
+    }
 }
 
 /// The line of the log, which is a metric in CloudWatch's embedded format as well.

@@ -162,8 +162,9 @@ mod tests {
         use FailMode::{Closed, Open as FailOpen};
         use Status::{Failed, Succeeded};
         use Verdict::{Open, Pass, Unknown, Veto};
-        // findings, checks that are not in yet, fail mode: answer
-        let table: &[(&[(Check, Verdict)], usize, FailMode, Option<Status>)] = &[
+        // Findings, checks that are not in yet, fail mode: answer.
+        type Case<'a> = (&'a [(Check, Verdict)], usize, FailMode, Option<Status>);
+        let table: &[Case<'_>] = &[
             (&[(Override, Pass), (Alarms, Pass)], 0, Closed, Some(Succeeded)),
             (&[(Override, Pass), (Alarms, Veto)], 0, Closed, Some(Failed)),
             (&[(Override, Pass), (Alarms, Veto)], 0, FailOpen, Some(Failed)),

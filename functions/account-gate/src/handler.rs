@@ -11,14 +11,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use lambda_kit::sdk::{RetryConfig, TimeoutConfig, Wire};
-use lambda_kit::{Clock, Lookup, chain, client, config};
+use lambda_kit::{Clock, Lookup, chain, client};
 use serde_json::Value;
 
 use crate::answer::{Answer, log_line};
 use crate::checks;
 use crate::config::{Config, fail_mode, override_parameter};
 use crate::decide::{Check, FailMode, Finding, Status, Verdict, decide};
-use crate::roots;
+use crate::https;
 
 /// The gate answers within this time, counted from the request. How long StackSets waits is not
 /// documented.
@@ -56,7 +56,9 @@ impl App {
     /// # Errors
     /// None.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Infallible> {
-        let wire = Wire::load_with(lookup, roots::https_client());
+        let client = https::client(CONNECT).map_err(|error| chain(&error));
+        let wire = client
+            .and_then(|client| Wire::load_with(lookup, client).map_err(|error| chain(&error)));
         Ok(Self::build(wire, lookup, Clock::system()).with_log(write_line))
     }
 
@@ -72,7 +74,7 @@ impl App {
         self
     }
 
-    fn build(wire: Result<Wire, config::Error>, lookup: Lookup<'_>, clock: Clock) -> Self {
+    fn build(wire: Result<Wire, String>, lookup: Lookup<'_>, clock: Clock) -> Self {
         let clients = wire.map(|wire| {
             let wire = wire.limited(timeouts(), retries());
             Clients {
@@ -81,7 +83,7 @@ impl App {
             }
         });
         let setup = Setup {
-            clients: clients.map_err(|error| chain(&error)),
+            clients,
             override_parameter: override_parameter(lookup),
             // A fail mode that can not be read is the safe one.
             fail_mode: fail_mode(lookup).unwrap_or_default(),

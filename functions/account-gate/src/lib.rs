@@ -5,7 +5,7 @@ mod checks;
 mod config;
 mod decide;
 mod handler;
-mod roots;
+mod https;
 mod windows;
 
 pub use answer::Answer;

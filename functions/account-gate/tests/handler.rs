@@ -156,7 +156,9 @@ async fn the_settings_say_which_alarms_count() {
     let mut suppressed = alarm("composite", "suppressed");
     suppressed["ActionsSuppressedBy"] = json!("Alarm");
     let muted = alarm("metric", "muted");
-    let table: &[(&Value, &[(&str, &str)], Status)] = &[
+    // The alarm, the settings, the answer.
+    type Case<'a> = (&'a Value, &'a [(&'a str, &'a str)], Status);
+    let table: &[Case<'_>] = &[
         (&quiet, &[], Status::Failed),
         (&quiet, &[("ALARMS_WITH_ACTIONS_ONLY", "true")], Status::Succeeded),
         (&suppressed, &[], Status::Failed),
@@ -293,9 +295,14 @@ async fn every_trouble_of_aws_is_an_explicit_answer_within_five_seconds() {
             let Ok(answer) = handle(&app, json!({})).await;
             let took = start.elapsed();
             assert!(took <= Duration::from_secs(5), "{trouble} took {took:?}");
+            assert!(!answer.reason.contains("unknown"), "{trouble}: {}", answer.reason);
             match (mode, closed) {
                 ("closed", Some(status)) => assert_eq!(answer.status, status, "{trouble}"),
-                ("open", _) => assert_eq!(answer.status, Status::Succeeded, "{trouble}"),
+                ("open", expected) => {
+                    assert_eq!(answer.status, Status::Succeeded, "{trouble}");
+                    let says = answer.reason.starts_with("let through by the fail mode");
+                    assert_eq!(says, expected.is_some(), "{trouble}: {}", answer.reason);
+                }
                 _ => {}
             }
         }

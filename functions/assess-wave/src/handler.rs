@@ -108,9 +108,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Assessed>, E
 
 fn assessed(verdict: Verdict, mut red: Vec<Red>, from: Timestamp, now: Timestamp) -> Assessed {
     let text = match (verdict, red.first()) {
-        (Verdict::Unhealthy, Some(first)) => {
-            format!("{} alarms are red, the first is {}", red.len(), first.name)
-        }
+        (Verdict::Unhealthy, Some(_)) => alarms::in_words(&red),
         (Verdict::StopRequested, _) => "an operator asked for it".to_owned(),
         _ => "nothing went wrong".to_owned(),
     };

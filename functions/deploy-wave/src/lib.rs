@@ -2,6 +2,7 @@
 
 mod config;
 pub mod decide;
+mod definition;
 mod error;
 mod gates;
 mod handler;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Deadline;
 use lifecycle::rollout::{OperationName, Stage};
-use rollout::manifest::{DEFINITION, PREVIOUS_TEMPLATE, StageResult, folder};
+use rollout::manifest::{PREVIOUS_TEMPLATE, StageResult, folder};
 use rollout::plan::{ConcurrencyMode, RegionConcurrency, WavePlan};
 use rollout::stack_set::{OperationStatus, Pace, Started};
 use rollout::{
@@ -101,7 +101,7 @@ impl Run<'_> {
         let operations = self.operations(state).await?;
         if let Some(batch) = operations.operations.get(state.next) {
             let first = state.round == 0 && state.next == 0;
-            let restores = first && operations.restores;
+            let restores = first && (operations.restores || self.must_restore().await?);
             return self.start(state, batch, restores, now).await;
         }
         self.after_round(state, now).await
@@ -176,6 +176,10 @@ impl Run<'_> {
         if let Stage::Back { .. } = self.stage {
             self.renew_gates(state, now).await?;
         }
+        // One that waits for its turn has changed nothing yet.
+        if status == OperationStatus::Running {
+            self.remember_definition(state).await?;
+        }
         let because = match status {
             OperationStatus::Queued => format!("{id} waits for its turn"),
             _ => format!("{id} deploys {} instances", open.instances),
@@ -224,10 +228,8 @@ impl Run<'_> {
         let health = &self.manifest.plan.health;
         let ignored = &self.manifest.red_before;
         let red = alarms::red(&self.app.cloudwatch, health, ignored).await?;
-        Ok(red.first().map(|first| {
-            let text = format!("{} alarms are red, the first is {}", red.len(), first.name);
-            Reason { code: ReasonCode::Unhealthy, text }
-        }))
+        let text = alarms::in_words(&red);
+        Ok((!red.is_empty()).then_some(Reason { code: ReasonCode::Unhealthy, text }))
     }
 
     /// Takes the results of an operation that has ended, once they are there.
@@ -397,33 +399,6 @@ impl Run<'_> {
             return self.set.update_set(id, batch, &pace, (&self.manifest.next, None), keeps).await;
         }
         self.set.update_instances(id, batch, &pace, keeps).await
-    }
-
-    /// Only a roll-out's first operation gives the template: it makes all instances `OUTDATED`.
-    fn changes_the_set(&self, state: &State) -> bool {
-        match self.stage {
-            Stage::Wave { number, .. } => {
-                self.manifest.first_wave() == Some(number) && state.round == 0 && state.next == 0
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the set is no more what the roll-out made of it. What it made of it is written
-    /// down when the second operation starts.
-    async fn changed_by_others(&self) -> Result<Option<Reason>, Stop> {
-        if matches!(self.stage, Stage::Back { .. }) {
-            return Ok(None);
-        }
-        let is = self.set.describe().await?.fingerprint();
-        let Some(made) = self.files.find::<String>(DEFINITION).await? else {
-            self.files.write(DEFINITION, &is).await?;
-            return Ok(None);
-        };
-        Ok((is != made).then(|| Reason {
-            code: ReasonCode::DefinitionChanged,
-            text: "somebody else changed the stack set's template or parameters".to_owned(),
-        }))
     }
 
     /// Goes on without the accounts of the batch whose instances were withdrawn meanwhile.

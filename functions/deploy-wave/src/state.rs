@@ -32,6 +32,9 @@ pub struct State {
     /// Why the wave ends early, once that is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Whether it is written down what the roll-out made of the set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remembered: bool,
     /// Whether the gates are being asked, or were.
     pub proves: bool,
     /// Accounts of the operation whose gates are open, and until when.

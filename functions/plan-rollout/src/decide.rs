@@ -107,15 +107,23 @@ pub fn keeps(set: &Described, instances: &[Instance]) -> Result<Keeps, Faults> {
     })
 }
 
-/// The file of a wave, and how large it is.
+/// The file of a wave, and how large it is. The `first` wave begins with an operation of one round:
+/// a change that fails everywhere shows itself there, and nothing is in flight behind it.
 pub fn wave(
     number: u32,
     plan: &WavePlan,
     accounts: BTreeMap<AccountId, BTreeSet<RegionName>>,
+    first: bool,
 ) -> (Operations, WaveSize) {
     let count = accounts.len();
     let concurrent = plan.concurrent(count);
-    let operations = batches(accounts, plan.operation_size(count));
+    let mut operations = batches(accounts, plan.operation_size(count));
+    if let Some(rest) = operations.first().filter(|one| first && one.accounts.len() > concurrent) {
+        let mut rest = rest.clone();
+        rest.accounts.drain(..concurrent);
+        operations[0].accounts.truncate(concurrent);
+        operations.insert(1, rest);
+    }
     let size = WaveSize {
         number,
         name: plan.name.clone(),
@@ -197,11 +205,15 @@ mod tests {
         let accounts: BTreeMap<AccountId, BTreeSet<RegionName>> = (0..1_205)
             .map(|n| (format!("{n:012}").parse().unwrap(), BTreeSet::from([region.clone()])))
             .collect();
-        let (operations, size) = wave(2, &plan, accounts);
+        let (operations, size) = wave(2, &plan, accounts.clone(), false);
         assert_eq!(plan.concurrent(1_205), 120);
         let sizes: Vec<_> = operations.operations.iter().map(|one| one.accounts.len()).collect();
         assert_eq!(sizes, [1_200, 5]);
         assert_eq!((size.rounds, size.instances, size.operations), (11, 1_205, 2));
+        let (operations, size) = wave(1, &plan, accounts, true);
+        let sizes: Vec<_> = operations.operations.iter().map(|one| one.accounts.len()).collect();
+        assert_eq!(sizes, [120, 1_080, 5], "the first one of a roll-out is one round");
+        assert_eq!((size.rounds, size.instances, size.operations), (11, 1_205, 3));
     }
 
     #[test]

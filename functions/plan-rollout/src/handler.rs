@@ -162,7 +162,8 @@ async fn step(
     let (manifest, previous) = maker.manifest(&instances, &cut.waves, now).await?;
     for (size, accounts) in manifest.waves.iter().zip(cut.waves) {
         let Some(plan) = manifest.wave(size.number) else { continue };
-        let (operations, _) = decide::wave(size.number, plan, accounts);
+        let first = manifest.first_wave() == Some(size.number);
+        let (operations, _) = decide::wave(size.number, plan, accounts, first);
         maker.files.write(&format!("waves/{:02}.json", size.number), &operations).await?;
     }
     maker.files.write_text(PREVIOUS_TEMPLATE, &previous).await?;
@@ -241,8 +242,10 @@ impl Maker<'_> {
         let red = alarms::red(&self.app.cloudwatch, &input.plan.health, &[]).await?;
         let red_before = decide::red_before(&input.plan, &red)?;
         let sizes = (1..).zip(waves).zip(&input.plan.waves);
-        let sizes =
-            sizes.map(|((number, accounts), plan)| decide::wave(number, plan, accounts.clone()).1);
+        let first = waves.iter().position(|accounts| !accounts.is_empty());
+        let sizes = sizes.enumerate().map(|(index, ((number, accounts), plan))| {
+            decide::wave(number, plan, accounts.clone(), first == Some(index)).1
+        });
         let manifest = Manifest {
             header: Header {
                 execution: self.request.name.clone(),

@@ -7,7 +7,7 @@ use lifecycle::{AccountId, RegionName};
 use rollout::cut::batches;
 use rollout::manifest::Operations;
 use rollout::plan::OnStop;
-use rollout::stack_set::{Described, Listed};
+use rollout::stack_set::Listed;
 use rollout::{Batch, Manifest, ReasonCode};
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +31,6 @@ pub fn choose(on_stop: OnStop, leave: bool, code: ReasonCode) -> Choice {
         OnStop::Leave => Choice::Leave,
         OnStop::RollBack => Choice::RollBack,
     }
-}
-
-/// Whether the set is what it was before the roll-out.
-pub fn is_as_before(set: &Described, manifest: &Manifest, previous_template: &str) -> bool {
-    set.template == previous_template && set.parameters == manifest.previous_values
 }
 
 /// The operations of this roll-out that have not ended, by what the log says.

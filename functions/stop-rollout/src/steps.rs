@@ -68,9 +68,10 @@ impl Steps<'_> {
         {
             return Ok(Step::Wait("the old template is being put back".to_owned()));
         }
-        if decide::is_as_before(&set, &self.manifest, &previous) {
-            let left = putting_back.is_some();
-            let choice = if left { Choice::Leave } else { Choice::NothingChanged };
+        if self.manifest.is_as_before(&set, &previous) {
+            // Put back by the one operation of this function: where nobody had got the new template,
+            // that is the whole way back.
+            let choice = if putting_back.is_some() { choice } else { Choice::NothingChanged };
             return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
         }
         if !state.all_listed {

@@ -186,6 +186,22 @@ async fn leaving_puts_the_definition_back_by_an_account_that_never_got_the_new_o
 }
 
 #[tokio::test]
+async fn where_nobody_got_the_new_template_putting_the_definition_back_is_the_whole_way() {
+    let set = set("new", &["SUCCEEDED"]);
+    let world = world(&set, "ROLL_BACK").on("ListStackInstances", |_| {
+        let row = format!(
+            "<member><Account>{}</Account><Region>eu-central-1</Region><Status>OUTDATED</Status>\
+             </member>",
+            id(2)
+        );
+        xml("ListStackInstances", &format!("<Summaries>{row}</Summaries>")).into()
+    });
+    let done = stopped(&world, request("SAME_ERROR")).await.unwrap();
+    assert_eq!(done, json!({"status": "DONE", "choice": "ROLL_BACK", "waves": []}));
+    assert_eq!(world.calls_of("UpdateStackSet").len(), 1);
+}
+
+#[tokio::test]
 async fn a_set_that_was_not_changed_is_left_as_it_is() {
     let set = set("old", &["STOPPED"]);
     let world = world(&set, "ROLL_BACK")

@@ -33,6 +33,10 @@ pub trait Faults: Send + Sync {
 
     /// Hears how a call was answered that was not refused or answered by a fault.
     fn answered(&self, _call: &Call, _result: &Result<Value, AwsError>) {}
+
+    /// Hears of every call that was carried out, whoever made it and whether its answer arrives
+    /// or not, with what came of it. The world is as the call left it.
+    fn performed(&self, _call: &Call, _result: &Result<Value, AwsError>) {}
 }
 
 /// No call fails.

@@ -264,6 +264,8 @@ impl Aws {
     pub async fn perform(&self, call: &Call) -> Result<Value, AwsError> {
         let result = self.attempt(call).await;
         self.record(call, &result);
+        let faults = locked(&self.0.faults).clone();
+        faults.performed(call, &result);
         result
     }
 

@@ -52,6 +52,21 @@ pub struct MissingFunctions {
     pub missing: Vec<String>,
 }
 
+/// `cargo run` tells a program which package it is of. Build scripts of dependencies are asked
+/// again when these variables change, and everything above them is built once more: the SDK, too.
+fn forget_caller(command: &mut Command) {
+    let told = |name: &str| {
+        name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+            || ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"].contains(&name)
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(told) {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// Builds the packages `names` of the workspace at `root` with the given cargo profile (`dev`,
 /// `release`, …) and returns the executable of each.
 ///
@@ -82,6 +97,7 @@ pub fn build_functions(
         .args(["build", "--profile", profile, "--message-format=json-render-diagnostics"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    forget_caller(&mut command);
     if !show_progress {
         command.arg("--quiet");
     }

@@ -10,6 +10,7 @@
 
 mod bench;
 mod demo;
+mod drill;
 mod gate;
 mod place;
 mod processes;
@@ -42,6 +43,8 @@ enum Command {
     Simulate(simulate::Simulate),
     #[command(subcommand)]
     Bench(bench::Bench),
+    #[command(subcommand)]
+    Drill(drill::Drill),
 }
 
 impl Cli {
@@ -53,6 +56,7 @@ impl Cli {
             Command::Up(up) => in_real_time(up.run()),
             Command::Simulate(simulate) => simulate.run(),
             Command::Bench(bench) => in_real_time(bench.run()),
+            Command::Drill(drill) => in_real_time(drill.run()),
         }
     }
 }

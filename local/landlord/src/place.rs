@@ -35,9 +35,19 @@ pub(crate) struct Options {
     /// Seed of every choice that the local AWS makes
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Deploy with this value of a parameter of template.yaml; may be given several times
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
     /// Show what the functions log, on standard error
     #[arg(long)]
     pub(crate) logs: bool,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
 }
 
 fn pace(text: &str) -> Result<f64, String> {
@@ -126,6 +136,8 @@ pub(crate) async fn start_with(
         let Err(error) = local_aws::serve(served, listener).await;
         eprintln!("the endpoint failed: {error}");
     });
+    let mut parameters = parameters;
+    parameters.extend(options.parameters.iter().cloned());
     let deployment = deploy(&aws, &root, parameters).await?;
     Ok(Place { deployment, host, address, root })
 }

@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 
 /// Runs the demo with the functions that the workspace's build put beside the binary.
 fn demo(arguments: &[&str], events: Option<&Value>) -> Output {
+    part(&[], arguments, events)
+}
+
+fn part(part: &[&str], arguments: &[&str], events: Option<&Value>) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_landlord"));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events.json");
     let mut command = Command::new(binary);
-    // A part of the demo comes before its flags.
-    let (parts, flags) =
-        arguments.split_at(arguments.iter().take_while(|it| !it.starts_with('-')).count());
-    command.arg("demo").args(parts).arg("--functions").arg(binary.parent().unwrap()).args(flags);
+    command.arg("demo").args(part).arg("--functions").arg(binary.parent().unwrap()).args(arguments);
     command
         .arg("--workspace")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap());
@@ -84,7 +85,7 @@ fn the_demo_ends_as_it_should_while_its_functions_are_killed_at_random() {
 
 #[test]
 fn of_the_tenants_that_leave_exactly_two_are_closed() {
-    let output = demo(&["retire", "--json", "--pace", "40"], None);
+    let output = part(&["retire"], &["--json", "--pace", "40"], None);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
     let outcome = document(&output);
@@ -134,4 +135,21 @@ fn a_folder_without_the_functions_is_said_with_all_that_is_missing() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("create-account") && errors.contains("request-quotas"), "{errors}");
+}
+
+#[test]
+fn the_demo_of_a_roll_out_takes_one_change_to_all_and_the_other_back() {
+    let output = part(&["rollout"], &["--json", "--pace", "40"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let outcome = document(&output);
+    assert_eq!(outcome["rollOuts"][0]["detail"]["outcome"], "SUCCEEDED");
+    assert_eq!(outcome["rollOuts"][1]["detail"]["outcome"], "ROLLED_BACK");
+    assert_eq!(outcome["rollOuts"][1]["detail"]["reason"]["code"], "UNHEALTHY");
+    for account in outcome["accounts"].as_array().unwrap() {
+        assert_eq!(account["versionAfter"], json!(["2", "2"]), "{account}");
+    }
+    for line in ["w03of03-000-r1 SUCCEEDED", "late-000-r0 SUCCEEDED", "back01-000-r0 SUCCEEDED"] {
+        assert!(errors.contains(line), "{line} is missing in {errors}");
+    }
 }

@@ -138,29 +138,50 @@ impl Deployment {
         self.aws.perform(&call).await.map_err(failed)
     }
 
-    async fn organization_root(&self) -> Result<String, Error> {
-        let roots = self.ask("organizations", "ListRoots", json!({})).await?;
-        Ok(roots.pointer("/Roots/0/Id").and_then(Value::as_str).unwrap_or_default().to_owned())
-    }
-
-    /// The ids of the units below the root, by name.
+    /// The units directly below the root, by name.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// When a list cannot be read.
     pub async fn units(&self) -> Result<BTreeMap<String, String>, Error> {
-        let mut input = json!({ "ParentId": self.organization_root().await? });
-        let mut units = BTreeMap::new();
+        let root = self.organization_root().await?;
+        let units = self.units_below(&root).await?;
+        Ok(units.into_iter().map(|(id, name)| (name, id)).collect())
+    }
+
+    /// The units directly in a parent: id and name.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub async fn units_below(&self, parent: &str) -> Result<Vec<(String, String)>, Error> {
+        let mut units = Vec::new();
+        let mut input = json!({ "ParentId": parent });
         loop {
-            let page = self.ask("organizations", "ListOrganizationalUnitsForParent", input.clone());
-            let page = page.await?;
+            let list = "ListOrganizationalUnitsForParent";
+            let page = self.ask("organizations", list, input).await?;
             for unit in page["OrganizationalUnits"].as_array().into_iter().flatten() {
                 let text = |name: &str| unit[name].as_str().unwrap_or_default().to_owned();
-                units.insert(text("Name"), text("Id"));
+                units.push((text("Id"), text("Name")));
             }
+            // Pages may be empty and have a next one.
             if !page["NextToken"].is_string() {
                 return Ok(units);
             }
-            input["NextToken"] = page["NextToken"].clone();
+            input = json!({ "ParentId": parent, "NextToken": page["NextToken"] });
+        }
+    }
+
+    async fn organization_root(&self) -> Result<String, Error> {
+        let mut input = json!({});
+        loop {
+            let page = self.ask("organizations", "ListRoots", input).await?;
+            if let Some(id) = page.pointer("/Roots/0/Id").and_then(Value::as_str) {
+                return Ok(id.to_owned());
+            }
+            // Pages may be empty and have a next one.
+            if !page["NextToken"].is_string() {
+                return Ok(String::new());
+            }
+            input = json!({ "NextToken": page["NextToken"] });
         }
     }
 

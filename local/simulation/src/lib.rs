@@ -5,6 +5,8 @@ pub mod deployment;
 pub mod library;
 pub mod onboarding;
 pub mod operation;
+pub mod privileges;
+pub mod proof;
 pub mod retirement;
 pub mod rollout;
 pub mod virtual_time;

@@ -90,9 +90,17 @@ impl World {
     /// # Errors
     /// When the announcements cannot be read.
     pub async fn hear(&mut self) -> Result<Vec<Announcement>, Error> {
+        self.hear_within(20).await
+    }
+
+    /// The same, within so many seconds, 20 at most.
+    ///
+    /// # Errors
+    /// When the announcements cannot be read.
+    pub async fn hear_within(&mut self, seconds: u8) -> Result<Vec<Announcement>, Error> {
         let mut heard = std::mem::take(&mut self.heard);
         if heard.is_empty() {
-            heard = self.listener.within(20).await?;
+            heard = self.listener.within(seconds).await?;
         }
         Ok(heard)
     }

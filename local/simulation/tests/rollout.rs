@@ -39,8 +39,90 @@ fn scenario(accounts: usize, plan: Value) -> Scenario {
 #[tokio::test(start_paused = true)]
 async fn a_good_change_reaches_every_account_close_to_the_bound() {
     let report = simulate(&scenario(200, json!("routine"))).await.unwrap();
-    eprintln!("{report:#?}");
     assert_eq!(report.outcome, "SUCCEEDED", "{:?}", report.reason);
     assert_eq!((report.fleet.new, report.fleet.failed), (200, 0));
-    assert!(report.throttled.is_empty(), "{:?}", report.throttled);
+    let above = report.above_bound.unwrap();
+    assert!((0.0..0.05).contains(&above), "{above} above {} min", report.lower_bound_minutes);
+    assert!(report.largest_history < 2_000, "{}", report.largest_history);
+    assert!(report.largest_state < 256 * 1024, "{}", report.largest_state);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_reaches_fleets_of_one_account_and_of_accounts_in_two_regions() {
+    let one = simulate(&scenario(1, json!("urgent"))).await.unwrap();
+    assert_eq!((one.outcome.as_str(), one.fleet.new), ("SUCCEEDED", 1), "{:?}", one.reason);
+    let mut two = scenario(60, json!("routine"));
+    two.fleet.premium = 0.5;
+    let two = simulate(&two).await.unwrap();
+    assert_eq!((two.outcome.as_str(), two.fleet.new), ("SUCCEEDED", 60), "{:?}", two.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn vetoes_hold_up_nobody_and_get_the_change_when_the_alarms_clear() {
+    let mut vetoed = scenario(200, json!("routine"));
+    vetoed.fleet.in_alarm = 0.03;
+    vetoed.alarms_clear_after = Some(Duration::from_secs(4 * 3600));
+    let report = simulate(&vetoed).await.unwrap();
+    assert_eq!(report.outcome, "SUCCEEDED", "{:?}", report.reason);
+    assert_eq!((report.fleet.new, report.fleet.failed), (200, 0));
+    assert!(report.fleet.vetoed > 0);
+    let above = report.above_bound.unwrap();
+    assert!(above < 0.05, "{above} above {} min", report.lower_bound_minutes);
+}
+
+/// A bad template under a plan: it must not reach more accounts than the plan allows.
+async fn a_bad_template_under(plan: &str) {
+    let mut bad = scenario(300, json!(plan));
+    bad.fleet.in_alarm = 0.03;
+    bad.change = Change::Bad;
+    let report = simulate(&bad).await.unwrap();
+    assert_eq!(report.status, "FAILED", "{plan}: {:?}", report.reason);
+    assert!(["ROLLED_BACK", "LEFT"].contains(&report.outcome.as_str()), "{plan}: {report:?}");
+    assert!(
+        report.within_failures(),
+        "{plan}: {} > {:?}",
+        report.fleet.failed,
+        report.most_failures
+    );
+    assert!(report.fleet.failed > 0, "{plan}: the change never failed");
+    assert_eq!(report.fleet.old, 300, "{plan}: {:?}", report.fleet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_template_reaches_no_more_accounts_than_the_careful_plan_allows() {
+    a_bad_template_under("careful").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_template_reaches_no_more_accounts_than_the_routine_plan_allows() {
+    a_bad_template_under("routine").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_template_reaches_no_more_accounts_than_the_urgent_plan_allows() {
+    a_bad_template_under("urgent").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_template_reaches_no_more_accounts_than_the_plan_for_new_templates_allows() {
+    a_bad_template_under("new-template").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_template_reaches_no_more_accounts_than_the_plan_for_gates_allows() {
+    a_bad_template_under("gate").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_that_sign_up_meanwhile_are_ready_in_the_end_with_a_proven_template() {
+    for change in [Change::Good, Change::Bad] {
+        let mut busy = scenario(100, json!("routine"));
+        (busy.change, busy.signups_per_hour) = (change, 30);
+        let report = simulate(&busy).await.unwrap();
+        let signups = &report.signups;
+        assert!(signups.sent > 5, "{signups:?}");
+        assert_eq!(signups.ready, signups.sent, "{signups:?}");
+        assert_eq!(signups.with_proven_template, signups.sent, "{change:?}: {signups:?}");
+        assert_eq!(signups.enrolled_unproven, 0, "{signups:?}");
+    }
 }

@@ -25,10 +25,11 @@ pub(crate) fn refused<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Strin
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    match error.as_service_error() {
-        Some(service) => {
-            let mut words = format!("{call} was refused: {}", service.code().unwrap_or("unknown"));
-            if let Some(message) = service.message() {
+    // An answer that cannot be read is an error of the service without a code.
+    match error.as_service_error().and_then(|service| Some((service.code()?, service.message()))) {
+        Some((code, message)) => {
+            let mut words = format!("{call} was refused: {code}");
+            if let Some(message) = message {
                 let _ = write!(words, ": {message}");
             }
             words

@@ -3,6 +3,7 @@
 use lifecycle::rollout::Stage;
 use rollout::Instance;
 use rollout::manifest::{Definition, Keeps, WaveSize};
+use rollout::stack_set::Described;
 use rollout::{Header, Input, Template};
 use serde_json::json;
 
@@ -85,10 +86,10 @@ fn a_set_is_as_before_when_template_and_parameters_are() {
         parameters: manifest.previous_values.clone(),
         ..Described::default()
     };
-    assert!(is_as_before(&set, &manifest, "old"));
-    assert!(!is_as_before(&set, &manifest, "new"));
+    assert!(manifest.is_as_before(&set, "old"));
+    assert!(!manifest.is_as_before(&set, "new"));
     set.parameters.insert("A".into(), "2".into());
-    assert!(!is_as_before(&set, &manifest, "old"));
+    assert!(!manifest.is_as_before(&set, "old"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Access, Aws, AwsError, Call, State};
 pub use stacks::{Outputs, ResourceRule, StackError, StackRequest};
-pub use stacksets::{InstanceRule, StackSetOptions};
+pub use stacksets::{InstanceRule, StackInstanceView, StackSetOperationView, StackSetOptions};
 pub use template::TemplateError;
 
 /// The service's state.

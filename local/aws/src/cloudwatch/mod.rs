@@ -1,5 +1,8 @@
 //! CloudWatch alarms: metric and composite ones, their states set by hand or by
-//! `SetAlarmState`. Metrics that are put are counted, not kept: no alarm evaluates them here.
+//! `SetAlarmState`; mute rules, and composite alarms whose actions another alarm suppresses.
+//! Metrics that are put are counted, not kept: no alarm evaluates them here.
+
+mod mute_rules;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +16,7 @@ use crate::{Access, Aws, AwsError, Call, State};
 #[derive(Debug, Default)]
 pub(crate) struct CloudWatch {
     alarms: BTreeMap<(String, String), BTreeMap<String, Alarm>>,
+    mute_rules: BTreeMap<(String, String), mute_rules::Rules>,
 }
 
 #[derive(Debug, Clone)]
@@ -38,6 +42,10 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let now = aws.now();
     let mut state = aws.lock();
     let key = (call.account.clone(), call.region.clone());
+    let rules = state.cloudwatch.mute_rules.entry(key.clone()).or_default();
+    if let Some(answer) = mute_rules::handle(rules, call, now) {
+        return answer;
+    }
     let alarms = state.cloudwatch.alarms.entry(key).or_default();
     match call.operation.as_str() {
         "PutMetricAlarm" => put(alarms, call, now, false),
@@ -177,7 +185,10 @@ fn describe(alarms: &BTreeMap<String, Alarm>, call: &Call) -> Result<Value, AwsE
     let end = found.len().min(start + most as usize);
     let (mut metric, mut composite) = (Vec::new(), Vec::new());
     for (name, alarm) in found.get(start..end).unwrap_or_default() {
-        let shown = shown(call, name, alarm);
+        let mut shown = shown(call, name, alarm);
+        if is_suppressed(alarms, alarm) {
+            shown["ActionsSuppressedBy"] = json!("Alarm");
+        }
         if alarm.composite { composite.push(shown) } else { metric.push(shown) }
     }
     let mut answer = json!({ "MetricAlarms": metric, "CompositeAlarms": composite });
@@ -185,6 +196,15 @@ fn describe(alarms: &BTreeMap<String, Alarm>, call: &Call) -> Result<Value, AwsE
         answer["NextToken"] = json!(end.to_string());
     }
     Ok(answer)
+}
+
+/// A composite alarm's actions are suppressed while its suppressor is in `ALARM`. The periods in
+/// which it waits before and after are not kept here.
+fn is_suppressed(alarms: &BTreeMap<String, Alarm>, alarm: &Alarm) -> bool {
+    let suppressor = alarm.members.get("ActionsSuppressor").and_then(Value::as_str);
+    let name = suppressor.map(|given| given.rsplit(":alarm:").next().unwrap_or(given));
+    alarm.composite
+        && name.and_then(|name| alarms.get(name)).is_some_and(|other| other.state == "ALARM")
 }
 
 fn has_action(alarm: &Alarm, prefix: &str) -> bool {
@@ -206,6 +226,10 @@ fn shown(call: &Call, name: &str, alarm: &Alarm) -> Value {
         {
             row.insert(member.to_owned(), number);
         }
+    }
+    // A double, also when it was given as a whole number: CBOR tells them apart.
+    if let Some(threshold) = row.get("Threshold").and_then(Value::as_f64) {
+        row.insert("Threshold".to_owned(), json!(threshold));
     }
     row.insert("AlarmArn".to_owned(), json!(arn(call, name)));
     row.insert("ActionsEnabled".to_owned(), json!(alarm.actions_enabled));
@@ -244,14 +268,71 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_whole_threshold_is_answered_as_a_double() {
+        let aws = Aws::new(Settings::default());
+        for threshold in [json!(10), json!("10")] {
+            let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold",
+                "EvaluationPeriods": 1, "Threshold": threshold });
+            ask(&aws, "PutMetricAlarm", metric).await.unwrap();
+            let all = ask(&aws, "DescribeAlarms", json!({})).await.unwrap();
+            assert!(all["MetricAlarms"][0]["Threshold"].is_f64(), "{all}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mute_rule_is_active_in_its_time_and_found_by_its_alarm() {
+        let aws = Aws::new(Settings {
+            start: "2026-11-21T10:00:00Z".parse().ok(),
+            ..Settings::default()
+        });
+        let rule = |expression: &str| {
+            json!({ "Name": "r", "MuteTargets": { "AlarmNames": ["m"] }, "Rule": { "Schedule": {
+                "Expression": expression, "Duration": "PT2H", "Timezone": "Europe/Berlin" } } })
+        };
+        let statuses = async || {
+            let input = json!({ "AlarmName": "m", "Statuses": ["ACTIVE"] });
+            let found = ask(&aws, "ListAlarmMuteRules", input).await.unwrap();
+            found["AlarmMuteRuleSummaries"].as_array().unwrap().len()
+        };
+        // Ten in UTC is eleven in Berlin.
+        for (expression, active) in
+            [("at(2026-11-21T10:00)", 1), ("at(2026-11-21T09:00)", 0), ("at(2026-11-21T11:01)", 0)]
+        {
+            ask(&aws, "PutAlarmMuteRule", rule(expression)).await.unwrap();
+            assert_eq!(statuses().await, active, "{expression}");
+        }
+        let weekly = ask(&aws, "PutAlarmMuteRule", rule("cron(0 2 * * SUN)")).await.unwrap_err();
+        assert!(weekly.message.contains("knows Expression at"), "{}", weekly.message);
+    }
+
+    #[tokio::test]
+    async fn a_composite_alarm_says_that_another_alarm_suppresses_it() {
+        let aws = Aws::new(Settings::default());
+        let metric = json!({ "AlarmName": "deploying", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": "1" });
+        ask(&aws, "PutMetricAlarm", metric).await.unwrap();
+        let composite =
+            json!({ "AlarmName": "c", "AlarmRule": "ALARM(m)", "ActionsSuppressor": "deploying" });
+        ask(&aws, "PutCompositeAlarm", composite).await.unwrap();
+        let shown = async || {
+            let input = json!({ "AlarmTypes": ["CompositeAlarm"] });
+            ask(&aws, "DescribeAlarms", input).await.unwrap()["CompositeAlarms"][0].clone()
+        };
+        assert_eq!(shown().await.get("ActionsSuppressedBy"), None);
+        let red = json!({ "AlarmName": "deploying", "StateValue": "ALARM", "StateReason": "test" });
+        ask(&aws, "SetAlarmState", red).await.unwrap();
+        assert_eq!(shown().await["ActionsSuppressedBy"], "Alarm");
+    }
+
+    #[tokio::test]
     async fn a_state_is_set_and_filtered_by() {
         let aws = Aws::new(Settings::default());
-        let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1 });
+        let metric = json!({ "AlarmName": "m", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 10 });
         ask(&aws, "PutMetricAlarm", metric).await.unwrap();
         let set = json!({ "AlarmName": "m", "StateValue": "ALARM", "StateReason": "test" });
         ask(&aws, "SetAlarmState", set).await.unwrap();
         let red = ask(&aws, "DescribeAlarms", json!({ "StateValue": "ALARM" })).await.unwrap();
         assert_eq!(red["MetricAlarms"][0]["StateReason"], "test");
+        assert!(red["MetricAlarms"][0]["Threshold"].is_f64(), "{red}");
         let wrong = json!({ "AlarmName": "m", "StateValue": "RED", "StateReason": "test" });
         assert!(ask(&aws, "SetAlarmState", wrong).await.unwrap_err().message.contains("\"RED\""));
     }

@@ -66,7 +66,9 @@ impl Delivery {
             let Err(error) = self.deliver(aws).await else { return };
             tries += 1;
             // What the target's owner must mend is not tried again, as EventBridge has it.
-            let hopeless = error.status < 500 && !error.code.contains("Throttl");
+            let hopeless = error.status < 500
+                && !error.code.contains("Throttl")
+                && error.code != "TooManyRequestsException";
             if hopeless || tries > most || aws.now() >= oldest {
                 break error;
             }
@@ -125,7 +127,12 @@ impl Delivery {
             "" => self.allowed(aws, service, arn)?,
             role => call.caller = crate::iam::session_of(role, "events")?,
         }
-        aws.perform(&call).await.map(drop)
+        match aws.happen(&call).await {
+            Some(answer) => answer.map(drop),
+            None => {
+                Err(AwsError::new("ConnectionLost", "the target's answer was lost").status(503))
+            }
+        }
     }
 
     /// An event goes to another bus as the target's role, if there is one.

@@ -1,12 +1,16 @@
-//! S3: buckets and whole objects, conditional writes, lists in pages. Bucket settings
-//! (encryption, lifecycle, policies, …) are kept as they come and not acted on.
+//! S3: buckets and whole objects, conditional writes, checksums, lists in pages, bucket policies.
+//! Other bucket settings (encryption, lifecycle, …) are kept as they come and not acted on.
+
+mod policy;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
+use sha2::Sha256;
 
 use crate::wire::{blob, body, timestamp};
 use crate::{Access, Aws, AwsError, Call, State};
@@ -30,6 +34,8 @@ struct Bucket {
 struct Object {
     bytes: Bytes,
     etag: String,
+    /// In base64, when the writer sent one.
+    sha256: Option<String>,
     modified: Timestamp,
     content_type: Option<String>,
     metadata: Map<String, Value>,
@@ -47,9 +53,24 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
         "DeleteObject" | "DeleteObjects" => ("s3:DeleteObject".to_owned(), object()),
         "ListObjectsV2" | "ListObjects" | "HeadBucket" => ("s3:ListBucket".to_owned(), of_bucket()),
         "ListBuckets" => ("s3:ListAllMyBuckets".to_owned(), "*".to_owned()),
+        // Calls whose permission is called otherwise.
+        "PutBucketEncryption" => ("s3:PutEncryptionConfiguration".to_owned(), of_bucket()),
+        "GetBucketEncryption" => ("s3:GetEncryptionConfiguration".to_owned(), of_bucket()),
+        "PutPublicAccessBlock" => ("s3:PutBucketPublicAccessBlock".to_owned(), of_bucket()),
+        "GetPublicAccessBlock" => ("s3:GetBucketPublicAccessBlock".to_owned(), of_bucket()),
+        "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => {
+            ("s3:PutLifecycleConfiguration".to_owned(), of_bucket())
+        }
+        "GetBucketLifecycleConfiguration" => {
+            ("s3:GetLifecycleConfiguration".to_owned(), of_bucket())
+        }
         other => (format!("s3:{other}"), of_bucket()),
     };
-    vec![Access::to(action, resource)]
+    let access = Access::to(action, resource);
+    vec![match call.opt_text("IfNoneMatch") {
+        Some(value) => access.with("s3:if-none-match", value),
+        None => access,
+    }]
 }
 
 /// Performs a call.
@@ -71,9 +92,11 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         _ => {}
     }
     let name = call.text("Bucket")?;
-    let bucket = s3.buckets.get_mut(name).ok_or_else(|| {
-        AwsError::new("NoSuchBucket", "The specified bucket does not exist").status(404)
-    })?;
+    let missing =
+        || AwsError::new("NoSuchBucket", "The specified bucket does not exist").status(404);
+    policy::check(aws, &state, state.s3.buckets.get(name).ok_or_else(missing)?, call)?;
+    let s3 = &mut state.s3;
+    let bucket = s3.buckets.get_mut(name).ok_or_else(missing)?;
     match call.operation.as_str() {
         "HeadBucket" => Ok(json!({ "$headers": { "x-amz-bucket-region": bucket.region } })),
         "DeleteBucket" if !bucket.objects.is_empty() => {
@@ -156,11 +179,20 @@ fn put(bucket: &mut Bucket, call: &Call, now: Timestamp) -> Result<Value, AwsErr
         return Err(unmet());
     }
     let bytes = body(&call.input);
+    let sha256 = call.opt_text("ChecksumSHA256").map(str::to_owned);
+    let found = base64::prelude::BASE64_STANDARD.encode(Sha256::digest(&bytes));
+    if sha256.as_ref().is_some_and(|given| *given != found) {
+        return Err(AwsError::new(
+            "BadDigest",
+            "The SHA256 you specified did not match the calculated checksum.",
+        ));
+    }
     let md5: String = Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("\"{md5}\"");
     let object = Object {
         bytes,
         etag: etag.clone(),
+        sha256,
         modified: now,
         content_type: call.opt_text("ContentType").map(str::to_owned),
         metadata: call
@@ -188,6 +220,10 @@ fn get(bucket: &Bucket, call: &Call) -> Result<Value, AwsError> {
     headers.insert("Last-Modified".to_owned(), json!(modified));
     let content_type = object.content_type.as_deref().unwrap_or("binary/octet-stream");
     headers.insert("Content-Type".to_owned(), json!(content_type));
+    if let (Some("ENABLED"), Some(sha256)) = (call.opt_text("ChecksumMode"), &object.sha256) {
+        headers.insert("x-amz-checksum-sha256".to_owned(), json!(sha256));
+        headers.insert("x-amz-checksum-type".to_owned(), json!("FULL_OBJECT"));
+    }
     for (name, value) in &object.metadata {
         headers.insert(format!("x-amz-meta-{name}"), value.clone());
     }
@@ -285,6 +321,9 @@ fn setting(bucket: &mut Bucket, call: &Call, operation: &str) -> Result<Value, A
             if let Some(value) = value.as_object_mut() {
                 value.remove("Bucket");
             }
+            if name == "BucketPolicy" {
+                policy::checked(&value)?;
+            }
             bucket.settings.insert(name.to_owned(), value);
             Ok(json!({}))
         }
@@ -301,7 +340,7 @@ fn setting(bucket: &mut Bucket, call: &Call, operation: &str) -> Result<Value, A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Settings;
+    use crate::{Principal, Settings};
 
     async fn ask(aws: &Aws, operation: &str, input: Value) -> Result<Value, AwsError> {
         let place = ("111122223333", "eu-central-1");
@@ -321,6 +360,72 @@ mod tests {
         let none =
             ask(&aws, "GetObject", json!({ "Bucket": "runs", "Key": "b" })).await.unwrap_err();
         assert_eq!((none.code.as_str(), none.status), ("NoSuchKey", 404));
+    }
+
+    /// A call by somebody of an account of the organization.
+    async fn ask_as(
+        aws: &Aws,
+        account: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        let place = (account, "eu-central-1");
+        let mut call = Call::by_service("x", "s3", operation, place, input);
+        call.caller.principal = Principal::Administrator;
+        call.caller.arn = format!("arn:aws:iam::{account}:root");
+        aws.perform(&call).await
+    }
+
+    #[tokio::test]
+    async fn a_buckets_policy_lets_others_in_and_keeps_everybody_from_what_it_denies() {
+        let aws = Aws::new(Settings::default());
+        let own = aws.settings().management_account.clone();
+        ask_as(&aws, &own, "CreateBucket", json!({ "Bucket": "code" })).await.unwrap();
+        let statement = |sid: &str, effect: &str, action: &str, condition: Value| {
+            json!({ "Sid": sid, "Effect": effect, "Principal": "*", "Action": action,
+                "Resource": "arn:aws:s3:::code/*", "Condition": condition })
+        };
+        let inside =
+            json!({ "StringEquals": { "aws:PrincipalOrgID": aws.settings().organization } });
+        let unconditional = json!({ "Null": { "s3:if-none-match": "true" } });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            statement("Read", "Allow", "s3:GetObject", inside),
+            statement("Keep", "Deny", "s3:PutObject", unconditional),
+            statement("Stay", "Deny", "s3:DeleteObject", json!({ "Bool": { "aws:SecureTransport": "true" } })),
+        ] });
+        let put = json!({ "Bucket": "code", "$body": blob(policy.to_string().as_bytes()) });
+        ask_as(&aws, &own, "PutBucketPolicy", put).await.unwrap();
+
+        let mut object = json!({ "Bucket": "code", "Key": "a", "$body": blob(b"1") });
+        let refused = ask_as(&aws, &own, "PutObject", object.clone()).await.unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.status), ("AccessDenied", 403));
+        object["IfNoneMatch"] = json!("*");
+        ask_as(&aws, &own, "PutObject", object.clone()).await.unwrap();
+        object["ExpectedBucketOwner"] = json!("210987654321");
+        assert_eq!(ask_as(&aws, &own, "PutObject", object).await.unwrap_err().status, 403);
+        let key = json!({ "Bucket": "code", "Key": "a" });
+        assert_eq!(ask_as(&aws, &own, "DeleteObject", key.clone()).await.unwrap_err().status, 403);
+        // An account of another organization has no leave.
+        let stranger = ask_as(&aws, "999988887777", "GetObject", key.clone()).await.unwrap_err();
+        assert_eq!(stranger.code, "AccessDenied");
+        ask_as(&aws, &own, "GetObject", key).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_checksum_is_compared_kept_and_answered_to_who_asks_for_it() {
+        let aws = Aws::new(Settings::default());
+        ask(&aws, "CreateBucket", json!({ "Bucket": "code" })).await.unwrap();
+        let digest = "a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s=";
+        let put = |digest: &str| json!({ "Bucket": "code", "Key": "a", "ChecksumSHA256": digest, "$body": blob(b"1") });
+        let wrong = ask(&aws, "PutObject", put("x")).await.unwrap_err();
+        assert_eq!((wrong.code.as_str(), wrong.status), ("BadDigest", 400));
+        ask(&aws, "PutObject", put(digest)).await.unwrap();
+        let mut head = json!({ "Bucket": "code", "Key": "a" });
+        let without = ask(&aws, "HeadObject", head.clone()).await.unwrap();
+        assert_eq!(without["$headers"].get("x-amz-checksum-sha256"), None);
+        head["ChecksumMode"] = json!("ENABLED");
+        let with = ask(&aws, "HeadObject", head).await.unwrap();
+        assert_eq!(with["$headers"]["x-amz-checksum-sha256"], digest);
     }
 
     #[tokio::test]

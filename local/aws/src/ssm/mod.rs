@@ -1,8 +1,10 @@
-//! Systems Manager's parameter store: one store for each account and Region.
+//! Systems Manager: the parameter store and change calendars, of each account and Region.
 //!
 //! Limits as AWS documents them: 4 KB a value in the standard tier, 8 KB in the advanced one,
 //! 15 levels, names of `a-zA-Z0-9_.-/`, `aws` and `ssm` reserved. Secure strings are kept as
 //! they come: there is no key service here.
+
+mod calendars;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,7 @@ use crate::{Access, Aws, AwsError, Call, State};
 #[derive(Debug, Default)]
 pub(crate) struct Ssm {
     stores: BTreeMap<(String, String), BTreeMap<String, Parameter>>,
+    calendars: BTreeMap<(String, String), calendars::Calendars>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +35,16 @@ struct Parameter {
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let action = format!("ssm:{}", call.operation);
+    let documents = ["CreateDocument", "DeleteDocument", "GetCalendarState"];
+    if documents.contains(&call.operation.as_str()) {
+        let mut names = call.texts("CalendarNames");
+        names.extend(call.opt_text("Name").map(str::to_owned));
+        let arn = |name: &String| match name.starts_with("arn:") {
+            true => name.clone(),
+            false => format!("arn:aws:ssm:{}:{}:document/{name}", call.region, call.account),
+        };
+        return names.iter().map(|name| Access::to(&action, arn(name))).collect();
+    }
     let arn = |name: &str| parameter_arn(call, name);
     let mut names = call.texts("Names");
     names.extend(call.opt_text("Name").or(call.opt_text("Path")).map(str::to_owned));
@@ -47,6 +60,10 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let now = aws.now();
     let mut state = aws.lock();
     let key = (call.account.clone(), call.region.clone());
+    let calendars = state.ssm.calendars.entry(key.clone()).or_default();
+    if let Some(answer) = calendars::handle(calendars, call, now) {
+        return answer;
+    }
     let store = state.ssm.stores.entry(key).or_default();
     match call.operation.as_str() {
         "PutParameter" => put(store, call, now),

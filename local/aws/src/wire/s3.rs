@@ -69,6 +69,8 @@ const HEADERS: &[(&str, &str)] = &[
     ("cache-control", "CacheControl"),
     ("x-amz-acl", "ACL"),
     ("x-amz-bucket-region", "BucketRegion"),
+    ("x-amz-checksum-mode", "ChecksumMode"),
+    ("x-amz-checksum-sha256", "ChecksumSHA256"),
     ("x-amz-copy-source", "CopySource"),
     ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
     ("x-amz-metadata-directive", "MetadataDirective"),

@@ -1,9 +1,10 @@
-//! One cold start of one candidate.
+//! A function's process: one cold start of it, measured or asked.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
@@ -18,12 +19,13 @@ const PARTITIONS: &str = "SMITHY_CLIENT_SDK_CUSTOM_PARTITION";
 const WARM: usize = 10;
 
 /// A function to measure.
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     pub(super) name: String,
     program: PathBuf,
     arguments: Vec<String>,
     directory: Option<PathBuf>,
     partitions: Option<PathBuf>,
+    settings: Vec<(String, String)>,
     endpoint: String,
     /// How many cold starts are worth their time.
     pub(super) runs: usize,
@@ -43,13 +45,14 @@ pub(super) struct Sample {
 }
 
 impl Candidate {
-    pub(super) fn binary(name: &str, program: &Path, endpoint: &str, runs: usize) -> Self {
+    pub(crate) fn binary(name: &str, program: &Path, endpoint: &str, runs: usize) -> Self {
         Self {
             name: name.to_owned(),
             program: program.to_owned(),
             arguments: Vec::new(),
             directory: None,
             partitions: None,
+            settings: Vec::new(),
             endpoint: endpoint.to_owned(),
             runs,
         }
@@ -62,21 +65,57 @@ impl Candidate {
             arguments: ["-m", "awslambdaric", "gate.handler"].map(str::to_owned).to_vec(),
             directory: Some(handler.to_owned()),
             partitions: None,
+            settings: Vec::new(),
             endpoint: endpoint.to_owned(),
             runs,
         }
     }
 
     /// With the environment variable by which `stacksets/account-gate.yaml` names this file.
-    pub(super) fn with_partitions(mut self, file: &Path) -> Result<Self, String> {
+    pub(crate) fn with_partitions(mut self, file: &Path) -> Result<Self, String> {
         let absolute = file.canonicalize();
         self.partitions = Some(absolute.map_err(|error| format!("{}: {error}", file.display()))?);
         Ok(self)
     }
 
+    /// With environment variables of its own.
+    pub(crate) fn with_settings(mut self, settings: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.settings = settings.iter().map(owned).collect();
+        self
+    }
+
+    /// Starts the candidate, asks it once, and ends it. What it answered, and how long after it was
+    /// asked.
+    pub(crate) async fn ask(&self, payload: Bytes) -> Result<(Bytes, Duration), String> {
+        let mut runtime = Runtime::open(1, payload).await.map_err(|error| error.to_string())?;
+        let (mut child, _) = self.spawn(None, &runtime.address()).await?;
+        let times = tokio::select! {
+            served = tokio::time::timeout(PATIENCE, runtime.served()) => {
+                served.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?
+            }
+            ended = child.wait() => {
+                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                return Err(format!("the process ended without an answer: {how}"));
+            }
+        };
+        let _ = child.kill().await;
+        let (given, answered) = *times.answers.first().ok_or("it never answered")?;
+        match times.last {
+            Some((body, false)) => Ok((body, answered - given)),
+            Some((body, true)) => Err(format!(
+                "a function error instead of an answer: {}",
+                String::from_utf8_lossy(&body)
+            )),
+            None => Err("it never answered".to_owned()),
+        }
+    }
+
     /// Starts the candidate, gives it work, and ends it.
     pub(super) async fn start(&self, quota: Option<&Quota>) -> Result<Sample, String> {
-        let mut runtime = Runtime::open(1 + WARM).await.map_err(|error| error.to_string())?;
+        let mut runtime = Runtime::open(1 + WARM, Bytes::from_static(b"{}"))
+            .await
+            .map_err(|error| error.to_string())?;
         let (mut child, started) = self.spawn(quota, &runtime.address()).await?;
         let times = tokio::time::timeout(PATIENCE, runtime.served())
             .await
@@ -116,6 +155,7 @@ impl Candidate {
             .env_clear()
             .envs(self.environment(runtime))
             .envs(self.partitions.iter().map(|file| (PARTITIONS, file)))
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

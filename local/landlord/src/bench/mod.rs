@@ -4,7 +4,7 @@
 //! gate in Python, in one run. The candidates take turns, so that what else the machine does hits
 //! all of them.
 
-mod candidate;
+pub(crate) mod candidate;
 mod quota;
 mod report;
 mod runtime;

@@ -1,4 +1,4 @@
-//! A Lambda Runtime API with a stopwatch: hands out a number of empty events and notes when.
+//! A Lambda Runtime API with a stopwatch: hands out an event a number of times and notes when.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +22,15 @@ pub(super) struct Times {
     pub(super) first_request: Option<Instant>,
     /// When each event was given, and when it was answered.
     pub(super) answers: Vec<(Instant, Instant)>,
+    /// What was answered last: the body, and whether it was an error of the function.
+    pub(super) last: Option<(Bytes, bool)>,
     given: Option<Instant>,
 }
 
 struct Shared {
     times: Mutex<Times>,
     events: usize,
+    payload: Bytes,
     done: Notify,
 }
 
@@ -45,11 +48,12 @@ impl Drop for Runtime {
 }
 
 impl Runtime {
-    /// Opens a listener that will give `events` events.
-    pub(super) async fn open(events: usize) -> std::io::Result<Self> {
+    /// Opens a listener that will give the event `payload` so many times.
+    pub(super) async fn open(events: usize, payload: Bytes) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
-        let shared = Arc::new(Shared { times: Mutex::default(), events, done: Notify::new() });
+        let shared =
+            Arc::new(Shared { times: Mutex::default(), events, payload, done: Notify::new() });
         let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Ok(Self { shared, address, serving })
     }
@@ -94,9 +98,13 @@ impl Shared {
             return self.next(now).await;
         }
         let answered = path.ends_with("/response");
-        let _ = http_body_util::BodyExt::collect(request.into_body()).await;
+        let refused = path.ends_with("/error");
+        let body = http_body_util::BodyExt::collect(request.into_body()).await;
         let mut times = self.lock();
-        if answered && let Some(given) = times.given.take() {
+        times.last = Some((body.map(|body| body.to_bytes()).unwrap_or_default(), refused));
+        if (answered || refused)
+            && let Some(given) = times.given.take()
+        {
             times.answers.push((given, now));
         }
         let mut response = Response::new(Body::from(r#"{"status":"OK"}"#));
@@ -126,7 +134,7 @@ impl Shared {
                 "arn:aws:lambda:eu-central-1:111122223333:function:gate",
             )
             .header("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Sampled=0")
-            .body(Body::from("{}"))
+            .body(Body::from(self.payload.clone()))
             .unwrap_or_default();
         self.lock().given = Some(Instant::now());
         response

@@ -31,7 +31,7 @@ pub(crate) struct Demo {
 #[derive(Debug, Subcommand)]
 enum Part {
     Gate(crate::gate::GateDemo),
-    Rollout(crate::rollout::Options),
+    Rollout(crate::rollout::RolloutDemo),
     Retire(crate::retire::RetireDemo),
 }
 

@@ -15,8 +15,9 @@ pub(super) const REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
 const ACCOUNTS: usize = 12;
 const SERVICE: &str = "checkout";
 const GATE: &str = "account-gate";
-/// The only role of an account that service control policies let write overrides.
-const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
+/// A role as IAM Identity Center makes it for the permission set that `BreakGlassRoles` names.
+const BREAK_GLASS: &str =
+    "aws-reserved/sso.amazonaws.com/AWSReservedSSO_BreakGlass_d0e1f2a3b4c5d6e7";
 /// Longer than any operation here takes, in the world's time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -50,7 +51,7 @@ impl Fleet {
                 name: format!("tenant-{number:02}"),
                 email: format!("tenant-{number:02}@accounts.example.com"),
                 parent: general.to_owned(),
-                role: Some(EXECUTION_ROLE.to_owned()),
+                role: Some("AWSCloudFormationStackSetExecutionRole".to_owned()),
                 tags: vec![("landlord:tenant".to_owned(), format!("tenant-{number:02}"))],
             })
             .collect();
@@ -263,7 +264,8 @@ impl Fleet {
         Err(Error::Unending { operation: operation.to_owned(), after: PATIENCE })
     }
 
-    /// A call from within a tenant's account, as an operator does it: through the execution role.
+    /// A call by an operator who came into a tenant's account as a break-glass role: nobody else
+    /// may open or hold a gate there.
     async fn ask_in(
         &self,
         place: (&str, &str),
@@ -272,10 +274,8 @@ impl Fleet {
         input: Value,
     ) -> Result<Value, Error> {
         let mut call = Call::by_service("administrator", service, operation, place, input);
-        call.caller.principal =
-            Principal::Role { role: EXECUTION_ROLE.to_owned(), session_policy: None };
-        call.caller.arn =
-            format!("arn:aws:sts::{}:assumed-role/{EXECUTION_ROLE}/operator", place.0);
+        call.caller.principal = Principal::Administrator;
+        call.caller.arn = format!("arn:aws:iam::{}:role/{BREAK_GLASS}", place.0);
         self.deployment.aws().perform(&call).await.map_err(|source| {
             let call = format!("{service}:{operation} in {} {}", place.0, place.1);
             Error::Console(deployment::Error::Call { call, source })

@@ -24,7 +24,7 @@ pub(super) const HEALTH_ALARM: &str = "checkout-health";
 
 /// Roll two changes out to a fleet on this machine: one passes, one is stopped and rolled back
 #[derive(Debug, Args)]
-pub(crate) struct Options {
+pub(crate) struct RolloutDemo {
     /// Print the outcome as one JSON document on standard output
     #[arg(long)]
     json: bool,
@@ -49,7 +49,7 @@ enum Error {
 }
 
 /// Runs the demo. Exit status: 0 all came out as it should, 1 something did not.
-pub(crate) async fn run(options: Options) -> ExitCode {
+pub(crate) async fn run(options: RolloutDemo) -> ExitCode {
     let place = match place::start(&options.place, 0).await {
         Ok(place) => place,
         Err(error) => return crate::failed(&error),
@@ -68,7 +68,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     }
 }
 
-async fn perform(options: &Options, place: &Place) -> Result<bool, Error> {
+async fn perform(options: &RolloutDemo, place: &Place) -> Result<bool, Error> {
     let workspace = place::workspace(options.place.workspace.as_deref())?;
     let read = |name: &'static str| {
         std::fs::read_to_string(workspace.join(name)).map_err(|error| Error::File(name, error))
@@ -122,7 +122,7 @@ async fn start(watcher: &mut Watcher, change: &str, template: &str) -> Result<()
 fn plan() -> Value {
     let wave = |name: &str, accounts: Value, at_once: u32| {
         json!({
-            "name": name, "accounts": accounts, "dwellSeconds": 4,
+            "name": name, "accounts": accounts, "dwellSeconds": 2,
             "preferences": {
                 "maxConcurrentCount": at_once, "failureToleranceCount": 1,
                 "concurrencyMode": "SOFT_FAILURE_TOLERANCE", "regionConcurrencyType": "PARALLEL",

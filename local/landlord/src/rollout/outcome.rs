@@ -17,6 +17,8 @@ struct Row {
     /// What went wrong on the way, each once.
     troubles: Vec<String>,
     after: [String; 2],
+    /// Whether it had got the second change, which was taken back.
+    taken_back: bool,
 }
 
 /// Both roll-outs.
@@ -51,6 +53,7 @@ impl Outcome {
             after: versions
                 .each_ref()
                 .map(|all| all.get(&member.tenant).cloned().unwrap_or_default()),
+            taken_back: watcher.taken_back.contains(&member.account),
         });
         Self { rows: rows.collect(), ended, operations: watcher.operations() }
     }
@@ -69,7 +72,7 @@ impl Outcome {
                 json!({
                     "tenantId": row.tenant, "accountId": row.account,
                     "organizationalUnit": row.unit, "troubles": row.troubles,
-                    "versionAfter": row.after,
+                    "versionAfter": row.after, "takenBack": row.taken_back,
                 })
             })
             .collect();
@@ -92,7 +95,9 @@ impl Outcome {
             let way =
                 if row.troubles.is_empty() { "-".to_owned() } else { row.troubles.join("\n") };
             let [first, second] = &row.after;
-            table.add_row([&row.tenant, &row.account, &row.unit, &way, first, second]);
+            let back = if row.taken_back { ", 3 was taken back" } else { "" };
+            let second = format!("{second}{back}");
+            table.add_row([&row.tenant, &row.account, &row.unit, &way, first, &second]);
         }
         let told = |ended: &Ended| {
             let outcome = ended.detail["outcome"].as_str().unwrap_or("no outcome was told");
@@ -134,6 +139,11 @@ impl Outcome {
             must(first == "2", format!("{} has version {first} after the first", row.tenant));
             must(second == "2", format!("{} has version {second} at the end", row.tenant));
         }
+        let taken_back = self.rows.iter().filter(|row| row.taken_back).count();
+        must(
+            taken_back > 2,
+            format!("{taken_back} accounts were taken back, not those of two waves"),
+        );
         for (tenant, part) in [(VETOES, "vetoed"), (FAILS_ONCE, "Rate exceeded")] {
             let row = self.rows.iter().find(|row| row.tenant == tenant);
             let seen = row.is_some_and(|row| row.troubles.iter().any(|text| text.contains(part)));

@@ -1,6 +1,6 @@
 //! Follows a roll-out to its end, and shows what happens on standard error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -43,6 +43,8 @@ pub(super) struct Watcher {
     operations: BTreeMap<String, String>,
     /// What went wrong, in the order in which it was seen.
     pub(super) troubles: Vec<Trouble>,
+    /// Accounts that a way back has reached.
+    pub(super) taken_back: BTreeSet<String>,
 }
 
 impl Watcher {
@@ -55,6 +57,7 @@ impl Watcher {
             execution: String::new(),
             operations: BTreeMap::new(),
             troubles: Vec::new(),
+            taken_back: BTreeSet::new(),
         })
     }
 
@@ -178,30 +181,34 @@ impl Watcher {
             }
             let wave = id.split('-').nth(2).unwrap_or_default().to_owned();
             if before.is_none() {
-                events.push(Event { name: "operation".to_owned(), wave });
+                events.push(Event { name: "operation".to_owned(), wave: wave.clone() });
             }
             let short = id.splitn(3, '-').nth(2).unwrap_or(id);
             self.tell("operation", &format!("{short} {status}"));
             if ["SUCCEEDED", "FAILED", "STOPPED"].contains(&status) {
-                self.troubles_of(id).await?;
+                self.results_of(id, &wave).await?;
             }
         }
         Ok(events)
     }
 
-    async fn troubles_of(&mut self, id: &str) -> Result<(), Error> {
-        let input = json!({
-            "StackSetName": self.set, "OperationId": id,
-            "Filters": [{ "Name": "OPERATION_RESULT_STATUS", "Values": "FAILED" }],
-        });
+    async fn results_of(&mut self, id: &str, wave: &str) -> Result<(), Error> {
+        let input = json!({ "StackSetName": self.set, "OperationId": id });
         let listed =
             self.deployment.ask("cloudformation", "ListStackSetOperationResults", input).await?;
         for row in listed["Summaries"].as_array().into_iter().flatten() {
-            self.troubles.push(Trouble {
-                account: row["Account"].as_str().unwrap_or_default().to_owned(),
-                vetoed: row["AccountGateResult"]["Status"] == "FAILED",
-                reason: row["StatusReason"].as_str().unwrap_or_default().to_owned(),
-            });
+            let account = row["Account"].as_str().unwrap_or_default().to_owned();
+            match row["Status"].as_str() {
+                Some("SUCCEEDED") if wave.starts_with("back") => {
+                    self.taken_back.insert(account);
+                }
+                Some("FAILED") => self.troubles.push(Trouble {
+                    account,
+                    vetoed: row["AccountGateResult"]["Status"] == "FAILED",
+                    reason: row["StatusReason"].as_str().unwrap_or_default().to_owned(),
+                }),
+                _ => {}
+            }
         }
         Ok(())
     }

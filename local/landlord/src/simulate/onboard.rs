@@ -83,8 +83,7 @@ impl Onboard {
             Ok(Err(error)) => return crate::failed(&error),
             Err(error) => return crate::failed(&error),
         };
-        let memory = peak_memory().map_or(String::new(), |peak| format!(", {peak} MB at most"));
-        eprintln!("simulated in {:.1} s{memory}", began.elapsed().as_secs_f64());
+        super::tell_effort(began);
         if self.json {
             match serde_json::to_string(&report) {
                 Ok(text) => crate::say(&text),
@@ -115,14 +114,6 @@ impl Onboard {
             },
         }
     }
-}
-
-/// The most memory that this process held at any time, in megabytes, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024)
 }
 
 /// What a person reads.

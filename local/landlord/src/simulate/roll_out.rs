@@ -1,15 +1,18 @@
 //! `landlord simulate roll-out`: the flags, and what is printed.
 //!
 //! The exit status says whether there was a simulation, not how the roll-out came out: one that
-//! stops and rolls back is an answer, too.
+//! stops and rolls back is an answer, too. With `--every-plan` and a bad template it also says
+//! whether the change failed in no more accounts than the plans allow.
 
 mod page;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use serde_json::Value;
 use simulation::operation::{Minutes, Rate};
 use simulation::rollout::fleet::Wanted;
@@ -30,6 +33,9 @@ pub struct RollOut {
     /// A file with a plan, or the name of one: careful, routine, urgent, new-template, gate
     #[arg(long, value_name = "FILE|NAME", default_value = "routine")]
     plan: String,
+    /// All plans that are known by name, one after another; a table with a row for each
+    #[arg(long, conflicts_with = "plan")]
+    every_plan: bool,
     /// Same seed, same fleet and same run
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -72,30 +78,41 @@ impl RollOut {
     /// Simulates, and prints tables, or JSON.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let scenario = match self.scenario() {
-            Ok(scenario) => scenario,
-            Err(fault) => {
+        let began = Instant::now();
+        let done = if self.every_plan { self.run_all() } else { self.run_one() };
+        super::tell_effort(began);
+        match done {
+            Ok(code) => code,
+            Err(Failure::Usage(fault)) => {
                 eprintln!("error: {fault}\n\nFor more information, try '--help'.");
-                return ExitCode::from(crate::USAGE);
+                ExitCode::from(crate::USAGE)
             }
-        };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return crate::failed(&error),
-        };
-        match runtime.block_on(simulate(&scenario)) {
-            Ok(report) => {
-                crate::say(&self.shown(&report));
-                ExitCode::SUCCESS
-            }
-            Err(error) => crate::failed(&error),
+            Err(Failure::Simulation(error)) => crate::failed(&*error),
         }
     }
 
-    fn scenario(&self) -> Result<Scenario, String> {
-        Ok(Scenario {
+    fn run_one(&self) -> Result<ExitCode, Failure> {
+        let report = of(self.scenario(self.read_plan().map_err(Failure::Usage)?))?;
+        crate::say(&self.shown(&report, || page::page(&report)));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn run_all(&self) -> Result<ExitCode, Failure> {
+        let mut reports = Vec::new();
+        for plan in PLANS {
+            let report = of(self.scenario(Value::from(plan)))?;
+            eprintln!("{plan}: {}", report.outcome);
+            reports.push((plan, report));
+        }
+        let documents: BTreeMap<&str, &Report> =
+            reports.iter().map(|(plan, report)| (*plan, report)).collect();
+        crate::say(&self.shown(&documents, || page::plans(&reports)));
+        let within = reports.iter().all(|(_, report)| report.within_failures());
+        Ok(if within { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn scenario(&self, plan: Value) -> Scenario {
+        Scenario {
             fleet: Wanted {
                 accounts: usize::try_from(self.accounts).unwrap_or(usize::MAX),
                 premium: self.premium.get(),
@@ -103,7 +120,7 @@ impl RollOut {
                 gates: !self.no_gates,
                 seed: self.seed,
             },
-            plan: self.read_plan()?,
+            plan,
             change: match self.template {
                 Template::Good => Change::Good,
                 Template::Bad => Change::Bad,
@@ -112,7 +129,7 @@ impl RollOut {
             alarms_clear_after: self.alarms_clear_after.map(duration),
             signups_per_hour: self.signups,
             most: Duration::from_secs(40 * 86_400),
-        })
+        }
     }
 
     fn read_plan(&self) -> Result<Value, String> {
@@ -127,12 +144,26 @@ impl RollOut {
         Ok(plan)
     }
 
-    fn shown(&self, report: &Report) -> String {
-        if self.json {
-            serde_json::to_string(report).unwrap_or_default()
-        } else {
-            page::page(report)
-        }
+    fn shown(&self, document: &impl Serialize, page: impl Fn() -> String) -> String {
+        if self.json { serde_json::to_string(document).unwrap_or_default() } else { page() }
+    }
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// A flag is at fault.
+    Usage(String),
+    /// The world could not be run.
+    Simulation(Box<dyn std::error::Error>),
+}
+
+fn of(scenario: Scenario) -> Result<Report, Failure> {
+    let seed = scenario.fleet.seed;
+    let work = move || async move { simulate(&scenario).await };
+    match simulation::virtual_time::run(seed, work) {
+        Ok(Ok(report)) => Ok(report),
+        Ok(Err(error)) => Err(Failure::Simulation(Box::new(error))),
+        Err(error) => Err(Failure::Simulation(Box::new(error))),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is shared with the functions, with the machines or with the stand-in's scheduler:
 //! a bound that is computed by the code that it judges is none. The formula stands in
-//! `docs/roll-out.md`:
+//! `docs/performance.md`, too:
 //!
 //! ```text
 //! in flight of a wave and Region   c = max(1, ⌊percentage · n⌋) or the count; at most n;
@@ -14,6 +14,19 @@
 //!
 //! `n` are the instances that are worked on (one that its gate refuses takes no time), `m` is
 //! what one takes. Polling, starting, reading results and telling are all above the bound.
+//!
+//! The second bound is about a change that fails everywhere: how many accounts it may reach before
+//! its wave has ended. AWS stops an operation once more than `f + v` of its instances failed, and
+//! those in flight still come to their end:
+//!
+//! ```text
+//! failures that the wave tolerates   f
+//! overshoot                          v + c,  v = min(vetoes tolerated, max(⌊a / 10⌋, 5))
+//! ```
+//!
+//! `a` are the accounts of the wave's largest operation. Landlord, which tells failures from vetoes,
+//! stops it earlier when it looks in time; and the first operation of a roll-out is no larger than
+//! `c`, so that what fails everywhere reaches `c` accounts, unless nearly all of those had a veto.
 
 use std::time::Duration;
 
@@ -31,7 +44,9 @@ pub enum Amount {
 }
 
 impl Amount {
-    fn of(self, accounts: u64) -> u64 {
+    /// The number that it is of so many.
+    #[must_use]
+    pub fn of(self, accounts: u64) -> u64 {
         match self {
             Self::Count(count) => count,
             Self::Percentage(percentage) => accounts * percentage / 100,
@@ -82,6 +97,28 @@ pub fn of_wave(wave: &Wave, instance: Duration) -> Duration {
 #[must_use]
 pub fn of_waves(waves: &[Wave], instance: Duration) -> Duration {
     waves.iter().fold(Duration::ZERO, |sum, wave| sum.saturating_add(of_wave(wave, instance)))
+}
+
+/// What a wave says about failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How its operations may go.
+    pub pace: Pace,
+    /// Instances that may be vetoed.
+    pub vetoes: Amount,
+    /// The most accounts of an operation, where the plan says it.
+    pub operation_accounts: Option<u64>,
+}
+
+/// The accounts that a wave with a change that fails everywhere may fail in: what it tolerates,
+/// and how many more. `accounts` and `instances` are the wave's.
+#[must_use]
+pub fn failures(limits: &Limits, accounts: u64, instances: u64) -> (u64, u64) {
+    let at_once = limits.pace.most_in_flight.of(accounts).clamp(1, accounts.max(1));
+    let size = limits.operation_accounts.unwrap_or_else(|| (10 * at_once).clamp(100, 2_000));
+    let room = (size.min(accounts) / 10).max(5).min(limits.vetoes.of(instances));
+    let tolerated = limits.pace.tolerated.of(instances);
+    (tolerated.min(accounts), (room + at_once).min(accounts.saturating_sub(tolerated)))
 }
 
 #[cfg(test)]
@@ -136,5 +173,18 @@ mod tests {
         let mut waves = vec![wave(10, Amount::Count(10), Amount::Count(0)); 3];
         waves[0].dwell = 30 * MINUTE;
         assert_eq!(of_waves(&waves, MINUTE), 33 * MINUTE);
+    }
+
+    #[test]
+    fn a_bad_change_reaches_no_more_than_what_is_tolerated_expected_as_vetoes_and_in_flight() {
+        let mut limits = Limits {
+            pace: wave(0, Amount::Count(25), Amount::Count(3)).pace,
+            vetoes: Amount::Percentage(100),
+            operation_accounts: None,
+        };
+        assert_eq!(failures(&limits, 300, 300), (3, 25 + 25), "250 accounts in an operation");
+        assert_eq!(failures(&limits, 10, 10), (3, 7), "never more than there are");
+        limits.vetoes = Amount::Count(0);
+        assert_eq!(failures(&limits, 300, 300), (3, 25));
     }
 }

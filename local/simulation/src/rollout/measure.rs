@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 use super::bound;
 use super::fleet::inside;
 use super::plan;
-use super::report::{Report, Signups, Standing, Wave};
+use super::report::{Report, Standing, Wave};
 use super::run::{Scenario, Scene, root};
+use super::signups::signups;
 use crate::deployment::{Announcement, Deployment, Error};
 
 /// The resource that a bad template has.
 pub(crate) const BAD_RESOURCE: &str = "Broken";
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Makes the bad template's resource fail wherever it is made.
 pub(crate) fn bad_resource() -> ResourceRule {
@@ -67,6 +66,8 @@ pub(crate) async fn report(
             .filter(|_| lower_bound_minutes > 0.0)
             .map(|minutes| minutes / lower_bound_minutes - 1.0),
         minutes: minutes(scene.started(), ended),
+        most_failures: most_failures(&waves),
+        approvals: scene.approvals(),
         waves,
         operations: operations(scene).await?.len(),
         state_transitions: histories.transitions,
@@ -98,14 +99,14 @@ fn by_action(
     sums
 }
 
-fn moment(value: &Value) -> Option<Timestamp> {
+pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
     if let Some(milliseconds) = value.pointer("/$timestamp").and_then(Value::as_i64) {
         return Timestamp::from_millisecond(milliseconds).ok();
     }
     value.as_str().and_then(|text| text.parse().ok())
 }
 
-fn minutes(from: Timestamp, to: Timestamp) -> f64 {
+pub(crate) fn minutes(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64() / 60.0
 }
 
@@ -129,14 +130,18 @@ fn waves(
         let of_plan = plan.iter().find(|wave| detail["name"] == wave.name.as_str());
         let accounts = planned.as_array().into_iter().flatten();
         let accounts = accounts.clone().find(|wave| wave["name"] == detail["name"]);
-        let least = match (of_plan, accounts, detail["stage"].as_str()) {
+        let (least, limit) = match (of_plan, accounts, detail["stage"].as_str()) {
             (Some(of_plan), Some(planned), Some("WAVE")) => {
                 let vetoed = counts.get("vetoed").copied().unwrap_or(0);
                 let wave = bound_wave(of_plan, planned, vetoed);
-                bound::of_wave(&wave, scenario.instance)
+                let number = |name: &str| planned[name].as_u64().unwrap_or(0);
+                let limit =
+                    bound::failures(&of_plan.limits, number("accounts"), number("instances"));
+                (bound::of_wave(&wave, scenario.instance), limit)
             }
-            _ => Duration::ZERO,
+            _ => (Duration::ZERO, (0, 0)),
         };
+        let (failures_tolerated, overshoot) = limit;
         waves.push(Wave {
             stage: text("stage"),
             name: text("name"),
@@ -144,9 +149,19 @@ fn waves(
             counts,
             told_at_minute: minutes(scene.started(), *at),
             lower_bound_minutes: least.as_secs_f64() / 60.0,
+            failures_tolerated,
+            overshoot,
         });
     }
     Ok(waves)
+}
+
+/// The accounts that a change which fails everywhere may have failed in: what the waves tolerate
+/// that let it pass, and what the one tolerates that stopped it, with its overshoot.
+fn most_failures(waves: &[Wave]) -> Option<u64> {
+    let forth: Vec<&Wave> = waves.iter().filter(|wave| wave.stage == "WAVE").collect();
+    let stopped = forth.iter().find(|wave| wave.verdict == "STOP")?;
+    Some(forth.iter().map(|wave| wave.failures_tolerated).sum::<u64>() + stopped.overshoot)
 }
 
 /// A wave as the bound wants it: accounts with two Regions are those beyond one instance each.
@@ -157,7 +172,7 @@ fn bound_wave(of_plan: &plan::Wave, planned: &Value, vetoed: u64) -> bound::Wave
     // Where the vetoes were is not known here: each may have spared a turn in any Region.
     let worked = |accounts: u64| (accounts, accounts.saturating_sub(vetoed));
     let regions = [first, second].into_iter().filter(|accounts| *accounts > 0).map(worked);
-    bound::Wave { regions: regions.collect(), pace: of_plan.pace, dwell: of_plan.dwell }
+    bound::Wave { regions: regions.collect(), pace: of_plan.limits.pace, dwell: of_plan.dwell }
 }
 
 /// The operations that the roll-out started: id, action, creation.
@@ -166,7 +181,7 @@ async fn operations(scene: &Scene) -> Result<Vec<(String, Timestamp)>, Error> {
     Ok(all.into_iter().filter(|(id, _)| id.starts_with("roll-")).collect())
 }
 
-async fn all_operations(scene: &Scene) -> Result<Vec<(String, Timestamp)>, Error> {
+pub(crate) async fn all_operations(scene: &Scene) -> Result<Vec<(String, Timestamp)>, Error> {
     let set = &scene.fleet.stack_set;
     let pages = pages(
         &scene.world.deployment,
@@ -291,78 +306,4 @@ async fn standing(scene: &Scene) -> Result<Standing, Error> {
     }
     (standing.failed, standing.vetoed) = (failed.len(), vetoed.len());
     Ok(standing)
-}
-
-/// Waits until the tenants that signed up are ready, and looks at their templates.
-async fn signups(
-    scene: &mut Scene,
-    sent: &BTreeSet<String>,
-    described: &Value,
-) -> Result<Signups, Error> {
-    let mut signups = Signups { sent: sent.len(), ..Signups::default() };
-    if sent.is_empty() {
-        return Ok(signups);
-    }
-    let began = scene.started();
-    let ready = scene.world.gather(24 * HOUR, &["TenantReady"], sent.len()).await?;
-    let proven = if described["status"] == "SUCCEEDED" { "2" } else { "1" };
-    let mut last = began;
-    for event in &ready {
-        let account = event.detail["accountId"].as_str().unwrap_or_default().to_owned();
-        signups.ready += 1;
-        if let Some(at) = moment(&event.detail["readyAt"]) {
-            last = last.max(at);
-        }
-        let home = scene.world.aws().settings().home_region.clone();
-        let has = version(scene, &account, &home).await;
-        signups.with_proven_template += usize::from(has.as_deref() == Some(proven));
-    }
-    let all = all_operations(scene).await?;
-    signups.enrolled_unproven = unproven(&all);
-    let hours = minutes(began, last) / 60.0;
-    if hours > 0.0 {
-        #[expect(clippy::cast_precision_loss, reason = "counts of tenants")]
-        let ready = signups.ready as f64;
-        signups.ready_per_hour = ready / hours;
-    }
-    Ok(signups)
-}
-
-/// Enrolments between the first operation of the first wave and the first one of the last wave,
-/// by the names of operations alone.
-fn unproven(operations: &[(String, Timestamp)]) -> usize {
-    // `roll-<hash>-w03of08-…`
-    let wave = |id: &str| -> Option<(u32, u32)> {
-        let part = id.strip_prefix("roll-")?.split('-').nth(1)?;
-        let (number, of) = part.strip_prefix('w')?.split_once("of")?;
-        Some((number.parse().ok()?, of.trim_end_matches('a').parse().ok()?))
-    };
-    let mut times: Vec<(&String, &Timestamp)> =
-        operations.iter().map(|(id, at)| (id, at)).collect();
-    times.sort_by_key(|(_, at)| **at);
-    let mut is_unproven = false;
-    let mut count = 0;
-    for (id, _) in times {
-        match wave(id) {
-            Some((number, of)) => is_unproven = number < of,
-            None if id.starts_with("roll-") => is_unproven = false,
-            None => count += usize::from(is_unproven && id.starts_with("enrol-")),
-        }
-    }
-    count
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_enrolment_between_the_first_and_the_last_wave_is_found() {
-        let at = |second: i64| Timestamp::from_second(second).unwrap();
-        let ids =
-            ["enrol-1", "roll-abc-w01of02-000-r0", "enrol-2", "roll-abc-w02of02-000-r0", "enrol-3"];
-        let log: Vec<(String, Timestamp)> =
-            ids.iter().zip(0..).map(|(id, second)| ((*id).to_owned(), at(second))).collect();
-        assert_eq!(unproven(&log), 1);
-    }
 }

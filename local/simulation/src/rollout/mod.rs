@@ -7,6 +7,9 @@ mod measure;
 pub mod plan;
 mod report;
 mod run;
+mod signups;
 
+pub(crate) use measure::bad_resource;
 pub use report::{Report, Signups, Standing, Wave};
+pub(crate) use run::file;
 pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};

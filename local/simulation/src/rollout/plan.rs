@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::bound::{Amount, Pace};
+use super::bound::{Amount, Limits, Pace};
 
 /// A wave of a plan, as far as time depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wave {
     /// Its name.
     pub name: String,
-    /// How its operations may go.
-    pub pace: Pace,
+    /// How its operations may go, and what may go wrong.
+    pub limits: Limits,
     /// How long it is watched.
     pub dwell: Duration,
 }
@@ -43,18 +43,23 @@ pub fn waves(plan: &Value, defaults: &Path) -> Result<Vec<Wave>, String> {
 
 fn wave(value: &Value) -> Wave {
     let preferences = &value["preferences"];
-    let amount = |name: &str, otherwise: u64| {
-        let count = preferences[format!("{name}Count")].as_u64().map(Amount::Count);
-        let share = preferences[format!("{name}Percentage")].as_u64().map(Amount::Percentage);
-        count.or(share).unwrap_or(Amount::Count(otherwise))
+    let amount = |of: &Value, name: &str| {
+        let count = of[format!("{name}Count")].as_u64().map(Amount::Count);
+        let share = of[format!("{name}Percentage")].as_u64().map(Amount::Percentage);
+        count.or(share)
+    };
+    let pace = Pace {
+        most_in_flight: amount(preferences, "maxConcurrent").unwrap_or(Amount::Count(1)),
+        tolerated: amount(preferences, "failureTolerance").unwrap_or(Amount::Count(0)),
+        strict: preferences["concurrencyMode"] != "SOFT_FAILURE_TOLERANCE",
+        regions_at_once: preferences["regionConcurrencyType"] == "PARALLEL",
     };
     Wave {
         name: value["name"].as_str().unwrap_or_default().to_owned(),
-        pace: Pace {
-            most_in_flight: amount("maxConcurrent", 1),
-            tolerated: amount("failureTolerance", 0),
-            strict: preferences["concurrencyMode"] != "SOFT_FAILURE_TOLERANCE",
-            regions_at_once: preferences["regionConcurrencyType"] == "PARALLEL",
+        limits: Limits {
+            pace,
+            vetoes: amount(value, "vetoTolerance").unwrap_or(Amount::Percentage(100)),
+            operation_accounts: value["operationAccounts"].as_u64(),
         },
         dwell: Duration::from_secs(value["dwellSeconds"].as_u64().unwrap_or(0)),
     }
@@ -69,7 +74,7 @@ mod tests {
     fn preferences_that_are_not_given_are_those_of_aws() {
         let plan = json!({ "waves": [{ "name": "all", "accounts": { "rest": true } }] });
         let waves = waves(&plan, Path::new(".")).unwrap();
-        let pace = waves[0].pace;
+        let pace = waves[0].limits.pace;
         assert_eq!((pace.most_in_flight, pace.tolerated), (Amount::Count(1), Amount::Count(0)));
         assert!(pace.strict && !pace.regions_at_once);
     }
@@ -81,7 +86,7 @@ mod tests {
         ] });
         let waves = waves(&own, Path::new(".")).unwrap();
         assert_eq!(waves.len(), 1);
-        assert_eq!(waves[0].pace.most_in_flight, Amount::Percentage(5));
+        assert_eq!(waves[0].limits.pace.most_in_flight, Amount::Percentage(5));
         assert_eq!(waves[0].dwell, Duration::from_secs(60));
     }
 }

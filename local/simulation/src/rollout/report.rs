@@ -29,6 +29,11 @@ pub struct Report {
     pub minutes: f64,
     /// What became of each wave, in the order of their ends.
     pub waves: Vec<Wave>,
+    /// In how many accounts a change that fails everywhere may fail by the plan, when the roll-out
+    /// was stopped in a wave.
+    pub most_failures: Option<u64>,
+    /// Waves that were approved, within half a minute each.
+    pub approvals: usize,
     /// Operations that the roll-out started.
     pub operations: usize,
     /// States entered, all executions of the roll-out together.
@@ -47,6 +52,21 @@ pub struct Report {
     pub signups: Signups,
 }
 
+impl Report {
+    /// Whether the change failed in no more accounts than the plan allows.
+    #[must_use]
+    pub fn within_failures(&self) -> bool {
+        let failed = u64::try_from(self.fleet.failed).unwrap_or(u64::MAX);
+        self.most_failures.map_or(failed == 0, |most| failed <= most)
+    }
+
+    /// The wave in which it stopped.
+    #[must_use]
+    pub fn stopped_in(&self) -> Option<&Wave> {
+        self.waves.iter().find(|wave| wave.stage == "WAVE" && wave.verdict == "STOP")
+    }
+}
+
 /// One wave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +83,10 @@ pub struct Wave {
     pub told_at_minute: f64,
     /// The least time for it.
     pub lower_bound_minutes: f64,
+    /// Accounts in which a change may fail before the wave must stop.
+    pub failures_tolerated: u64,
+    /// Accounts in which it may fail beyond that, until the wave has stopped.
+    pub overshoot: u64,
 }
 
 /// How many accounts stand where at the end, read from their own stacks.

@@ -9,11 +9,11 @@ use lifecycle::TiersConfig;
 use local_aws::{AwsError, Durations, Settings};
 use serde_json::{Value, json};
 
-use super::fleet::{self, Fleet, Wanted};
+use super::fleet::{self, Fleet, Tenant, Wanted};
 use super::measure;
 use super::report::Report;
 use crate::deployment::Error;
-use crate::world::World;
+use crate::world::{self, World};
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Scene {
     /// Its fleet.
     pub fleet: Fleet,
     execution: String,
+    approvals: usize,
+    messages: usize,
     started: Timestamp,
     calls_before: BTreeMap<(String, String, String), u64>,
 }
@@ -67,18 +69,30 @@ impl Scene {
     /// # Errors
     /// What cannot be deployed or settled.
     pub async fn found(wanted: &Wanted, instance: Duration) -> Result<Self, Error> {
-        let settings = Settings {
-            seed: wanted.seed,
-            durations: Durations { stack_instance: instance, ..Durations::default() },
-            ..Settings::default()
-        };
+        let settings = world::settings(wanted.seed);
+        let durations = Durations { stack_instance: instance, ..settings.durations };
+        Self::of(Settings { durations, ..settings }, &wanted.tenants(), wanted.gates).await
+    }
+
+    /// Founds a world with these tenants in it.
+    ///
+    /// # Errors
+    /// What cannot be deployed or settled.
+    pub async fn of(settings: Settings, tenants: &[Tenant], gates: bool) -> Result<Self, Error> {
         let world = World::found(settings, BTreeMap::new()).await?;
         let tiers = tiers(&file("tiers.json")?)?;
-        let tenants = wanted.tenants();
-        let fleet = Fleet::settle(&world.deployment, &tiers, &tenants, wanted.gates).await?;
+        let fleet = Fleet::settle(&world.deployment, &tiers, tenants, gates).await?;
         let started = world.aws().now();
         let calls_before = world.aws().counts();
-        Ok(Self { world, fleet, execution: String::new(), started, calls_before })
+        Ok(Self {
+            world,
+            fleet,
+            execution: String::new(),
+            approvals: 0,
+            messages: 0,
+            started,
+            calls_before,
+        })
     }
 
     /// Brings the changed template, and starts the roll-out.
@@ -150,6 +164,31 @@ impl Scene {
         Ok(self.described().await?["status"] == "RUNNING")
     }
 
+    /// Approves what was asked for since the last time, as the message tells operators to.
+    ///
+    /// # Errors
+    /// What the world refuses.
+    pub async fn approve(&mut self) -> Result<(), Error> {
+        let published = self.world.aws().published();
+        let since = std::mem::replace(&mut self.messages, published.len());
+        let tokens = published.iter().skip(since).filter_map(|message| {
+            let (_, rest) = message.message.split_once("send-task-success")?;
+            rest.split_once("--task-token ")?.1.split_whitespace().next()
+        });
+        for token in tokens {
+            let input = json!({ "taskToken": token, "output": "{}" });
+            self.world.deployment.ask("states", "SendTaskSuccess", input).await?;
+            self.approvals += 1;
+        }
+        Ok(())
+    }
+
+    /// How many waves were approved.
+    #[must_use]
+    pub fn approvals(&self) -> usize {
+        self.approvals
+    }
+
     /// Lets time go by until it has ended, `most` at the most; says whether it has.
     ///
     /// # Errors
@@ -162,6 +201,11 @@ impl Scene {
             self.world.aws().sleep(LOOK).await;
         }
         Ok(!self.runs().await?)
+    }
+
+    /// The version of the baseline in an account and Region, from its own stack.
+    pub async fn version(&self, account: &str, region: &str) -> Option<String> {
+        measure::version(self, account, region).await
     }
 
     /// The calls of all since the start, by (caller, action, outcome).
@@ -201,6 +245,9 @@ pub async fn simulate(scenario: &Scenario) -> Result<Report, Error> {
             scene.world.deployment.sign_up(&detail).await?;
             sent.insert(tenant);
         }
+        scene.approve().await?;
+        // Announcements are kept by the queue for four days only.
+        scene.world.drain().await?;
         scene.world.aws().sleep(LOOK).await;
     }
     measure::report(scenario, &mut scene, &sent).await

@@ -27,6 +27,7 @@ mod sets;
 mod show;
 mod targets;
 mod template;
+mod views;
 
 use serde_json::{Value, json};
 
@@ -37,6 +38,7 @@ pub(crate) use model::StackSets;
 use model::{SetKey, StackSet};
 pub use options::{InstanceRule, StackSetOptions};
 pub(crate) use template::read as template_at;
+pub use views::{StackInstanceView, StackSetOperationView};
 
 /// Performs a call.
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {

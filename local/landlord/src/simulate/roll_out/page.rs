@@ -47,6 +47,45 @@ pub(super) fn page(report: &Report) -> String {
     page
 }
 
+/// A row for each plan: where it stopped, and in how many accounts the change failed until then.
+pub(super) fn plans(reports: &[(&str, Report)]) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header([
+        "plan",
+        "outcome",
+        "stopped in",
+        "tolerated",
+        "overshoot",
+        "failed",
+        "vetoed",
+        "new at the end",
+        "minutes",
+    ]);
+    for (plan, report) in reports {
+        let stopped = report.stopped_in();
+        let number = |of: fn(&Wave) -> u64| stopped.map_or("-".to_owned(), |w| of(w).to_string());
+        let tolerated = report.most_failures.zip(stopped).map(|(most, wave)| most - wave.overshoot);
+        table.add_row([
+            (*plan).to_owned(),
+            report.outcome.clone(),
+            stopped.map_or("-".to_owned(), |wave| wave.name.clone()),
+            tolerated.map_or("-".to_owned(), |tolerated| tolerated.to_string()),
+            number(|wave| wave.overshoot),
+            report.fleet.failed.to_string(),
+            report.fleet.vetoed.to_string(),
+            report.fleet.new.to_string(),
+            format!("{:.0}", report.minutes),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!(
+        "{table}\nfailed: accounts in which the change was tried and failed; at most tolerated + overshoot"
+    )
+}
+
 fn waves(waves: &[Wave]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
@@ -94,6 +133,9 @@ fn costs(report: &Report) -> String {
     );
     if !report.throttled.is_empty() {
         text.push_str(&format!("of them throttled:\n{}", list(&report.throttled)));
+    }
+    if report.approvals > 0 {
+        text.push_str(&format!("{} waves were approved\n", report.approvals));
     }
     text
 }

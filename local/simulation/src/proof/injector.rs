@@ -1,0 +1,306 @@
+//! Draws faults as calls and invocations come.
+//!
+//! Whether something happens to the n-th call at a call site is drawn from the seed, the site and
+//! n alone. So a fault can be left out and the others stay, which is how a failing seed shrinks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use local_aws::{Aws, AwsError, Call, Fault, Faults, Invocation, InvocationOutcome, Principal};
+use serde_json::Value;
+
+use super::kinds::{self, CallFault, InvocationFault};
+use super::schedule::Storm;
+use crate::library::{FunctionFault, FunctionFaults};
+
+/// How old an answer can be that a stale read gives.
+const STALE_SECONDS: i64 = 60;
+/// How often a machine tries a task again whose function was cut off, less one: a fault more and
+/// the execution fails, as it should.
+const MOST_ATTEMPTS_LOST: usize = 5;
+
+/// A place in Landlord where something can happen: who calls what, or which function runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Site {
+    /// The function or the machine.
+    pub caller: String,
+    /// The action, such as `organizations:CreateAccount`; empty for the invocation itself.
+    pub action: String,
+}
+
+/// A fault among those of a seed: the n-th time (from 0) at its site.
+pub type FaultKey = (Site, u64);
+
+/// A fault that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happened {
+    /// Which one.
+    pub key: FaultKey,
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How often what was seen, and what happened.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// How often each site was reached.
+    pub sites: BTreeMap<Site, u64>,
+    /// How often each kind came at each site.
+    pub hits: BTreeMap<(Site, &'static str), u64>,
+    /// The faults in their order.
+    pub happened: Vec<Happened>,
+}
+
+#[derive(Default)]
+struct Weather {
+    /// Function names to what is called by that name in the repository.
+    codes: BTreeMap<String, String>,
+    record: Record,
+    seen: u64,
+    attempts_lost: BTreeMap<String, usize>,
+    bursts: BTreeMap<String, Timestamp>,
+    answers: BTreeMap<(String, String), (Timestamp, Value)>,
+    is_over: bool,
+}
+
+/// Looks at the world while things happen to it.
+pub trait Observer: Send + Sync {
+    /// A step is over: an invocation of this function.
+    fn ended(&self, step: &str);
+
+    /// A call was carried out that this function or machine made.
+    fn performed(&self, caller: &str, call: &Call, result: &Result<Value, AwsError>);
+}
+
+/// Draws faults as calls and invocations come.
+pub struct Injector {
+    aws: Aws,
+    seed: u64,
+    storm: Storm,
+    /// The faults that may come; all of them when it says nothing.
+    only: Option<BTreeSet<FaultKey>>,
+    observer: Arc<dyn Observer>,
+    /// Every call with its moment, one a line, when somebody wants it.
+    trace: Option<Mutex<String>>,
+    weather: Mutex<Weather>,
+}
+
+impl Injector {
+    /// The faults of a seed in a world; all of them when `only` says nothing.
+    pub fn new(
+        aws: &Aws,
+        seed: u64,
+        storm: Storm,
+        only: Option<BTreeSet<FaultKey>>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let (aws, trace, weather) = (aws.clone(), None, Mutex::default());
+        Self { aws, seed, storm, only, observer, trace, weather }
+    }
+
+    /// The same, and it keeps a trace.
+    #[must_use]
+    pub fn traced(self) -> Self {
+        Self { trace: Some(Mutex::default()), ..self }
+    }
+
+    /// Every call and invocation so far with its moment, one a line; empty unless it is traced.
+    pub fn trace(&self) -> String {
+        let trace = self
+            .trace
+            .as_ref()
+            .map(|trace| trace.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        trace.unwrap_or_default()
+    }
+
+    fn write(&self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = writeln!(trace, "{} {}", self.aws.now(), line());
+        }
+    }
+
+    /// No more faults from now on.
+    pub fn stop(&self) {
+        self.weather().is_over = true;
+    }
+
+    /// What was seen and what happened so far.
+    pub fn record(&self) -> Record {
+        self.weather().record.clone()
+    }
+
+    fn weather(&self) -> MutexGuard<'_, Weather> {
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The generator of this time at this site, when something may happen.
+    fn chance(&self, weather: &mut Weather, site: &Site) -> Option<(u64, fastrand::Rng)> {
+        let count = weather.record.sites.entry(site.clone()).or_default();
+        let number = *count;
+        *count += 1;
+        weather.seen += 1;
+        if weather.is_over {
+            return None;
+        }
+        let mut random = fastrand::Rng::with_seed(mix(self.seed, site, number));
+        let draw = random.f64();
+        if let Some(only) = &self.only {
+            return only.contains(&(site.clone(), number)).then_some((number, random));
+        }
+        if weather.record.happened.len() >= self.storm.faults || weather.seen <= self.storm.calm {
+            return None;
+        }
+        // What is rare comes early and seldom: the first times count for more.
+        let often = if number < 2 { 4.0 } else { 1.0 };
+        (draw < self.storm.density * often).then_some((number, random))
+    }
+
+    fn note(&self, weather: &mut Weather, site: Site, number: u64, kind: &'static str) {
+        *weather.record.hits.entry((site.clone(), kind)).or_default() += 1;
+        let happened = Happened { key: (site, number), kind, at: self.aws.now() };
+        weather.record.happened.push(happened);
+    }
+}
+
+/// Who calls: the function by its folder's name, also in an account whose role it assumed; the
+/// machine by the name of its role;
+/// and EventBridge, which delivers.
+fn caller(weather: &Weather, call: &Call) -> Option<String> {
+    let role = match &call.caller.principal {
+        Principal::Role { role, .. } => role,
+        Principal::Service(name) if name == "events.amazonaws.com" => {
+            return Some("EventBridge".to_owned());
+        }
+        _ => return None,
+    };
+    let session = call.caller.arn.rsplit('/').next().unwrap_or_default();
+    if let Some(code) = weather.codes.get(session) {
+        return Some(code.clone());
+    }
+    if let Some(code) = session.strip_prefix("landlord-")
+        && weather.codes.values().any(|known| known == code)
+    {
+        return Some(code.to_owned());
+    }
+    let role = role.strip_prefix("landlord-").unwrap_or(role);
+    let role = role.rsplit_once('-').map_or(role, |(role, _)| role);
+    Some(role.strip_suffix("StateMachineRole").unwrap_or(role).to_owned())
+}
+
+impl Faults for Injector {
+    fn fault(&self, call: &Call) -> Option<Fault> {
+        let mut weather = self.weather();
+        let action = format!("{}:{}", call.service, call.operation);
+        let caller = caller(&weather, call)?;
+        let site = Site { caller, action };
+        let chance = self.chance(&mut weather, &site);
+        let now = self.aws.now();
+        if weather.bursts.get(&site.action).is_some_and(|until| now < *until) {
+            return Some(Fault::Refuse(kinds::throttled(call)));
+        }
+        let (number, mut random) = chance?;
+        let kind = CallFault::ALL[random.usize(..CallFault::ALL.len())];
+        if !kind.fits(call.service, &call.operation) {
+            return None;
+        }
+        let question = question(call);
+        let before = weather
+            .answers
+            .get(&question)
+            .filter(|(at, _)| now.duration_since(*at).as_secs() <= STALE_SECONDS);
+        let before = before.map(|(_, answer)| answer.clone());
+        let fault = kinds::of_call(kind, call, before, &mut random)?;
+        if kind == CallFault::ThrottledBurst {
+            let until = self.aws.after(Duration::from_secs(random.u64(5..120)));
+            weather.bursts.insert(site.action.clone(), until);
+        }
+        self.note(&mut weather, site, number, kind.name());
+        Some(fault)
+    }
+
+    fn answered(&self, call: &Call, result: &Result<Value, AwsError>) {
+        if !CallFault::Stale.fits(call.service, &call.operation) {
+            return;
+        }
+        if let Ok(answer) = result {
+            let now = self.aws.now();
+            // The first answer stays for its minute, so that a stale read is really an old one.
+            let mut weather = self.weather();
+            let kept = weather
+                .answers
+                .get(&question(call))
+                .is_some_and(|(at, _)| now.duration_since(*at).as_secs() <= STALE_SECONDS);
+            if !kept {
+                weather.answers.insert(question(call), (now, answer.clone()));
+            }
+        }
+    }
+
+    fn performed(&self, call: &Call, result: &Result<Value, AwsError>) {
+        self.write(|| {
+            let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "OK");
+            let Call { service, operation, account, region, input, .. } = call;
+            format!(
+                "{} {service}:{operation} {account} {region} {input} {outcome}",
+                call.caller.arn
+            )
+        });
+        let caller = caller(&self.weather(), call);
+        if let Some(caller) = caller {
+            self.observer.performed(&caller, call, result);
+        }
+    }
+}
+
+fn question(call: &Call) -> (String, String) {
+    let place = format!("{}:{}:{}:{}", call.service, call.operation, call.account, call.region);
+    (place, call.input.to_string())
+}
+
+impl FunctionFaults for Injector {
+    fn fault(&self, invocation: &Invocation) -> Option<FunctionFault> {
+        let mut weather = self.weather();
+        weather.codes.insert(invocation.function_name.clone(), invocation.code.clone());
+        let site = Site { caller: invocation.code.clone(), action: String::new() };
+        let (number, mut random) = self.chance(&mut weather, &site)?;
+        let kind = InvocationFault::ALL[random.usize(..InvocationFault::ALL.len())];
+        if kind.costs_an_attempt() {
+            let lost = weather.attempts_lost.entry(invocation.code.clone()).or_default();
+            if *lost == MOST_ATTEMPTS_LOST {
+                return None;
+            }
+            *lost += 1;
+        }
+        let fault = kind.draw(&mut random);
+        self.note(&mut weather, site, number, kind.name());
+        Some(fault)
+    }
+
+    fn ended(&self, invocation: &Invocation, outcome: &InvocationOutcome) {
+        self.write(|| match outcome {
+            InvocationOutcome::Answered(answer) => {
+                format!("{} answered {}", invocation.code, String::from_utf8_lossy(answer))
+            }
+            InvocationOutcome::Failed { error, .. } => format!("{} {error}", invocation.code),
+        });
+        self.observer.ended(&invocation.code);
+    }
+}
+
+/// A seed of its own for each time at each site (FNV-1a, then the finaliser of splitmix64).
+fn mix(seed: u64, site: &Site, number: u64) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    for byte in site.caller.bytes().chain([0]).chain(site.action.bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let mut z = hash.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,30 @@
+//! The proof: random faults, drawn from a seed, at every call of every function and machine, and
+//! what must hold all the same.
+//!
+//! A seed is a world: how slow AWS is in it, who signs up when, what people do meanwhile, and
+//! which calls and invocations something happens to. [`run()`] plays one and watches it;
+//! [`prove()`] plays thousands; [`shrink()`] leaves out of a failing one all that it fails without,
+//! and [`story`] tells what is left.
+//!
+//! Call sites are not listed anywhere: they are what the functions and the machines of the
+//! deployed template are seen to call.
+
+mod audit;
+mod ends;
+mod injector;
+mod kinds;
+mod promises;
+mod prove;
+mod run;
+mod schedule;
+mod script;
+mod shrink;
+mod standing;
+mod watch;
+
+pub use injector::{FaultKey, Happened, Injector, Observer, Record, Site};
+pub use kinds::{CallFault, InvocationFault};
+pub use prove::{Proof, Summary, kinds_of, prove};
+pub use run::{Outcome, Part, run};
+pub use schedule::{Answers, Destination, Kind, Schedule, Slowness, Step, Storm, What, tenant_id};
+pub use shrink::{run_part, shrink, story};

@@ -1,0 +1,107 @@
+//! What each tier was promised, as it is deployed, and where accounts live.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, Error};
+
+/// A tier: what its tenants get.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Promise {
+    /// Stack sets with their Regions.
+    pub(super) baseline: Vec<(String, Vec<String>)>,
+    /// Quotas that a tenant cannot start without: code, Region (none for a global one), value.
+    pub(super) required: Vec<(String, Option<String>, f64)>,
+}
+
+impl Promise {
+    /// The Regions of all its stack sets.
+    pub(super) fn regions(&self) -> Vec<&str> {
+        let mut regions: Vec<&str> =
+            self.baseline.iter().flat_map(|(_, regions)| regions).map(String::as_str).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions
+    }
+}
+
+/// What a deployment promises, and its units.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Promises {
+    tiers: BTreeMap<String, Promise>,
+    /// Ids of units, and of the root, to their names.
+    units: BTreeMap<String, String>,
+    /// Names of the units in which tenants live.
+    homes: Vec<String>,
+}
+
+impl Promises {
+    /// Reads them as an administrator would.
+    ///
+    /// # Errors
+    /// When a read fails.
+    pub(super) async fn of(deployment: &Deployment) -> Result<Self, Error> {
+        let name = json!({ "Name": "/landlord/tiers" });
+        let parameter = deployment.ask("ssm", "GetParameter", name).await?;
+        let text = parameter.pointer("/Parameter/Value").and_then(Value::as_str);
+        let document: Value = serde_json::from_str(text.unwrap_or("{}")).unwrap_or_default();
+        let mut found = Self::default();
+        for (tier, value) in document["tiers"].as_object().into_iter().flatten() {
+            for unit in texts(&value["organizationalUnits"], "name") {
+                if !found.homes.contains(&unit) {
+                    found.homes.push(unit);
+                }
+            }
+            found.tiers.insert(tier.clone(), promise(value));
+        }
+        let mut parents = vec!["r-root".to_owned()];
+        found.units.insert("r-root".to_owned(), "Root".to_owned());
+        while let Some(parent) = parents.pop() {
+            for (id, name) in deployment.units_below(&parent).await? {
+                parents.push(id.clone());
+                found.units.insert(id, name);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a tier gets; nothing when there is no such tier.
+    pub(super) fn tier(&self, name: &str) -> Option<&Promise> {
+        self.tiers.get(name)
+    }
+
+    /// Whether tenants live in a unit of this name.
+    pub(super) fn is_home(&self, unit: &str) -> bool {
+        self.homes.iter().any(|home| home == unit)
+    }
+
+    /// The name of a unit or of the root; one that people made later has none.
+    pub(super) fn name_of(&self, unit: &str) -> &str {
+        self.units.get(unit).map_or("a unit of somebody else's", String::as_str)
+    }
+}
+
+fn texts(list: &Value, member: &str) -> Vec<String> {
+    let entries = list.as_array().into_iter().flatten();
+    entries.filter_map(|entry| entry[member].as_str()).map(str::to_owned).collect()
+}
+
+fn promise(tier: &Value) -> Promise {
+    let each = |name: &str| tier[name].as_array().cloned().unwrap_or_default();
+    let regions = |set: &Value| -> Vec<String> {
+        let regions = set["regions"].as_array().into_iter().flatten();
+        regions.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let baseline = each("baseline");
+    let baseline = baseline
+        .iter()
+        .map(|set| (set["stackSet"].as_str().unwrap_or_default().to_owned(), regions(set)));
+    let quotas = each("quotas");
+    let required = quotas.iter().filter_map(|quota| {
+        let code = quota["quotaCode"].as_str()?.to_owned();
+        let region = quota["region"].as_str().map(str::to_owned);
+        Some((code, region, quota["required"].as_f64()?))
+    });
+    Promise { baseline: baseline.collect(), required: required.collect() }
+}

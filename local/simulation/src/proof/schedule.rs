@@ -1,0 +1,552 @@
+//! A schedule: everything that a seed decides about a world before it begins, except the faults
+//! of single calls, which [`super::injector`] draws as calls come.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How a world of a proof is drawn.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// The seed that it was drawn from.
+    pub seed: u64,
+    /// What it is about.
+    pub kind: Kind,
+    /// How long AWS takes for what.
+    pub durations: Slowness,
+    /// How often faults come while they come.
+    pub storm: Storm,
+    /// What AWS does where its documentation does not say.
+    pub answers: Answers,
+    /// How many tenants may be admitted and still without an account.
+    pub window: usize,
+    /// What people, and the systems around Landlord, do.
+    pub steps: Vec<Step>,
+}
+
+/// What a world is about. Tenants sign up in all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Tenants sign up.
+    SigningUp,
+    /// Tenants leave and come back, and sweeps close what they left.
+    Leaving,
+    /// A change rolls out to the tenants that are there.
+    RollingOut,
+}
+
+impl Kind {
+    /// The kind of a seed's world: six of eight are about signing up.
+    pub fn of(seed: u64) -> Self {
+        match seed % 8 {
+            3 => Self::Leaving,
+            7 => Self::RollingOut,
+            _ => Self::SigningUp,
+        }
+    }
+
+    /// Faults and people come that long; what comes after is left alone to converge.
+    pub fn trouble(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SigningUp => 2 * 3_600,
+            Self::Leaving => 60 * 3_600,
+            Self::RollingOut => 4 * 3_600,
+        })
+    }
+
+    /// So long it takes at most until everything has converged: an execution's deadline is a day
+    /// after its start; who left just now cools off for a day, and sweeps come every six hours.
+    pub fn converges(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SigningUp | Self::RollingOut => 30 * 3_600,
+            Self::Leaving => 54 * 3_600,
+        })
+    }
+}
+
+/// How long AWS takes for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Slowness {
+    /// A creation.
+    pub creation: Duration,
+    /// Until a new account lets its role be assumed.
+    pub role: Duration,
+    /// How far the tagging API lags.
+    pub tags: Duration,
+    /// How far lists lag.
+    pub lists: Duration,
+    /// A stack instance.
+    pub instance: Duration,
+    /// A quota's decision.
+    pub quota: Duration,
+}
+
+impl Slowness {
+    /// Whether AWS takes longer to decide than an onboarding waits.
+    pub fn never_decides_a_quota(&self) -> bool {
+        self.quota > Duration::from_secs(86_400)
+    }
+}
+
+/// What AWS does where its documentation does not say, or says two things. Each world draws its
+/// own, so that what is proven holds under either answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answers {
+    /// The newest operation's id, used again, is answered as if for the first time; else it is
+    /// `OperationIdAlreadyExistsException`.
+    pub repeated_id_is_answered: bool,
+    /// A closed account's `State` reads `SUSPENDED`.
+    pub closed_reads_suspended: bool,
+    /// Operations fail in suspended accounts instead of leaving them out.
+    pub suspended_accounts_fail: bool,
+    /// A Region that exceeds its tolerance stops the Regions beside it.
+    pub excess_stops_all: bool,
+}
+
+/// How often faults come while they come.
+#[derive(Debug, Clone, Copy)]
+pub struct Storm {
+    /// The share of calls and invocations that something happens to.
+    pub density: f64,
+    /// So many of them pass before it begins.
+    pub calm: u64,
+    /// So many faults there are at most.
+    pub faults: usize,
+}
+
+/// Something that happens from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// How long after the beginning.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// What happens from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A tenant signs up, by an event on the bus.
+    SignUp {
+        /// Its number.
+        tenant: usize,
+        /// Its tier.
+        tier: &'static str,
+    },
+    /// A signup with faults.
+    SignUpFaulty,
+    /// The event of the tenant's first signup comes once more, with the same id.
+    Duplicate {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// An archive replays it.
+    Replay {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// A signup of the tenant comes late: sent long ago, behind those that were sent since.
+    Late {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// AWS fails the tenant's next creation for its own reasons.
+    CreationFails {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// The next stack of a baseline fails to deploy.
+    BaselineFails,
+    /// Every stack in the tenant's account fails, until it is mended.
+    BaselineBreaks {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Stacks deploy again, everywhere.
+    BaselineMended,
+    /// Somebody has the tenant's address before it signs up.
+    TakeEmail {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody makes an account in the organization with the tenant's address.
+    TakeEmailInside {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody moves the tenant's account.
+    Move {
+        /// The tenant's number.
+        tenant: usize,
+        /// Where to.
+        to: Destination,
+    },
+    /// Somebody takes the tag away by which Landlord knows the tenant's account.
+    Untag {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody gives the account to another tenant.
+    Retag {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody closes the tenant's account.
+    Close {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// A tenant that was there leaves.
+    Leave {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// It comes back.
+    Return {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// The event that it left, sent long ago, comes only now.
+    LeaveLate {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody holds the tenant's account.
+    Hold {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody protects the tenant's account for good.
+    Protect {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// A change begins to roll out.
+    RollOut {
+        /// Whether it fails in every account.
+        bad: bool,
+    },
+    /// An alarm goes off in the tenant's account.
+    AlarmRings {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// It is quiet again.
+    AlarmRests {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody updates the baseline's stack set.
+    UpdateStackSet,
+    /// Somebody stops the tenant's execution.
+    Stop {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody redrives the tenant's execution, if it has failed.
+    Redrive {
+        /// The tenant's number.
+        tenant: usize,
+    },
+}
+
+/// Where people move accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The root.
+    Root,
+    /// Retiring.
+    Retiring,
+    /// A unit that Landlord does not know.
+    Elsewhere,
+    /// Onboarding.
+    Onboarding,
+}
+
+impl What {
+    /// The tenant whose account, execution or address people laid hands on.
+    pub fn tampers_with(&self) -> Option<usize> {
+        match self {
+            Self::TakeEmail { tenant }
+            | Self::TakeEmailInside { tenant }
+            | Self::BaselineBreaks { tenant }
+            | Self::Move { tenant, .. }
+            | Self::Untag { tenant }
+            | Self::Retag { tenant }
+            | Self::Close { tenant }
+            | Self::Stop { tenant } => Some(*tenant),
+            _ => None,
+        }
+    }
+
+    /// Whether it can hide from Landlord that the tenant has an account.
+    pub fn hides_the_account(&self) -> bool {
+        matches!(
+            self,
+            Self::TakeEmail { .. }
+                | Self::TakeEmailInside { .. }
+                | Self::Untag { .. }
+                | Self::Retag { .. }
+                | Self::Close { .. }
+        )
+    }
+
+    /// Its name in tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SignUp { .. } => "signup",
+            Self::SignUpFaulty => "signup with faults",
+            Self::Duplicate { .. } => "event duplicated",
+            Self::Replay { .. } => "event replayed",
+            Self::CreationFails { .. } => "creation fails on AWS's side",
+            Self::BaselineFails => "stack of a baseline fails",
+            Self::Late { .. } => "event late",
+            Self::BaselineBreaks { .. } => "baseline broken",
+            Self::BaselineMended => "baseline mended",
+            Self::TakeEmail { .. } => "address taken outside",
+            Self::TakeEmailInside { .. } => "address taken inside",
+            Self::Move { .. } => "account moved",
+            Self::Untag { .. } => "tag removed",
+            Self::Retag { .. } => "tag changed",
+            Self::Close { .. } => "account closed",
+            Self::Leave { .. } => "tenant leaves",
+            Self::Return { .. } => "tenant returns",
+            Self::LeaveLate { .. } => "leaving heard of late",
+            Self::Hold { .. } => "account held",
+            Self::Protect { .. } => "account protected",
+            Self::RollOut { bad: false } => "change rolls out",
+            Self::RollOut { bad: true } => "bad change rolls out",
+            Self::AlarmRings { .. } => "alarm rings",
+            Self::AlarmRests { .. } => "alarm rests",
+            Self::UpdateStackSet => "stack set updated",
+            Self::Stop { .. } => "execution stopped",
+            Self::Redrive { .. } => "execution redriven",
+        }
+    }
+}
+
+/// Those who sign up, and those who were there.
+const TENANTS: [&str; 8] =
+    ["acme", "globex", "hooli", "initech", "massive", "soylent", "umbrella", "wonka"];
+/// So many sign up at most.
+const SIGN_UP: usize = 4;
+
+/// The numbers of the tenants that were there, where any were.
+pub(super) const STANDING: std::ops::Range<usize> = SIGN_UP..TENANTS.len();
+
+/// The id of a tenant.
+pub fn tenant_id(number: usize) -> &'static str {
+    TENANTS[number % TENANTS.len()]
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignUp { tenant, tier } => {
+                write!(f, "{} signs up, tier {tier}", tenant_id(*tenant))
+            }
+            Self::Duplicate { tenant }
+            | Self::Replay { tenant }
+            | Self::Late { tenant }
+            | Self::BaselineBreaks { tenant }
+            | Self::TakeEmailInside { tenant }
+            | Self::CreationFails { tenant }
+            | Self::TakeEmail { tenant }
+            | Self::Untag { tenant }
+            | Self::Retag { tenant }
+            | Self::Close { tenant }
+            | Self::Stop { tenant }
+            | Self::Leave { tenant }
+            | Self::Return { tenant }
+            | Self::LeaveLate { tenant }
+            | Self::Hold { tenant }
+            | Self::Protect { tenant }
+            | Self::AlarmRings { tenant }
+            | Self::AlarmRests { tenant }
+            | Self::Redrive { tenant } => write!(f, "{} ({})", self.name(), tenant_id(*tenant)),
+            Self::Move { tenant, to } => {
+                write!(f, "{} to {to:?} ({})", self.name(), tenant_id(*tenant))
+            }
+            Self::SignUpFaulty
+            | Self::BaselineFails
+            | Self::BaselineMended
+            | Self::RollOut { .. }
+            | Self::UpdateStackSet => f.write_str(self.name()),
+        }
+    }
+}
+
+impl Schedule {
+    /// The schedule of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed_0f_a11_7e57);
+        let mut one_of =
+            |choices: &[u64]| Duration::from_secs(choices[random.usize(..choices.len())]);
+        let durations = Slowness {
+            creation: one_of(&[15, 40, 90, 240]),
+            role: one_of(&[5, 30, 120]),
+            tags: one_of(&[5, 30, 300]),
+            lists: one_of(&[1, 3, 20]),
+            instance: one_of(&[60, 180]),
+            quota: one_of(&[
+                60, 60, 60, 60, 60, 60, 60, 60, 900, 900, 900, 900, 900, 900, 900, 200_000,
+            ]),
+        };
+        let storm = Storm {
+            density: [0.01, 0.04, 0.15, 0.4][random.usize(..4)],
+            calm: [0, 0, 30, 150][random.usize(..4)],
+            faults: random.usize(1..20),
+        };
+        let window = [10, 10, 1, 2][random.usize(..4)];
+        let answers = Answers {
+            repeated_id_is_answered: random.bool(),
+            closed_reads_suspended: random.bool(),
+            suspended_accounts_fail: random.bool(),
+            excess_stops_all: random.bool(),
+        };
+        let kind = Kind::of(seed);
+        let mut steps = steps(&mut random, kind);
+        match kind {
+            Kind::SigningUp => {}
+            Kind::Leaving => leaving(&mut random, &mut steps),
+            Kind::RollingOut => rolling_out(&mut random, &mut steps),
+        }
+        // People first: an address is taken before its owner signs up.
+        steps.sort_by_key(|step| (step.at, matches!(step.what, What::SignUp { .. })));
+        Self { seed, kind, durations, storm, answers, window, steps }
+    }
+
+    /// The numbers of the tenants that sign up and were not there before.
+    pub fn tenants(&self) -> std::ops::Range<usize> {
+        let numbers = self.steps.iter().filter_map(|step| match step.what {
+            What::SignUp { tenant, .. } if tenant < SIGN_UP => Some(tenant + 1),
+            _ => None,
+        });
+        0..numbers.max().unwrap_or(0)
+    }
+}
+
+fn steps(random: &mut fastrand::Rng, kind: Kind) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let most = if kind == Kind::SigningUp { SIGN_UP } else { 2 };
+    let tenants = random.usize(1..=most);
+    for tenant in 0..tenants {
+        let at = if random.bool() { 0 } else { random.u64(..1_200) };
+        let tier = if random.u8(..4) == 0 { "premium" } else { "standard" };
+        steps.push(Step { at: Duration::from_secs(at), what: What::SignUp { tenant, tier } });
+        // It signs up again, perhaps with the first still on its way.
+        if random.u8(..4) == 0 {
+            let at = Duration::from_secs(at + random.u64(..4_000));
+            steps.push(Step { at, what: What::SignUp { tenant, tier } });
+        }
+    }
+    let mut others = Vec::new();
+    let mut some = |random: &mut fastrand::Rng, one_in: u8, most: u64, what: What| {
+        if random.u8(..one_in) == 0 {
+            let at = Duration::from_secs(random.u64(..most));
+            others.push(Step { at, what });
+        }
+    };
+    let tenant = |random: &mut fastrand::Rng| random.usize(..tenants);
+    let (t1, t2) = (tenant(random), tenant(random));
+    some(random, 8, 1_000, What::SignUpFaulty);
+    some(random, 5, 5_000, What::Duplicate { tenant: t1 });
+    some(random, 8, 5_000, What::Replay { tenant: t2 });
+    some(random, 8, 5_000, What::Late { tenant: t2 });
+    some(random, 8, 10, What::CreationFails { tenant: t2 });
+    if kind == Kind::RollingOut {
+        return steps;
+    }
+    some(random, 8, 200, What::BaselineFails);
+    some(random, 8, 3_000, What::UpdateStackSet);
+    if kind == Kind::Leaving {
+        steps.append(&mut others);
+        return steps;
+    }
+    // People lay hands on one of three worlds.
+    if random.u8(..3) == 0 {
+        people(random, tenants, &mut steps);
+    }
+    steps.append(&mut others);
+    steps
+}
+
+/// What people do to the accounts, executions and addresses of a world.
+fn people(random: &mut fastrand::Rng, tenants: usize, steps: &mut Vec<Step>) {
+    let (tenant, other) = (random.usize(..tenants), random.usize(..tenants));
+    let to =
+        [Destination::Root, Destination::Retiring, Destination::Elsewhere, Destination::Onboarding]
+            [random.usize(..4)];
+    let what = match random.u8(..9) {
+        0 => What::TakeEmail { tenant },
+        1 => What::TakeEmailInside { tenant },
+        2 => What::Untag { tenant },
+        3 => What::Retag { tenant },
+        4 => What::Close { tenant },
+        5 => What::Stop { tenant },
+        6 => What::BaselineBreaks { tenant },
+        _ => What::Move { tenant, to },
+    };
+    let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
+    let at = match what {
+        What::TakeEmail { .. } | What::TakeEmailInside { .. } => 0,
+        _ => random.u64(30..2_400),
+    };
+    if matches!(what, What::BaselineBreaks { .. }) {
+        add(at + random.u64(600..5_000), What::BaselineMended);
+    }
+    add(at, what);
+    let mut perhaps = |random: &mut fastrand::Rng, one_in: u8, what: What| {
+        let at = random.u64(..6_000);
+        if random.u8(..one_in) == 0 {
+            add(at, what);
+        }
+    };
+    perhaps(random, 2, What::Redrive { tenant });
+    perhaps(random, 4, What::Redrive { tenant: other });
+    perhaps(random, 3, What::SignUp { tenant, tier: "standard" });
+}
+
+/// Who was there leaves, comes back, is held, and all that in any order and at any time.
+fn leaving(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
+    const HOUR: u64 = 3_600;
+    for tenant in STANDING {
+        let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
+        // One of them stays.
+        if random.u8(..4) == 0 {
+            continue;
+        }
+        let left = random.u64(..20 * HOUR);
+        add(left, What::Leave { tenant });
+        // Some come back, before or after their stacks are withdrawn, or while it is being done.
+        let back = left + random.u64(1..40 * HOUR);
+        if random.u8(..3) == 0 {
+            add(back, What::Return { tenant });
+            if random.bool() {
+                add(back + random.u64(1..4 * HOUR), What::LeaveLate { tenant });
+            }
+            if random.u8(..4) == 0 {
+                add(back + random.u64(1..HOUR), What::Leave { tenant });
+            }
+        }
+        match random.u8(..8) {
+            0 => add(left + random.u64(..30 * HOUR), What::Hold { tenant }),
+            1 => add(left + random.u64(..20 * HOUR), What::Protect { tenant }),
+            2 => add(left + random.u64(..30 * HOUR), What::Close { tenant }),
+            3 => add(left + random.u64(..40 * HOUR), What::SignUp { tenant, tier: "standard" }),
+            _ => {}
+        }
+    }
+}
+
+/// A change rolls out, good or bad, with alarms in some accounts.
+fn rolling_out(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
+    let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
+    add(random.u64(..900), What::RollOut { bad: random.u8(..4) == 0 });
+    for tenant in STANDING {
+        if random.u8(..4) == 0 {
+            let rings = random.u64(..2_000);
+            add(rings, What::AlarmRings { tenant });
+            add(rings + random.u64(600..6_000), What::AlarmRests { tenant });
+        }
+    }
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Breaks one guard after the other, and looks whether the proof finds it.
+
+Each mutant is a file beside this one: a text of the repository, what it is replaced by, why that
+must not go unnoticed, and the seed of a schedule that notices it. They are applied to a copy of
+the workspace below target/mutants, one at a time; what is built of them never leaves it.
+
+    tests/mutants/run.py                all mutants against their seeds
+    tests/mutants/run.py NAME…          some of them
+    tests/mutants/run.py --search N     look for a seed among the first N, and write it down
+
+Exit status: 0 when every mutant was found, and the unbroken workspace holds under the same seeds.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BASE = ROOT / "target" / "mutants"
+COPY = BASE / "workspace"
+PROFILE = os.environ.get("LANDLORD_MUTANTS_PROFILE", "dev")
+PROGRAM = BASE / "target" / ("debug" if PROFILE == "dev" else PROFILE) / "landlord"
+
+
+def load(names):
+    mutants = []
+    for path in sorted(HERE.glob("*.toml")):
+        if names and path.stem not in names:
+            continue
+        mutant = tomllib.loads(path.read_text())
+        mutant["name"], mutant["path"] = path.stem, path
+        mutants.append(mutant)
+    missing = set(names) - {mutant["name"] for mutant in mutants}
+    if missing:
+        sys.exit(f"there is no mutant {', '.join(sorted(missing))}")
+    return mutants
+
+
+def copy_workspace():
+    """What git knows, and what is new and not ignored; only what changed is written again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")
+    wanted = set()
+    for name in filter(None, listed):
+        source, target = ROOT / name, COPY / name
+        if not source.is_file():
+            continue
+        wanted.add(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copyfile(source, target)
+    for path in COPY.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
+
+
+def build():
+    """Shares what others wrote with the ordinary builds; the workspace's own crates are built
+    anew, step by step."""
+    environment = dict(
+        os.environ,
+        CARGO_TARGET_DIR=str(BASE / "target"),
+        CARGO_BUILD_BUILD_DIR=str(ROOT / "target"),
+        CARGO_INCREMENTAL="1" if PROFILE == "dev" else "0",
+    )
+    command = ["cargo", "build", "--locked", "-q", "-p", "landlord", "--profile", PROFILE]
+    done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr[-4000:], file=sys.stderr)
+    return done.returncode == 0
+
+
+def play(arguments):
+    command = [str(PROGRAM), "simulate", *arguments]
+    return subprocess.run(command, cwd=COPY, capture_output=True, text=True)
+
+
+def violations(text, seed):
+    """What did not hold, as the program says it."""
+    found = re.findall(r"(?:VIOLATED|seed %s): (.*)" % seed, text)
+    return [line.split(": ", 1)[1] if line.startswith("after ") else line for line in found]
+
+
+def is_code(mutant):
+    return mutant["file"].endswith(".rs")
+
+
+def replaced(mutant, text):
+    before, after = mutant["before"].strip("\n"), mutant["after"].strip("\n")
+    if text.count(before) != 1:
+        raise SystemExit(
+            f"{mutant['name']}: its text is {text.count(before)} times in {mutant['file']}, not once"
+        )
+    return text.replace(before, after)
+
+
+def search(most):
+    done = play(["prove", "--seed", "1", "--schedules", str(most), "--until-violated"])
+    seeds = sorted({int(seed) for seed in re.findall(r"^seed (\d+): ", done.stdout, re.M)})
+    for seed in seeds:
+        return seed, violations(done.stdout, seed)
+    # A panic or an impossible world names its seed as well.
+    named = re.search(r"seed (\d+): (.*)", done.stderr)
+    return (int(named[1]), [named[2]]) if named else (None, [])
+
+
+def write_seed(mutant, seed):
+    text = re.sub(r"\nseed = .*", "", mutant["path"].read_text().rstrip())
+    mutant["path"].write_text(f"{text}\nseed = {seed}\n")
+
+
+def attempt(mutant, most):
+    """The seed that found the mutant, and what it found."""
+    target = COPY / mutant["file"]
+    whole = target.read_text()
+    target.write_text(replaced(mutant, whole))
+    try:
+        if is_code(mutant) and not build():
+            raise SystemExit(f"{mutant['name']} does not compile")
+        seed = mutant.get("seed")
+        if seed is not None:
+            done = play(["replay", str(seed), "--whole"])
+            found = violations(done.stdout, seed)
+            if not found and done.returncode:
+                found = [(done.stderr.strip().splitlines() or ["it broke off"])[-1]]
+            if found or not most:
+                return seed, found
+        if not most:
+            return None, []
+        seed, found = search(most)
+        if seed is not None:
+            write_seed(mutant, seed)
+        return seed, found
+    finally:
+        target.write_text(whole)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--search", type=int, default=0, metavar="N")
+    asked = parser.parse_args()
+    mutants = load(asked.names)
+    began = time.monotonic()
+    copy_workspace()
+    if not build():
+        return 1
+    seeds = sorted({mutant["seed"] for mutant in mutants if "seed" in mutant})
+    broken = [seed for seed in seeds if play(["replay", str(seed), "--whole"]).returncode]
+    if broken:
+        print(f"without any mutant these seeds fail already: {broken}", file=sys.stderr)
+        return 1
+    survivors = []
+    for mutant in mutants:
+        start = time.monotonic()
+        seed, found = attempt(mutant, asked.search)
+        took = time.monotonic() - start
+        if found:
+            print(f"killed    {mutant['name']:38} seed {seed:<5} {took:4.0f} s  {found[0]}", flush=True)
+        else:
+            survivors.append(mutant["name"])
+            print(f"SURVIVES  {mutant['name']:38} seed {seed}  {took:4.0f} s", flush=True)
+    code = sum(is_code(mutant) for mutant in mutants)
+    print(
+        f"{len(mutants) - len(survivors)} of {len(mutants)} mutants killed, {code} of them in code; "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
