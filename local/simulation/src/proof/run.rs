@@ -128,8 +128,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     if violations.is_empty() {
         let (world, schedule, standing) = (&world, &schedule, outside.standing.as_ref());
         let (ends, watch, record) = (&ends, &*watch, &injector.record());
-        let end =
-            End { world, schedule, applied: &applied, ends, watch, record, standing };
+        let end = End { world, schedule, applied: &applied, ends, watch, record, standing };
         violations = end.judge().await?;
     }
     world.aws().shut_down();
