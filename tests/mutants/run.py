@@ -2,14 +2,17 @@
 """Breaks one guard after the other, and looks whether the proof finds it.
 
 Each mutant is a file beside this one: a text of the repository, what it is replaced by, why that
-must not go unnoticed, and the seed of a schedule that notices it. They are applied to a copy of
-the workspace below target/mutants, one at a time; what is built of them never leaves it.
+must not go unnoticed, and the seed of a schedule that notices it. In code, `MUTATED` stands for
+"this mutant is on": all of them are built once, in a copy of the workspace below target/mutants,
+and an environment variable says which one is on. Machines and the template are read when a world
+begins: their mutants are written into the copy, one at a time. Nothing of this is ever shipped.
 
     tests/mutants/run.py                all mutants against their seeds
     tests/mutants/run.py NAME…          some of them
     tests/mutants/run.py --search N     look for a seed among the first N, and write it down
 
-Exit status: 0 when every mutant was found, and the unbroken workspace holds under the same seeds.
+Exit status: 0 when every mutant was found, and the workspace holds under the same seeds while no
+mutant is on.
 """
 
 import argparse
@@ -66,12 +69,12 @@ def copy_workspace():
 
 def build():
     """Shares what others wrote with the ordinary builds; the workspace's own crates are built
-    anew, step by step."""
+    anew."""
     environment = dict(
         os.environ,
         CARGO_TARGET_DIR=str(BASE / "target"),
         CARGO_BUILD_BUILD_DIR=str(ROOT / "target"),
-        CARGO_INCREMENTAL="1" if PROFILE == "dev" else "0",
+        CARGO_INCREMENTAL="0",
     )
     command = ["cargo", "build", "--locked", "-q", "-p", "landlord", "--profile", PROFILE]
     done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
@@ -80,9 +83,10 @@ def build():
     return done.returncode == 0
 
 
-def play(arguments):
+def play(arguments, mutant=None):
     command = [str(PROGRAM), "simulate", *arguments]
-    return subprocess.run(command, cwd=COPY, capture_output=True, text=True)
+    environment = dict(os.environ, LANDLORD_MUTANT=mutant["name"] if mutant else "")
+    return subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
 
 
 def violations(text, seed):
@@ -96,7 +100,14 @@ def is_code(mutant):
 
 
 def replaced(mutant, text):
+    """The text with the mutant in it; code asks the environment whether the mutant is on."""
     before, after = mutant["before"].strip("\n"), mutant["after"].strip("\n")
+    if is_code(mutant):
+        name = mutant["name"]
+        switch = f'(std::env::var("LANDLORD_MUTANT").as_deref() == Ok("{name}"))'
+        if "MUTATED" not in after:
+            raise SystemExit(f"{name}: no MUTATED in its code")
+        after = after.replace("MUTATED", switch)
     if text.count(before) != 1:
         raise SystemExit(
             f"{mutant['name']}: its text is {text.count(before)} times in {mutant['file']}, not once"
@@ -104,8 +115,8 @@ def replaced(mutant, text):
     return text.replace(before, after)
 
 
-def search(most):
-    done = play(["prove", "--seed", "1", "--schedules", str(most), "--until-violated"])
+def search(mutant, most):
+    done = play(["prove", "--seed", "1", "--schedules", str(most), "--until-violated"], mutant)
     seeds = sorted({int(seed) for seed in re.findall(r"^seed (\d+): ", done.stdout, re.M)})
     for seed in seeds:
         return seed, violations(done.stdout, seed)
@@ -121,26 +132,31 @@ def write_seed(mutant, seed):
 
 def attempt(mutant, most):
     """The seed that found the mutant, and what it found."""
+    seed = mutant.get("seed")
+    if seed is not None:
+        done = play(["replay", str(seed), "--whole"], mutant)
+        found = violations(done.stdout, seed)
+        if not found and done.returncode:
+            found = [(done.stderr.strip().splitlines() or ["it broke off"])[-1]]
+        if found or not most:
+            return seed, found
+    if not most:
+        return None, []
+    seed, found = search(mutant, most)
+    if seed is not None:
+        write_seed(mutant, seed)
+    return seed, found
+
+
+def switched(mutant, most):
+    """The same, with the mutant on."""
+    if is_code(mutant):
+        return attempt(mutant, most)
     target = COPY / mutant["file"]
     whole = target.read_text()
     target.write_text(replaced(mutant, whole))
     try:
-        if is_code(mutant) and not build():
-            raise SystemExit(f"{mutant['name']} does not compile")
-        seed = mutant.get("seed")
-        if seed is not None:
-            done = play(["replay", str(seed), "--whole"])
-            found = violations(done.stdout, seed)
-            if not found and done.returncode:
-                found = [(done.stderr.strip().splitlines() or ["it broke off"])[-1]]
-            if found or not most:
-                return seed, found
-        if not most:
-            return None, []
-        seed, found = search(most)
-        if seed is not None:
-            write_seed(mutant, seed)
-        return seed, found
+        return attempt(mutant, most)
     finally:
         target.write_text(whole)
 
@@ -153,6 +169,9 @@ def main():
     mutants = load(asked.names)
     began = time.monotonic()
     copy_workspace()
+    for mutant in filter(is_code, mutants):
+        target = COPY / mutant["file"]
+        target.write_text(replaced(mutant, target.read_text()))
     if not build():
         return 1
     seeds = sorted({mutant["seed"] for mutant in mutants if "seed" in mutant})
@@ -163,7 +182,7 @@ def main():
     survivors = []
     for mutant in mutants:
         start = time.monotonic()
-        seed, found = attempt(mutant, asked.search)
+        seed, found = switched(mutant, asked.search)
         took = time.monotonic() - start
         if found:
             print(f"killed    {mutant['name']:38} seed {seed:<5} {took:4.0f} s  {found[0]}", flush=True)

@@ -188,9 +188,10 @@ fn caller(weather: &Weather, call: &Call) -> Option<String> {
     {
         return Some(code.to_owned());
     }
+    // `landlord-OnboardTenantStateMachineRole-…`, cut off where it is too long.
     let role = role.strip_prefix("landlord-").unwrap_or(role);
     let role = role.rsplit_once('-').map_or(role, |(role, _)| role);
-    Some(role.strip_suffix("StateMachineRole").unwrap_or(role).to_owned())
+    Some(role.split("StateMachin").next().unwrap_or(role).to_owned())
 }
 
 impl Faults for Injector {

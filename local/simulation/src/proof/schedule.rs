@@ -378,7 +378,7 @@ impl fmt::Display for What {
 impl Schedule {
     /// The schedule of a seed.
     pub fn of(seed: u64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed_0f_a11_7e57);
+        let mut random = fastrand::Rng::with_seed(seed ^ 0x0005_eed0_fa11_7e57);
         let mut one_of =
             |choices: &[u64]| Duration::from_secs(choices[random.usize(..choices.len())]);
         let durations = Slowness {
