@@ -159,9 +159,9 @@ pub fn essence(reason: &str) -> String {
     let lower = reason.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric());
     let telling = words.filter(|word| {
-        !word.is_empty()
-            && !word.chars().any(|c| c.is_ascii_digit())
-            && !(word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit()))
+        let differs = word.chars().any(|c| c.is_ascii_digit())
+            || (word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit()));
+        !word.is_empty() && !differs
     });
     telling.collect::<Vec<_>>().join(" ")
 }

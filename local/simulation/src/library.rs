@@ -71,7 +71,10 @@ pub struct Library {
 /// The functions that are loaded, by ARN: a process serves many invocations, until it dies or its
 /// environment changes.
 #[derive(Clone, Default)]
-struct Warm(Arc<Mutex<BTreeMap<String, (Environment, Arc<dyn Any + Send + Sync>)>>>);
+struct Warm(Arc<Mutex<BTreeMap<String, Loaded>>>);
+
+/// The environment that an app was loaded with, and the app.
+type Loaded = (Environment, Arc<dyn Any + Send + Sync>);
 
 impl Warm {
     /// The function's app, loaded when it is not there.

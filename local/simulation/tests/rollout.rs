@@ -58,6 +58,19 @@ async fn a_change_reaches_fleets_of_one_account_and_of_accounts_in_two_regions()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wave_that_proves_its_gates_goes_through_its_accounts_twice() {
+    let report = simulate(&scenario(60, json!("gate"))).await.unwrap();
+    assert_eq!(
+        (report.outcome.as_str(), report.fleet.new),
+        ("SUCCEEDED", 60),
+        "{:?}",
+        report.reason
+    );
+    let above = report.above_bound.unwrap();
+    assert!((0.0..0.05).contains(&above), "{above} above {} min", report.lower_bound_minutes);
+}
+
+#[tokio::test(start_paused = true)]
 async fn vetoes_hold_up_nobody_and_get_the_change_when_the_alarms_clear() {
     let mut vetoed = scenario(200, json!("routine"));
     vetoed.fleet.in_alarm = 0.03;

@@ -346,7 +346,8 @@ async fn tenants_that_came_in_the_last_wave_are_taken_back_with_the_others() {
     plan["waves"][2]["dwellSeconds"] = json!(14_400);
     scene.start(&plan, Change::Good).await.unwrap();
     until_at_work(&scene, "w03of03").await;
-    let sign_up = |tenant: &str| json!({ "tenantId": tenant, "tenantName": "N", "tier": "standard" });
+    let sign_up =
+        |tenant: &str| json!({ "tenantId": tenant, "tenantName": "N", "tier": "standard" });
     scene.world.deployment.sign_up(&sign_up("newcomer")).await.unwrap();
     let ready = scene.world.gather(3 * HOUR, &["TenantReady"], 1).await.unwrap();
     let newcomer = ready[0].detail["accountId"].as_str().unwrap().to_owned();

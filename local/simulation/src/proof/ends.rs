@@ -256,15 +256,30 @@ impl End<'_> {
                 Some(_) => {}
             }
             if ends.first() == Some(&"SUCCEEDED") {
-                let all = self.world.aws().stack_instances();
-                for stale in all.iter().filter(|it| it.status != "CURRENT") {
-                    found.push(format!("the roll-out succeeded, and {stale:?} is left behind"));
-                }
+                self.left_behind(found);
             }
         }
         for operation in self.world.aws().stack_set_operations() {
             if ["QUEUED", "RUNNING", "STOPPING"].contains(&operation.status) {
                 found.push(format!("operation {} is {}", operation.id, operation.status));
+            }
+        }
+    }
+
+    /// Who had an instance when the change began to roll out has the new one.
+    fn left_behind(&self, found: &mut Vec<String>) {
+        let accounts = self.world.aws().accounts();
+        let all = self.world.aws().stack_instances();
+        for name in STANDING.map(account_name) {
+            let Some(account) = accounts.iter().find(|it| it.name == name) else { continue };
+            for stale in all.iter().filter(|it| it.account == account.id) {
+                if stale.status != "CURRENT" {
+                    let (stack_set, region) = (&stale.stack_set, &stale.region);
+                    found.push(format!(
+                        "the roll-out succeeded, and {name} is {} with {stack_set} in {region}",
+                        stale.status
+                    ));
+                }
             }
         }
     }

@@ -8,12 +8,12 @@
 //! in flight of a wave and Region   c = max(1, ⌊percentage · n⌋) or the count; at most n;
 //!                                  with STRICT at most failures tolerated + 1; at most 10,000
 //! a Region of a wave               t = ⌈n / c⌉ · m
-//! a wave                           T = Σ t over its Regions one after another, max t at once
+//! a wave                           T = p · (Σ t over its Regions one after another, max t at once)
 //! the roll-out                     Σ (T + dwell) over its waves
 //! ```
 //!
 //! `n` are the instances that are worked on (one that its gate refuses takes no time), `m` is
-//! what one takes. Polling, starting, reading results and telling are all above the bound.
+//! what one takes, `p` is 2 where the plan wants the gates to answer afterwards, else 1. Polling, starting, reading results and telling are all above the bound.
 //!
 //! The second bound is about a change that fails everywhere: how many accounts it may reach before
 //! its wave has ended. AWS stops an operation once more than `f + v` of its instances failed, and
@@ -75,6 +75,8 @@ pub struct Wave {
     pub regions: Vec<(u64, u64)>,
     /// How it may go.
     pub pace: Pace,
+    /// How often its operations go through its accounts.
+    pub passes: u32,
     /// How long it is watched afterwards.
     pub dwell: Duration,
 }
@@ -90,7 +92,8 @@ pub fn of_wave(wave: &Wave, instance: Duration) -> Duration {
         worked.div_ceil(at_once.clamp(1, QUOTA))
     });
     let rounds = if wave.pace.regions_at_once { rounds.max().unwrap_or(0) } else { rounds.sum() };
-    instance.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX)).saturating_add(wave.dwell)
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX).saturating_mul(wave.passes);
+    instance.saturating_mul(rounds).saturating_add(wave.dwell)
 }
 
 /// The least time for all of them.
@@ -131,6 +134,7 @@ mod tests {
         Wave {
             regions: vec![(accounts, accounts)],
             pace: Pace { most_in_flight: most, tolerated, strict: false, regions_at_once: false },
+            passes: 1,
             dwell: Duration::ZERO,
         }
     }
@@ -166,6 +170,13 @@ mod tests {
         let mut vetoed = wave(100, Amount::Percentage(10), Amount::Count(0));
         vetoed.regions = vec![(100, 90)];
         assert_eq!(of_wave(&vetoed, MINUTE), 9 * MINUTE);
+    }
+
+    #[test]
+    fn gates_that_have_to_answer_are_asked_by_a_second_pass() {
+        let mut twice = wave(10, Amount::Count(5), Amount::Count(0));
+        (twice.passes, twice.dwell) = (2, MINUTE);
+        assert_eq!(of_wave(&twice, MINUTE), 5 * MINUTE);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) async fn report(
     let forward = || waves.iter().filter(|wave| wave.stage == "WAVE");
     let lower_bound_minutes: f64 = forward().map(|wave| wave.lower_bound_minutes).sum();
     let passed = forward().all(|wave| wave.verdict == "GO") && forward().count() > 0;
-    let last = forward().last().map(|wave| wave.told_at_minute).filter(|_| passed);
+    let last = forward().next_back().map(|wave| wave.told_at_minute).filter(|_| passed);
     let detail = finished.first().map(|event| &event.detail);
     let histories = histories(&scene.world.deployment).await?;
     Ok(Report {
@@ -172,7 +172,12 @@ fn bound_wave(of_plan: &plan::Wave, planned: &Value, vetoed: u64) -> bound::Wave
     // Where the vetoes were is not known here: each may have spared a turn in any Region.
     let worked = |accounts: u64| (accounts, accounts.saturating_sub(vetoed));
     let regions = [first, second].into_iter().filter(|accounts| *accounts > 0).map(worked);
-    bound::Wave { regions: regions.collect(), pace: of_plan.limits.pace, dwell: of_plan.dwell }
+    bound::Wave {
+        regions: regions.collect(),
+        pace: of_plan.limits.pace,
+        passes: of_plan.passes,
+        dwell: of_plan.dwell,
+    }
 }
 
 /// The operations that the roll-out started: id, action, creation.

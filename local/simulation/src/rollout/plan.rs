@@ -15,6 +15,8 @@ pub struct Wave {
     pub name: String,
     /// How its operations may go, and what may go wrong.
     pub limits: Limits,
+    /// How often its operations go through its accounts: twice where gates have to prove themselves.
+    pub passes: u32,
     /// How long it is watched.
     pub dwell: Duration,
 }
@@ -61,6 +63,7 @@ fn wave(value: &Value) -> Wave {
             vetoes: amount(value, "vetoTolerance").unwrap_or(Amount::Percentage(100)),
             operation_accounts: value["operationAccounts"].as_u64(),
         },
+        passes: if value["proveGate"] == true { 2 } else { 1 },
         dwell: Duration::from_secs(value["dwellSeconds"].as_u64().unwrap_or(0)),
     }
 }
