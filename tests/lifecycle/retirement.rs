@@ -309,7 +309,7 @@ fn every_task_of_both_machines_that_calls_a_function_is_disturbed() {
     for (machine, tasks) in
         [("offboard-tenant", &OFFBOARDING[..]), ("sweep-retirements", &SWEEP[..])]
     {
-        let machine = crate::workspace::json(&format!("statemachines/{machine}.asl.json"));
+        let machine = crate::workspace::json(format!("statemachines/{machine}.asl.json"));
         let mut called = BTreeSet::new();
         super::states(&machine, &mut called);
         let known: BTreeSet<String> = tasks.iter().map(|(state, _)| (*state).to_owned()).collect();

@@ -41,7 +41,7 @@ pub enum Error {
         /// The world's seed.
         seed: u64,
         /// Why.
-        source: deployment::Error,
+        source: Box<deployment::Error>,
     },
     /// The world panicked, or had no thread.
     #[error("the world of seed {seed} broke off")]
@@ -57,9 +57,11 @@ pub enum Error {
 pub(super) async fn world(seed: u64, fleets: usize) -> Result<Summary, Error> {
     let mut dice = Rng::with_seed(seed);
     let run = Run::found(&mut dice, seed).await;
-    let run = run.map_err(|source| Error::World { seed, source })?;
+    let run = run.map_err(|source| Error::World { seed, source: Box::new(source) })?;
     for _ in 0..fleets {
-        run.fleet(&mut dice).await.map_err(|source| Error::World { seed, source })?;
+        run.fleet(&mut dice)
+            .await
+            .map_err(|source| Error::World { seed, source: Box::new(source) })?;
     }
     run.aws().set_faults(Arc::new(local_aws::NoFaults));
     run.library.set_faults(None);
