@@ -1,6 +1,6 @@
 //! `deploy-wave` through its public API: real SDK clients, and a stack set of a few lines.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -71,10 +71,13 @@ fn header() -> Value {
 /// How an account fares: its results, one after another; success once they are used up.
 type Fates = Arc<Mutex<BTreeMap<String, Vec<&'static str>>>>;
 
+/// An operation that was started: its id, and its accounts.
+type Started = (String, Vec<String>);
+
 /// A stack set whose operations take one look to run and have ended at the next one.
 #[derive(Clone, Default)]
 struct Set {
-    started: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    started: Arc<Mutex<Vec<Started>>>,
     looks: Arc<Mutex<BTreeMap<String, u32>>>,
     stopped: Arc<Mutex<Vec<String>>>,
     fates: Fates,

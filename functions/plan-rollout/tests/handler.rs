@@ -1,6 +1,6 @@
 //! `plan-rollout` through its public API: real SDK clients, and an AWS of a few lines.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lambda_kit::{Clock, Diagnostic};
 use lifecycle::rollout::{OperationName, RolloutHash, Stage};

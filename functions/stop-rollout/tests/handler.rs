@@ -1,6 +1,6 @@
 //! `stop-rollout` through its public API: real SDK clients, and a stack set of a few lines.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
 

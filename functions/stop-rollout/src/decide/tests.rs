@@ -75,7 +75,7 @@ fn only_this_roll_outs_open_operations_are_stopped() {
     };
     let (one, two, other) = (name("s_1", 1), name("s_1", 2), name("s_2", 1));
     let log = [(one.as_str(), false), (&two, true), (&other, false), ("enrol-1", false)];
-    assert_eq!(open_of(log, &mine), [one.clone()]);
+    assert_eq!(open_of(log, &mine), std::slice::from_ref(&one));
 }
 
 #[test]
