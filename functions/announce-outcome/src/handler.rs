@@ -1,5 +1,7 @@
 //! An execution ended: find out how, say so once, and note that it was said.
 
+use std::time::Duration;
+
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
 use lifecycle::{Fault, TenantReady};
@@ -9,6 +11,10 @@ use crate::announcement::{Announcement, TenantOnboardingFailed};
 use crate::config::Config;
 use crate::error::Error;
 use crate::execution::{Execution, read_failure};
+
+/// Lambda tries an event three times within minutes and then gives it up, so that throttles that
+/// come back can outlast all three. One attempt outlasts them by itself.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
@@ -24,6 +30,7 @@ pub struct App {
 impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        let wire = &wire.patient(PATIENCE);
         Self {
             config,
             states: client!(aws_sdk_sfn, wire),

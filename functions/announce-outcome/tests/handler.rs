@@ -252,6 +252,19 @@ async fn throttles_and_outages_are_tried_again_and_never_noted_as_announced() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn throttles_of_two_minutes_are_outlasted_by_one_attempt() {
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(120);
+    let aws = failed().always("PutEvents", move |_| {
+        if tokio::time::Instant::now() < until {
+            return error(400, "ThrottlingException");
+        }
+        Reply::Json(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))
+    });
+    assert_eq!(call(&aws, request("FAILED")).await.unwrap()["announced"], true);
+    assert_eq!(aws.calls_of("PutObject").len(), 1);
+}
+
 #[tokio::test]
 async fn an_event_that_the_bus_does_not_take_is_an_error() {
     for (code, name) in

@@ -174,6 +174,16 @@ impl Wire {
         self.with(|builder| builder.timeout_config(timeouts).retry_config(retries))
     }
 
+    /// The same wire for a function that nobody waits for: a call that passes by itself is tried
+    /// again for so long, with waits of 20 s at most.
+    #[must_use]
+    pub fn patient(&self, within: Duration) -> Self {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(u32::MAX)
+            .with_max_backoff(Duration::from_secs(20));
+        self.limited(timeouts().to_builder().operation_timeout(within).build(), retries)
+    }
+
     /// The configuration that SDK clients are built from.
     pub fn config(&self) -> &SdkConfig {
         &self.config
