@@ -24,6 +24,12 @@ pub const STANDS_NEW: &str = "stands-new.json";
 /// The name of the file with all instances that are not current in the end.
 pub const NOT_CURRENT: &str = "not-current.json";
 
+/// The name of one of the files with the instances that the set had when the roll-out was planned.
+/// They are numbered from 0 without a gap.
+pub fn listed_before(number: usize) -> String {
+    format!("planning/instances-{number:03}.json")
+}
+
 /// What the machine passes from function to function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

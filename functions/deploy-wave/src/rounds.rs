@@ -1,10 +1,13 @@
 //! The rounds of a stage: what it begins with, and what is tried again.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::rollout::Stage;
 use rollout::cut::batches;
-use rollout::manifest::{Operations, StageResult, folder};
-use rollout::{Batch, Class, Standing, Stop};
+use rollout::manifest::{Operations, StageResult, folder, listed_before};
+use rollout::stack_set::Listed;
+use rollout::{Batch, Class, Instance, Row, Standing, Stop};
 
 use crate::decide::{backoff, between_tries};
 use crate::run::Run;
@@ -14,6 +17,20 @@ use crate::state::State;
 const RETRY_SIZE: usize = 500;
 /// What the stage of late comers tries again and again.
 const LATE: [Class; 3] = [Class::Vetoed, Class::Transient, Class::Cancelled];
+/// The most pages of instances that are read in a call: half a minute of a slow day.
+const PAGES: usize = 80;
+/// The file of those that joined while the roll-out began.
+const NEWCOMERS: &str = "late/newcomers.json";
+
+fn outdated(number: usize) -> String {
+    format!("late/outdated-{number:03}.json")
+}
+
+/// Whether it was deployed, and not from what the set is now. One that an operation is at work on,
+/// or whose deployment failed, is in the hands of who enrols it.
+fn is_outdated(listed: &Listed) -> bool {
+    !listed.current && !listed.instance.inoperable && listed.detailed == "SUCCEEDED"
+}
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
     now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
@@ -29,14 +46,59 @@ impl Run<'_> {
         if state.round > 0 {
             return self.files.read(&self.round_file(state.round)).await;
         }
-        match self.stage {
-            Stage::Late => {
-                // Whatever the waves left over; the file is a function of their results.
-                let left = self.standing(state).await?;
-                Ok(Operations { operations: left.again(&LATE, RETRY_SIZE), restores: false })
+        self.files.read(&self.first_file()).await
+    }
+
+    fn first_file(&self) -> String {
+        format!("{}.json", folder(self.stage))
+    }
+
+    /// Finds whom the late comers' stage is about: whom the waves left over, and who joined the set
+    /// between the plan and its first operation. These have an instance of the template before,
+    /// which the first operation made outdated, and are in no wave.
+    pub(crate) async fn gather_late(&self, state: &mut State) -> Result<(), Stop> {
+        let mut found: Vec<Instance> = Vec::new();
+        let gathering = &mut state.gathering;
+        let mut more = true;
+        for _ in 0..PAGES {
+            let (page, token) = self.set.instances(gathering.token.take()).await?;
+            found.extend(page.into_iter().filter(is_outdated).map(|listed| listed.instance));
+            gathering.token = token;
+            more = gathering.token.is_some();
+            if !more {
+                break;
             }
-            stage => self.files.read(&format!("{}.json", folder(stage))).await,
         }
+        self.files.write(&outdated(gathering.files), &found).await?;
+        gathering.files += 1;
+        if more {
+            return Ok(());
+        }
+        self.files.write(NEWCOMERS, &self.newcomers(gathering.files).await?).await?;
+        let left = self.standing(state).await?;
+        let operations = Operations { operations: left.again(&LATE, RETRY_SIZE), restores: false };
+        self.files.write(&self.first_file(), &operations).await?;
+        state.gathering.done = true;
+        Ok(())
+    }
+
+    async fn newcomers(&self, files: usize) -> Result<Vec<Row>, Stop> {
+        let mut here = Vec::new();
+        for number in 0..files {
+            here.extend(self.files.read::<Vec<Instance>>(&outdated(number)).await?);
+        }
+        let mut number = 0;
+        while !here.is_empty()
+            && let Some(before) = self.files.find::<Vec<Instance>>(&listed_before(number)).await?
+        {
+            let before: BTreeSet<_> =
+                before.into_iter().map(|one| (one.account, one.region)).collect();
+            here.retain(|one| !before.contains(&(one.account.clone(), one.region.clone())));
+            number += 1;
+        }
+        let why = "it joined after the roll-out was planned";
+        let rows = here.into_iter();
+        Ok(rows.map(|one| Row::new(one.account, one.region, Class::Cancelled, why)).collect())
     }
 
     /// How all instances of the stage stand.
@@ -53,6 +115,8 @@ impl Run<'_> {
                 let rows = result.map(|result| result.standing.open).unwrap_or_default();
                 standing.open.extend(rows.into_iter().filter(|row| LATE.contains(&row.class)));
             }
+            let newcomers: Option<Vec<Row>> = self.files.find(NEWCOMERS).await?;
+            standing.open.extend(newcomers.unwrap_or_default());
         }
         Ok(standing)
     }
@@ -124,10 +188,7 @@ impl Run<'_> {
             for one in page.into_iter().map(|listed| listed.instance) {
                 let wanted = batch.accounts.contains(&one.account);
                 if wanted && batch.regions.contains(&one.region) && !one.inoperable {
-                    known
-                        .entry(one.account)
-                        .or_insert_with(std::collections::BTreeSet::new)
-                        .insert(one.region);
+                    known.entry(one.account).or_insert_with(BTreeSet::new).insert(one.region);
                 }
             }
             token = next;

@@ -98,6 +98,10 @@ impl Run<'_> {
         if let Some(at) = state.not_before.filter(|at| now < *at) {
             return Ok(self.pause(at, now));
         }
+        if self.stage == Stage::Late && !state.gathering.done {
+            self.gather_late(state).await?;
+            return Ok(wait(1, "the late comers are gathered"));
+        }
         let operations = self.operations(state).await?;
         if let Some(batch) = operations.operations.get(state.next) {
             let first = state.round == 0 && state.next == 0;

@@ -19,6 +19,9 @@ pub struct State {
     /// The operation that is on its way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
+    /// How far the late comers are listed, in the stage that takes them.
+    #[serde(skip_serializing_if = "Gathering::is_default")]
+    pub gathering: Gathering,
     /// Operations whose results are in a file.
     pub settled: usize,
     /// Operations that were started.
@@ -42,6 +45,25 @@ pub struct State {
     /// Until when they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gates_until: Option<Timestamp>,
+}
+
+/// How far the search for those is that joined while the roll-out began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Gathering {
+    /// Files that are written.
+    pub files: usize,
+    /// The next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Whether the stage has its operations.
+    pub done: bool,
+}
+
+impl Gathering {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An operation that is on its way.

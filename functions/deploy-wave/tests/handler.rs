@@ -111,6 +111,9 @@ impl Set {
             .on("UpdateStackInstances", start("UpdateStackInstances"))
             .on("DescribeStackSetOperation", move |request| describes.describe(request))
             .on("ListStackSetOperationResults", move |request| results.results(request))
+            .on("ListStackInstances", |_| {
+                xml("ListStackInstances", "<Summaries></Summaries>").into()
+            })
             .on("StopStackSetOperation", move |request| {
                 let id = request["OperationId"].as_str().unwrap().to_owned();
                 stops.stopped.lock().unwrap().push(id);
@@ -286,6 +289,51 @@ async fn what_failed_for_a_passing_reason_is_tried_again_alone_and_vetoes_are_le
     assert_eq!(late["counts"]["succeeded"], 1);
     assert_eq!(set.accounts_of(&operation("late", 0, 0)), [id(2)]);
     assert_eq!(set.accounts_of(&operation("late", 0, 1)), [id(2)]);
+}
+
+#[tokio::test]
+async fn who_joined_after_the_plan_and_before_the_first_operation_is_a_late_comer() {
+    let set = Set::default();
+    let lists = |status: &'static str, detailed: &'static str| {
+        move |_: &Value| -> Reply {
+            let rows =
+                [(0, "OUTDATED", "SUCCEEDED"), (7, status, detailed), (8, "CURRENT", "SUCCEEDED")];
+            let rows = rows.map(|(n, status, detailed)| {
+                format!(
+                    "<member><Account>{}</Account><Region>eu-central-1</Region>\
+                     <Status>{status}</Status><StackInstanceStatus><DetailedStatus>{detailed}\
+                     </DetailedStatus></StackInstanceStatus></member>",
+                    id(n)
+                )
+            });
+            let rows = format!("<Summaries>{}</Summaries>", rows.concat());
+            xml("ListStackInstances", &rows).into()
+        }
+    };
+    let known = json!([{"account": id(0), "region": "eu-central-1"}]).to_string();
+    let before = format!("{FOLDER}/planning/instances-000.json");
+    let world =
+        set.serve(planned(1, json!({}))).on("ListStackInstances", lists("OUTDATED", "SUCCEEDED"));
+    world.put(&before, &known);
+    deployed(&world, request("WAVE", 1)).await.unwrap();
+    let late = deployed(&world, request("LATE", 0)).await.unwrap();
+    assert_eq!(late["verdict"], "GO", "{late}");
+    assert_eq!(set.accounts_of(&operation("late", 0, 0)), [id(7)], "who was known is left out");
+    assert_eq!(late["counts"]["succeeded"], 1);
+
+    // An enrolment is at work on it, or failed there: whoever enrols it goes on with it.
+    for detailed in ["RUNNING", "PENDING", "FAILED"] {
+        let set = Set::default();
+        let world =
+            set.serve(planned(1, json!({}))).on("ListStackInstances", lists("OUTDATED", detailed));
+        world.put(&before, &known);
+        let late = deployed(&world, request("LATE", 0)).await.unwrap();
+        assert_eq!(
+            (&late["verdict"], &late["operations"]),
+            (&json!("GO"), &json!(0)),
+            "{detailed}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use aws_sdk_organizations::types::AccountState;
 use lifecycle::{AccountId, OuId, OuName};
 use rollout::cut::Members;
+use rollout::manifest::listed_before;
 use rollout::{Files, Instance, Plan, StackSet, Stop};
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +48,6 @@ pub(crate) fn units(app: &App, plan: &Plan) -> Vec<Unit> {
     units
 }
 
-fn instance_file(number: usize) -> String {
-    format!("planning/instances-{number:03}.json")
-}
-
 fn unit_file(unit: &OuId, number: usize) -> String {
     format!("planning/{unit}-{number:03}.json")
 }
@@ -76,7 +73,7 @@ impl Gathering {
                     break;
                 }
             }
-            files.write(&instance_file(self.instance_files), &found).await?;
+            files.write(&listed_before(self.instance_files), &found).await?;
             self.instance_files += 1;
             self.instances_read = !more;
             return Ok(self.instances_read && units.is_empty());
@@ -110,7 +107,7 @@ impl Gathering {
     ) -> Result<(Vec<Instance>, Members), Halt> {
         let mut instances: Vec<Instance> = Vec::new();
         for number in 0..self.instance_files {
-            instances.extend(files.read::<Vec<Instance>>(&instance_file(number)).await?);
+            instances.extend(files.read::<Vec<Instance>>(&listed_before(number)).await?);
         }
         let mut members = Members::new();
         for (unit, count) in units.iter().zip(&self.unit_files) {

@@ -266,21 +266,17 @@ impl End<'_> {
         }
     }
 
-    /// Who had an instance when the change began to roll out has the new one.
+    /// Who has an instance in the end has the new one, whenever it was that they joined.
     fn left_behind(&self, found: &mut Vec<String>) {
         let accounts = self.world.aws().accounts();
         let all = self.world.aws().stack_instances();
-        for name in STANDING.map(account_name) {
-            let Some(account) = accounts.iter().find(|it| it.name == name) else { continue };
-            for stale in all.iter().filter(|it| it.account == account.id) {
-                if stale.status != "CURRENT" {
-                    let (stack_set, region) = (&stale.stack_set, &stale.region);
-                    found.push(format!(
-                        "the roll-out succeeded, and {name} is {} with {stack_set} in {region}",
-                        stale.status
-                    ));
-                }
-            }
+        for stale in all.iter().filter(|it| it.status != "CURRENT") {
+            let account = accounts.iter().find(|it| it.id == stale.account);
+            let name = account.map_or(stale.account.as_str(), |it| it.name.as_str());
+            let (status, stack_set, region) = (stale.status, &stale.stack_set, &stale.region);
+            found.push(format!(
+                "the roll-out succeeded, and {name} is {status} with {stack_set} in {region}"
+            ));
         }
     }
 
