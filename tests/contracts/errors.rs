@@ -6,7 +6,7 @@ use crate::workspace::{Machine, assert_no_faults, functions, machines, text};
 
 /// Names that AWS gives to errors of its own, of those that the machines match.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
-const OF_AWS: [&str; 20] = [
+const OF_AWS: [&str; 26] = [
     "Lambda.TooManyRequestsException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -15,15 +15,21 @@ const OF_AWS: [&str; 20] = [
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "StepFunctions.AWSStepFunctionsException",
+    "StepFunctions.InternalFailureException",
+    "StepFunctions.ThrottlingException",
     "StepFunctions.SdkClientException",
     "StepFunctions.ExecutionAlreadyExistsException",
     "EventBridge.AmazonEventBridgeException",
     "EventBridge.InternalException",
+    "EventBridge.InternalFailureException",
+    "EventBridge.ThrottlingException",
     "EventBridge.SdkClientException",
     "EventBridge.FailedEntry",
     "SNS.AmazonSNSException",
     "SNS.InternalErrorException",
+    "SNS.InternalFailureException",
     "SNS.ThrottledException",
+    "SNS.ThrottlingException",
     "SNS.SdkClientException",
     "States.TaskFailed",
     "States.Timeout",

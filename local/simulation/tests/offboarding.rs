@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use local_aws::organizations::AccountView;
+use local_aws::{AwsError, Call, Fault, Faults};
 use serde_json::{Value, json};
 use simulation::deployment::Announcement;
 use simulation::rollout::fleet::{Fleet, Tenant};
@@ -94,6 +98,30 @@ async fn a_tenant_leaves_and_comes_back_and_older_events_change_nothing() {
     let twice = scene.ask("TenantReinstated", "globex", 1).await;
     assert_eq!(twice.name, "TenantRestored", "nothing had to be done");
     assert_eq!(scene.account("globex").parent_name, scene.home("globex"));
+}
+
+/// The bus refuses what the machine announces, so many times.
+struct BusyBus(AtomicUsize, &'static str);
+
+impl Faults for BusyBus {
+    fn fault(&self, call: &Call) -> Option<Fault> {
+        let by_machine = call.caller.arn.contains("StateMachine");
+        if call.operation != "PutEvents" || !by_machine {
+            return None;
+        }
+        let left = self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        left.ok().map(|_| Fault::Refuse(AwsError::new(self.1, "not now")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_refuses_for_a_while_is_announced_all_the_same() {
+    for code in ["ThrottlingException", "InternalFailure"] {
+        let mut scene = Scene::found(&["acme"]).await;
+        scene.world.aws().set_faults(Arc::new(BusyBus(AtomicUsize::new(5), code)));
+        let left = scene.ask("TenantOffboarded", "acme", 0).await;
+        assert_eq!(left.name, "TenantRetiring", "{code}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
