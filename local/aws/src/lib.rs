@@ -52,4 +52,4 @@ pub use settings::{Durations, Settings};
 pub use sns::Message as PublishedMessage;
 pub use state::State;
 pub use states::{ExecutionView, MachineUsage};
-pub use world::{Aws, JournalEntry};
+pub use world::{Aws, JournalEntry, Remains};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,9 +27,20 @@ struct Inner {
     state: Mutex<State>,
     random: Mutex<fastrand::Rng>,
     tasks: Mutex<JoinSet<()>>,
-    functions: OnceLock<Arc<dyn FunctionHost>>,
+    functions: Mutex<Option<Arc<dyn FunctionHost>>>,
     faults: Mutex<Arc<dyn Faults>>,
     journal: Mutex<Journal>,
+}
+
+/// What is left of a world when it was let go.
+#[derive(Debug, Clone)]
+pub struct Remains(Weak<Inner>);
+
+impl Remains {
+    /// Whether it is all gone.
+    pub fn are_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 #[derive(Default)]
@@ -75,13 +86,18 @@ impl Aws {
             state: Mutex::new(State::default()),
             random: Mutex::new(fastrand::Rng::with_seed(settings.seed)),
             tasks: Mutex::new(JoinSet::new()),
-            functions: OnceLock::new(),
+            functions: Mutex::default(),
             faults: Mutex::new(Arc::new(NoFaults)),
             journal: Mutex::new(Journal::default()),
             settings,
         }));
         crate::organizations::found(&aws);
         aws
+    }
+
+    /// Tells later whether the world still takes up memory.
+    pub fn remains(&self) -> Remains {
+        Remains(Arc::downgrade(&self.0))
     }
 
     /// The world's settings.
@@ -152,19 +168,25 @@ impl Aws {
         tasks.spawn(task);
     }
 
-    /// Ends all tasks of the world.
+    /// Ends all tasks of the world, and lets go of who runs its functions, makes its calls fail,
+    /// and follows its executions: they know the world, and it would never be freed.
     pub fn shut_down(&self) {
         locked(&self.0.tasks).abort_all();
+        crate::states::let_go(self);
+        let functions = locked(&self.0.functions).take();
+        let faults = std::mem::replace(&mut *locked(&self.0.faults), Arc::new(NoFaults));
+        // They may ask the world something as they go: no lock is held here.
+        drop((functions, faults));
     }
 
-    /// Says who runs functions. The first one stays.
+    /// Says who runs functions.
     pub fn set_functions(&self, functions: Arc<dyn FunctionHost>) {
-        let _ = self.0.functions.set(functions);
+        *locked(&self.0.functions) = Some(functions);
     }
 
     /// Who runs functions, if anybody does.
     pub fn functions(&self) -> Option<Arc<dyn FunctionHost>> {
-        self.0.functions.get().cloned()
+        locked(&self.0.functions).clone()
     }
 
     /// Says which calls fail from now on.

@@ -39,6 +39,17 @@ pub struct World {
     pub library: Library,
     listener: Listener,
     heard: Vec<Announcement>,
+    _end: End,
+}
+
+/// Ends the world when it is let go.
+#[derive(Debug)]
+struct End(Aws);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.shut_down();
+    }
 }
 
 impl World {
@@ -59,7 +70,7 @@ impl World {
         aws.set_functions(Arc::new(library.clone()));
         let deployment = deploy(&aws, &repository(), parameters).await?;
         let listener = deployment.listen().await?;
-        Ok(Self { deployment, library, listener, heard: Vec::new() })
+        Ok(Self { deployment, library, listener, heard: Vec::new(), _end: End(aws) })
     }
 
     /// The local AWS.

@@ -21,6 +21,8 @@ pub struct ExecutionView {
     pub started: Timestamp,
     /// When it ended, if it has.
     pub stopped: Option<Timestamp>,
+    /// How often it was redriven.
+    pub redrives: u64,
     /// How many events its history has.
     pub events: usize,
     /// The most bytes that an input, an output or a state's variables had.
@@ -43,6 +45,7 @@ impl Aws {
                 error: execution.error.clone(),
                 started: execution.started,
                 stopped: execution.stopped,
+                redrives: execution.redrives,
                 events: execution.history.len(),
                 largest_bytes: execution.largest,
             })

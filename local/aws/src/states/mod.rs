@@ -26,6 +26,7 @@ use crate::{Aws, AwsError, Call};
 pub(crate) use access::access;
 pub use hooks::ExecutionView;
 use model::{Execution, MapRun, StateMachine};
+pub(crate) use run::let_go;
 use tokens::Waiting;
 pub use usage::MachineUsage;
 

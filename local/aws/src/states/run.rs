@@ -52,6 +52,15 @@ fn prepare(
     Some((running, stop))
 }
 
+/// Lets go of the engines of executions that run.
+pub(crate) fn let_go(aws: &Aws) {
+    let mut state = aws.lock();
+    let executions = state.states.executions.values_mut();
+    let engines: Vec<_> = executions.map(|execution| execution.progress.take()).collect();
+    drop(state);
+    drop(engines);
+}
+
 fn context(execution: &Execution) -> local_states::Execution {
     local_states::Execution {
         arn: execution.arn.clone(),

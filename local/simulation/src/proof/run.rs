@@ -108,7 +108,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     let is_over = |world: &World, ends: &Ends, outside: &Outside, applied: &[What]| {
         let standing = outside.standing.as_ref().is_none_or(|it| it.is_settled(world.aws()));
         watch.is_violated()
-            || (ends.are_all_there(&schedule, applied) && standing && is_rolled_out(world))
+            || (ends.are_all_there(&schedule, applied) && standing && is_still(world))
     };
     while world.aws().now() < calm && !is_over(&world, &ends, &outside, &applied) {
         let next = world.aws().after(Duration::from_secs(300));
@@ -159,8 +159,11 @@ fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
 }
 
 /// Whether no change is on its way.
-fn is_rolled_out(world: &World) -> bool {
-    world.aws().executions("landlord-roll-out").iter().all(|it| it.status != "RUNNING")
+/// Whether no execution is on its way: one that was redriven may have told its end before.
+fn is_still(world: &World) -> bool {
+    let machines = ["landlord-onboard-tenant", "landlord-roll-out"];
+    let mut all = machines.iter().flat_map(|machine| world.aws().executions(machine));
+    all.all(|it| it.status != "RUNNING")
 }
 
 fn world_settings(schedule: &Schedule) -> Settings {
