@@ -45,9 +45,9 @@ SEED ?= 1
 SCHEDULES ?= 10000
 FLEETS ?= 100000
 
-prove-quick: ## 200 schedules of random faults in virtual time
+prove-quick: ## 240 schedules of random faults in virtual time
 	cargo build --profile simulation --locked -p landlord
-	target/simulation/landlord simulate prove --schedules 200 --seed $(SEED) --quiet
+	target/simulation/landlord simulate prove --schedules 240 --seed $(SEED) --quiet
 
 prove: ## 10,000 schedules, every fault kind at every call site, and all mutants
 	cargo build --profile simulation --locked -p landlord
