@@ -64,6 +64,8 @@ pub struct Manifest {
     pub header: Header,
     /// When it was made.
     pub planned_at: Timestamp,
+    /// The fingerprint of the set as it was found, see `Described::fingerprint`.
+    pub found: String,
     /// What the set becomes.
     pub next: Definition,
     /// What it was, as an update that puts it back.
@@ -145,6 +147,12 @@ impl Manifest {
         set.template == previous_template && set.parameters == self.previous_values
     }
 
+    /// Whether the set is to stay as it is, and only its instances are deployed anew.
+    pub fn changes_nothing(&self) -> bool {
+        self.next.template == Template::Previous
+            && self.next.parameters.values().all(Option::is_none)
+    }
+
     /// The plan of a wave, by its number from 1.
     pub fn wave(&self, number: u32) -> Option<&WavePlan> {
         self.plan.waves.get(usize::try_from(number).ok()?.checked_sub(1)?)
@@ -161,11 +169,18 @@ impl Manifest {
     }
 
     /// A wave as its operations name it. Waves at the end that are empty count for nothing: the
-    /// last one with anybody in it is the last.
+    /// last one with anybody in it is the last. If it is the first one, too, nothing is proven
+    /// before its end: it is named as if another one came.
     pub fn stage(&self, number: u32) -> Stage {
         let last = self.waves.iter().filter(|wave| wave.accounts > 0).map(|wave| wave.number).max();
-        let open = self.plan.new_tenants == NewTenants::Allow;
-        Stage::Wave { number, of: last.unwrap_or(self.header.waves), open }
+        let last = last.unwrap_or(self.header.waves);
+        let of = if self.is_one_wave() { last + 1 } else { last };
+        Stage::Wave { number, of, open: self.plan.new_tenants == NewTenants::Allow }
+    }
+
+    /// Whether all accounts are in one wave.
+    pub fn is_one_wave(&self) -> bool {
+        self.waves.iter().filter(|wave| wave.accounts > 0).count() == 1
     }
 
     /// The Regions of a batch in the plan's order, those that the plan does not name last.

@@ -23,7 +23,7 @@ fn world(state: &'static str) -> World {
     let input = json!({"stackSet": "base", "usePreviousTemplate": true, "plan": plan});
     let definition = json!({"template": "previous", "parameters": {}, "capabilities": []});
     let manifest = json!({
-        "header": header(), "plannedAt": START, "next": definition, "previous": definition,
+        "header": header(), "plannedAt": START, "found": "before", "next": definition, "previous": definition,
         "previousValues": {}, "keeps": {}, "plan": Input::read(&input).unwrap().plan,
         "waves": [{"number": 1, "name": "all", "accounts": 5, "instances": 5, "operations": 1,
                    "rounds": 1, "dwellSeconds": 1_800, "approval": false}],

@@ -51,14 +51,14 @@ impl Tolerances {
     }
 }
 
-/// Why the wave must stop, if it must. `standing` is what settled operations left, `now` the
-/// failures of the one that is on its way.
-pub fn judge(tolerances: &Tolerances, standing: &Standing, now: &[Row]) -> Option<Reason> {
-    let rows = || standing.open.iter().chain(now);
-    let count = |wanted: fn(Class) -> bool| rows().filter(|row| wanted(row.class)).count();
+/// Why the wave must stop, if it must: by what settled operations left, and the failures of the
+/// one that is on its way.
+pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
+    let rows = standing.open.iter();
+    let count = |wanted: fn(Class) -> bool| rows.clone().filter(|row| wanted(row.class)).count();
     let failures = count(Class::is_real_failure);
     let because = |code, text: String| Some(Reason { code, text });
-    if let Some((accounts, error)) = most_common_error(rows())
+    if let Some((accounts, error)) = most_common_error(rows.clone())
         && accounts >= tolerances.same_error
     {
         let text = format!("the same error in {accounts} accounts: {error}");

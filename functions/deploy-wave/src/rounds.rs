@@ -17,6 +17,8 @@ use crate::state::State;
 const RETRY_SIZE: usize = 500;
 /// What the stage of late comers tries again and again.
 const LATE: [Class; 3] = [Class::Vetoed, Class::Transient, Class::Cancelled];
+/// Seconds of the plan's time that a wave needs at least once it goes on.
+const AFTER_HOLD: i64 = 1_800;
 /// The most pages of instances that are read in a call: half a minute of a slow day.
 const PAGES: usize = 80;
 /// The file of those that joined while the roll-out began.
@@ -24,6 +26,11 @@ const NEWCOMERS: &str = "late/newcomers.json";
 
 fn outdated(number: usize) -> String {
     format!("late/outdated-{number:03}.json")
+}
+
+/// Whether the gates of a wave have kept the change from everybody in it.
+pub(crate) fn nobody_took_it(standing: &Standing) -> bool {
+    standing.succeeded == 0 && standing.open.iter().any(|row| row.class == Class::Vetoed)
 }
 
 /// Whether it was deployed, and not from what the set is now. One that an operation is at work on,
@@ -62,6 +69,10 @@ impl Run<'_> {
         let mut more = true;
         for _ in 0..PAGES {
             let (page, token) = self.set.instances(gathering.token.take()).await?;
+            if gathering.current.is_none() {
+                let current = page.iter().find(|one| one.current && one.detailed == "SUCCEEDED");
+                gathering.current = current.map(|listed| listed.instance.clone());
+            }
             found.extend(page.into_iter().filter(is_outdated).map(|listed| listed.instance));
             gathering.token = token;
             more = gathering.token.is_some();
@@ -134,6 +145,12 @@ impl Run<'_> {
                 let wait = between_tries(retry.vetoed_every_seconds, state.retries);
                 (standing.again(&LATE, RETRY_SIZE), later(now, wait))
             }
+            // Nobody has taken the change: nothing is known of it, and the next wave would be the
+            // first to find out.
+            Stage::Wave { .. } if nobody_took_it(standing) => {
+                let wait = between_tries(retry.vetoed_every_seconds, state.holds);
+                (standing.again(&LATE, RETRY_SIZE), later(now, wait))
+            }
             Stage::Wave { .. } => {
                 let again = standing.again(&[Class::Transient, Class::Cancelled], RETRY_SIZE);
                 (again, later(now, backoff(retry.backoff_seconds, state.retries)))
@@ -146,13 +163,33 @@ impl Run<'_> {
                 (again, later(now, backoff(retry.backoff_seconds, state.retries)))
             }
         };
-        let spent = self.stage != Stage::Late && state.retries >= retry.transient_attempts;
-        let too_late = self.stage == Stage::Late && not_before >= self.deadline(state).at();
+        let holds = matches!(self.stage, Stage::Wave { .. }) && nobody_took_it(standing);
+        let until_late = holds || self.stage == Stage::Late;
+        let spent = !until_late && state.retries >= retry.transient_attempts;
+        let end = if holds { later(not_before, AFTER_HOLD) } else { not_before };
+        let too_late = until_late && end >= self.deadline(state).at();
         if batches.is_empty() || spent || too_late {
             return Ok(false);
         }
-        state.retries += 1;
+        if holds {
+            state.holds += 1;
+        } else {
+            state.retries += 1;
+        }
         self.begin_round(state, batches, Some(not_before)).await?;
+        Ok(true)
+    }
+
+    /// Plans the operation that tells new tenants of the end of a roll-out in one wave: its name is
+    /// the first one that says that the template is proven. False when nothing has to be told.
+    pub(crate) async fn mark_the_end(&self, state: &mut State) -> Result<bool, Stop> {
+        let is_told = state.marks || state.operations > 0 || !self.manifest.is_one_wave();
+        let Some(one) = state.gathering.current.clone().filter(|_| !is_told) else {
+            return Ok(false);
+        };
+        state.marks = true;
+        let batch = Batch { regions: vec![one.region], accounts: vec![one.account] };
+        self.begin_round(state, vec![batch], None).await?;
         Ok(true)
     }
 

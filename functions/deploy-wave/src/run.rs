@@ -11,8 +11,10 @@ use rollout::{
 };
 
 use crate::decide::{Tolerances, are_settled, gates_fail, judge, judge_end, next_look};
+use crate::definition::Changed;
 use crate::gates;
 use crate::handler::{App, Deployed, Verdict};
+use crate::rounds::nobody_took_it;
 use crate::state::{Open, State};
 
 /// A free stack set is asked soon, a busy one after a while.
@@ -220,8 +222,9 @@ impl Run<'_> {
         }
         let failed = self.set.results(&open.id, true).await?;
         if !failed.rows.is_empty() && !state.proves {
-            let standing = self.standing(state).await?;
-            if let Some(reason) = judge(&tolerances, &standing, &failed.rows) {
+            // What is tried again counts once: as it is now.
+            let standing = self.standing(state).await?.with(&failed.rows);
+            if let Some(reason) = judge(&tolerances, &standing) {
                 return Ok(Some(reason));
             }
         }
@@ -264,12 +267,16 @@ impl Run<'_> {
         self.files.write(&format!("{}/{}.json", folder(self.stage), open.id), &rows).await?;
         if state.proves {
             state.reason = state.reason.take().or_else(|| gates_fail(&rows));
-        } else {
+        } else if !(std::mem::take(&mut state.marks)
+            && rows.iter().all(|row| row.class == Class::Succeeded))
+        {
+            // An instance that only marked the end had the change already, unless its gate said no
+            // to that: then it has to get it once more.
             let standing = self.standing(state).await?.with(&rows);
             if state.reason.is_none()
                 && let Some(tolerances) = self.tolerances()
             {
-                state.reason = judge(&tolerances, &standing, &[]);
+                state.reason = judge(&tolerances, &standing);
             }
             let name = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
             self.files.write(&name, &standing).await?;
@@ -346,12 +353,18 @@ impl Run<'_> {
             }
         }
         let changes = self.changes_the_set(state);
-        if !changes
-            && !restores
-            && let Some(reason) = self.changed_by_others().await?
-        {
-            state.reason = Some(reason);
-            return self.done(state).await;
+        if !changes && !restores {
+            match self.changed_by_others(state, now).await? {
+                Changed::No => {}
+                Changed::Perhaps => {
+                    let because = "the set reads otherwise than the roll-out made it";
+                    return Ok(wait(WAIT_WHILE_BUSY, because));
+                }
+                Changed::Yes(reason) => {
+                    state.reason = Some(reason);
+                    return self.done(state).await;
+                }
+            }
         }
         let name = OperationName {
             rollout: self.header.hash(),
@@ -392,7 +405,12 @@ impl Run<'_> {
         batch: &Batch,
         (changes, restores): (bool, bool),
     ) -> Result<Started, Stop> {
-        let counts = self.standing(state).await?.counts();
+        let standing = self.standing(state).await?;
+        let mut counts = standing.counts();
+        if nobody_took_it(&standing) {
+            // Whoever was vetoed is asked again: none of their vetoes is used up.
+            counts.vetoed = 0;
+        }
         let (pace, keeps) = (self.pace(batch, &counts), &self.manifest.keeps);
         if restores {
             let body = self.files.read_text(PREVIOUS_TEMPLATE).await?;
@@ -462,8 +480,18 @@ impl Run<'_> {
             let Some(at) = state.not_before else { return Ok(wait(1, "a new round")) };
             return Ok(self.pause(at, now));
         }
+        if self.stage == Stage::Late && self.mark_the_end(state).await? {
+            return Ok(wait(1, "the end is marked"));
+        }
         if let Some(tolerances) = self.tolerances() {
-            state.reason = judge_end(&tolerances, &standing);
+            state.reason = judge_end(&tolerances, &standing).or_else(|| {
+                nobody_took_it(&standing).then(|| Reason {
+                    code: ReasonCode::TooManyVetoes,
+                    text: "nobody in the wave took the change before the plan's deadline: every \
+                           gate said no"
+                        .to_owned(),
+                })
+            });
             let proves = self.plan().is_some_and(|plan| plan.prove_gate);
             if state.reason.is_none() && proves && !state.proves && standing.succeeded > 0 {
                 self.prove_gates(state).await?;

@@ -1,7 +1,7 @@
 //! What one call tells the next. Lists are in files; here is only how far the wave is.
 
 use jiff::{SignedDuration, Timestamp};
-use rollout::Reason;
+use rollout::{Instance, Reason};
 use serde::{Deserialize, Serialize};
 
 /// How far the wave is.
@@ -14,6 +14,9 @@ pub struct State {
     pub round: u32,
     /// Rounds in which failures were tried again.
     pub retries: u32,
+    /// Rounds in which it was waited for the first account to take the change.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub holds: u32,
     /// The next operation of the round.
     pub next: usize,
     /// The operation that is on its way.
@@ -38,8 +41,14 @@ pub struct State {
     /// Whether it is written down what the roll-out made of the set.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remembered: bool,
+    /// Since when the set reads otherwise than the roll-out made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differs_since: Option<Timestamp>,
     /// Whether the gates are being asked, or were.
     pub proves: bool,
+    /// Whether the operation only marks that all waves have passed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub marks: bool,
     /// Accounts of the operation whose gates are open, and until when.
     pub gates_open: usize,
     /// Until when they are.
@@ -58,6 +67,14 @@ pub struct Gathering {
     pub token: Option<String>,
     /// Whether the stage has its operations.
     pub done: bool,
+    /// An instance that has the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<Instance>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Gathering {

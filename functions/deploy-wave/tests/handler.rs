@@ -13,6 +13,9 @@ use rollout::Input;
 use scripted_wire::{Reply, World, assume_role_answer, xml};
 use serde_json::{Value, json};
 
+#[path = "handler/late.rs"]
+mod late;
+
 const EXECUTION: &str = "base_c1";
 const FOLDER: &str = "rollouts/base_c1";
 const START: &str = "2026-11-21T10:00:00Z";
@@ -42,7 +45,7 @@ fn planned(accounts: usize, wave: Value) -> World {
     };
     let definition = json!({"template": "previous", "parameters": {"A": "1"}, "capabilities": []});
     let manifest = json!({
-        "header": header(), "plannedAt": START, "next": definition, "previous": definition,
+        "header": header(), "plannedAt": START, "found": "before", "next": definition, "previous": definition,
         "previousValues": {"A": "0"}, "keeps": {}, "plan": plan,
         "waves": [size(1), size(2)], "redBefore": []});
     let world = World::new();
@@ -292,59 +295,24 @@ async fn what_failed_for_a_passing_reason_is_tried_again_alone_and_vetoes_are_le
 }
 
 #[tokio::test]
-async fn who_joined_after_the_plan_and_before_the_first_operation_is_a_late_comer() {
+async fn an_answer_about_the_set_that_is_a_moment_old_is_nobodys_change() {
+    // The set reads as it was while its first operation is at work already.
+    let found = rollout::stack_set::Described { template: "old".to_owned(), ..Default::default() };
     let set = Set::default();
-    let lists = |status: &'static str, detailed: &'static str| {
-        move |_: &Value| -> Reply {
-            let rows =
-                [(0, "OUTDATED", "SUCCEEDED"), (7, status, detailed), (8, "CURRENT", "SUCCEEDED")];
-            let rows = rows.map(|(n, status, detailed)| {
-                format!(
-                    "<member><Account>{}</Account><Region>eu-central-1</Region>\
-                     <Status>{status}</Status><StackInstanceStatus><DetailedStatus>{detailed}\
-                     </DetailedStatus></StackInstanceStatus></member>",
-                    id(n)
-                )
-            });
-            let rows = format!("<Summaries>{}</Summaries>", rows.concat());
-            xml("ListStackInstances", &rows).into()
-        }
-    };
-    let known = json!([{"account": id(0), "region": "eu-central-1"}]).to_string();
-    let before = format!("{FOLDER}/planning/instances-000.json");
-    let world =
-        set.serve(planned(1, json!({}))).on("ListStackInstances", lists("OUTDATED", "SUCCEEDED"));
-    world.put(&before, &known);
-    deployed(&world, request("WAVE", 1)).await.unwrap();
-    let late = deployed(&world, request("LATE", 0)).await.unwrap();
-    assert_eq!(late["verdict"], "GO", "{late}");
-    assert_eq!(set.accounts_of(&operation("late", 0, 0)), [id(7)], "who was known is left out");
-    assert_eq!(late["counts"]["succeeded"], 1);
-
-    // An enrolment is at work on it, or failed there: whoever enrols it goes on with it.
-    for detailed in ["RUNNING", "PENDING", "FAILED"] {
-        let set = Set::default();
-        let world =
-            set.serve(planned(1, json!({}))).on("ListStackInstances", lists("OUTDATED", detailed));
-        world.put(&before, &known);
-        let late = deployed(&world, request("LATE", 0)).await.unwrap();
-        assert_eq!(
-            (&late["verdict"], &late["operations"]),
-            (&json!("GO"), &json!(0)),
-            "{detailed}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_account_that_stays_vetoed_ends_with_the_plans_time() {
-    let set = Set::default();
-    set.fate(0, &["vetoed"; 100]);
-    let world = set.serve(planned(1, json!({})));
-    deployed(&world, request("WAVE", 1)).await.unwrap();
-    let late = deployed(&world, request("LATE", 0)).await.unwrap();
-    assert_eq!(late["verdict"], "GO");
-    assert_eq!(late["counts"]["vetoed"], 1);
+    let looks = Arc::new(Mutex::new(0));
+    let world = set.serve(planned(4, json!({}))).on("DescribeStackSet", move |_| {
+        let mut looks = looks.lock().unwrap();
+        *looks += 1;
+        let body = if *looks == 1 || *looks == 3 { "old" } else { "new" };
+        let body = format!("<StackSet><TemplateBody>{body}</TemplateBody></StackSet>");
+        xml("DescribeStackSet", &body).into()
+    });
+    let mut plan = world.file(&format!("{FOLDER}/plan.json"));
+    plan["found"] = json!(found.fingerprint());
+    world.put(&format!("{FOLDER}/plan.json"), &plan.to_string());
+    let done = deployed(&world, request("WAVE", 1)).await.unwrap();
+    assert_eq!(done["verdict"], "GO", "{done}");
+    assert_eq!(set.ids().len(), 2);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn world() -> World {
     let input = json!({"stackSet": "base", "usePreviousTemplate": true, "plan": plan});
     let definition = json!({"template": "previous", "parameters": {}, "capabilities": []});
     let manifest = json!({
-        "header": header(), "plannedAt": START, "next": definition, "previous": definition,
+        "header": header(), "plannedAt": START, "found": "before", "next": definition, "previous": definition,
         "previousValues": {}, "keeps": {}, "plan": Input::read(&input).unwrap().plan,
         "waves": [{"number": 1, "name": "all", "accounts": 10, "instances": 10, "operations": 1,
                    "rounds": 1, "dwellSeconds": 0, "approval": false}],

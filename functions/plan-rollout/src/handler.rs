@@ -254,6 +254,7 @@ impl Maker<'_> {
                 deadline_seconds: input.plan.deadline_seconds,
             },
             planned_at: now,
+            found: set.fingerprint(),
             next,
             previous,
             previous_values: was,

@@ -15,6 +15,8 @@ use crate::handler::{State, Stopped};
 
 /// The log lags: an operation that was started a moment ago may not be in it.
 const LOG_LAG: SignedDuration = SignedDuration::from_secs(15);
+/// How old an answer about the set may be, as far as is provided for.
+const READS_LAG: SignedDuration = SignedDuration::from_secs(90);
 /// The most pages that are read in a call.
 const PAGES: usize = 80;
 /// How often the definition is put back before that is given up.
@@ -68,18 +70,32 @@ impl Steps<'_> {
         {
             return Ok(Step::Wait("the old template is being put back".to_owned()));
         }
-        if self.manifest.is_as_before(&set, &previous) {
+        let is_as_before = self.manifest.is_as_before(&set, &previous);
+        if is_as_before {
             // Put back by the one operation of this function: where nobody had got the new template,
             // that is the whole way back.
-            let choice = if putting_back.is_some() { choice } else { Choice::NothingChanged };
-            return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
+            if putting_back.is_some() {
+                return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
+            }
+            let since = state.since.unwrap_or(now);
+            if now.duration_since(since) < READS_LAG {
+                return Ok(Step::Wait("the set may read as it was a moment ago".to_owned()));
+            }
+            let log = self.set.log().await?;
+            let log = log.iter().map(|one| one.id.as_str());
+            let unproven = lifecycle::rollout::unproven(log);
+            if unproven.is_none_or(|name| name.rollout != self.header.hash()) {
+                let choice = Choice::NothingChanged;
+                return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
+            }
+            // It changed nothing, but its operations say to new tenants that it is under way.
         }
         if !state.all_listed {
             self.list(state).await?;
             return Ok(Step::Again("reading who has the new template".to_owned()));
         }
         let (new, to_ask) = self.found(state).await?;
-        if choice == Choice::RollBack && !new.is_empty() {
+        if choice == Choice::RollBack && !new.is_empty() && !is_as_before {
             return self.roll_back(new).await;
         }
         self.files.write(STANDS_NEW, &rollout::cut::batches(new, usize::MAX)).await?;

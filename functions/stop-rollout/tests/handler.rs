@@ -51,7 +51,7 @@ fn world(set: &Shared, on_stop: &str) -> World {
     };
     let definition = json!({"template": "previous", "parameters": {}, "capabilities": []});
     let manifest = json!({
-        "header": header(), "plannedAt": START, "next": definition, "previous": definition,
+        "header": header(), "plannedAt": START, "found": "before", "next": definition, "previous": definition,
         "previousValues": {}, "keeps": {}, "plan": Input::read(&input).unwrap().plan,
         "waves": [size(1), size(2)], "redBefore": []});
     let world = World::new();
@@ -205,10 +205,40 @@ async fn where_nobody_got_the_new_template_putting_the_definition_back_is_the_wh
 async fn a_set_that_was_not_changed_is_left_as_it_is() {
     let set = set("old", &["STOPPED"]);
     let world = world(&set, "ROLL_BACK")
-        .on("DescribeStackSetOperation", |_| Reply::Refusal(404, "OperationNotFoundException"));
+        .on("DescribeStackSetOperation", |_| Reply::Refusal(404, "OperationNotFoundException"))
+        .on("ListStackSetOperations", |_| {
+            xml("ListStackSetOperations", "<Summaries></Summaries>").into()
+        });
     let done = stopped(&world, request("STEP_FAILED")).await.unwrap();
     assert_eq!(done["choice"], "NOTHING_CHANGED");
     assert_eq!(world.calls_of("ListStackInstances").len(), 0);
+}
+
+#[tokio::test]
+async fn a_roll_out_that_changed_nothing_does_not_keep_new_tenants_waiting() {
+    // Its operations are in the log, and say that a template is being proven.
+    let set = set("old", &["STOPPED"]);
+    let left = Arc::new(Mutex::new(false));
+    let (asked, leaves) = (left.clone(), left.clone());
+    let world = world(&set, "ROLL_BACK")
+        .on("DescribeStackSetOperation", move |request| {
+            let leaves = request["OperationId"] == operation("leave").as_str();
+            if leaves && !*asked.lock().unwrap() {
+                return Reply::Refusal(404, "OperationNotFoundException");
+            }
+            let body = "<StackSetOperation><Status>SUCCEEDED</Status></StackSetOperation>";
+            xml("DescribeStackSetOperation", body).into()
+        })
+        .on("UpdateStackSet", move |_| {
+            *leaves.lock().unwrap() = true;
+            xml("UpdateStackSet", "").into()
+        });
+    let done = stopped(&world, request("UNHEALTHY")).await.unwrap();
+    assert_eq!(done["waves"], json!([]));
+    let updates = world.calls_of("UpdateStackSet");
+    assert_eq!(updates.len(), 1);
+    assert_eq!(updates[0]["OperationId"], operation("leave").as_str());
+    assert_eq!(updates[0].get("Accounts.member.2"), None, "one account marks the end");
 }
 
 #[tokio::test]

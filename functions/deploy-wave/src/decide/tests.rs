@@ -21,7 +21,7 @@ fn rows(count: usize, class: Class) -> Vec<Row> {
 const TOLERANCES: Tolerances = Tolerances { failures: 2, vetoes: 3, same_error: 3 };
 
 fn code(standing: &Standing, now: &[Row]) -> Option<ReasonCode> {
-    judge(&TOLERANCES, standing, now).map(|reason| reason.code)
+    judge(&TOLERANCES, &standing.clone().with(now)).map(|reason| reason.code)
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_same_error_in_several_accounts_is_the_changes_fault() {
 #[test]
 fn what_never_came_to_work_counts_in_the_end() {
     let standing = Standing::default().with(&rows(3, Class::Transient));
-    assert_eq!(judge(&TOLERANCES, &standing, &[]), None);
+    assert_eq!(judge(&TOLERANCES, &standing), None);
     let end = judge_end(&TOLERANCES, &standing).unwrap();
     assert_eq!(end.code, ReasonCode::TooManyFailures);
     assert_eq!(judge_end(&TOLERANCES, &Standing::default().with(&rows(9, Class::Vetoed))), None);

@@ -43,6 +43,7 @@ fn manifest() -> Manifest {
             deadline_seconds: 600,
         },
         planned_at: "2026-11-21T10:00:00Z".parse().unwrap(),
+        found: "before".into(),
         next: definition.clone(),
         previous: definition,
         previous_values: BTreeMap::from([("A".into(), "1".into())]),
