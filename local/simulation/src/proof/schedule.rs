@@ -111,6 +111,9 @@ pub struct Storm {
     pub calm: u64,
     /// So many faults there are at most.
     pub faults: usize,
+    /// Whether faults are aimed, besides: at some call sites, the first times that they are
+    /// reached, however late and however seldom that is.
+    pub aims: bool,
 }
 
 /// Something that happens from outside.
@@ -395,6 +398,7 @@ impl Schedule {
             density: [0.01, 0.04, 0.15, 0.4][random.usize(..4)],
             calm: [0, 0, 30, 150][random.usize(..4)],
             faults: random.usize(1..20),
+            aims: seed / 8 % 2 == 1,
         };
         let window = [10, 10, 1, 2][random.usize(..4)];
         let answers = Answers {
