@@ -67,14 +67,30 @@ def copy_workspace():
             path.unlink()
 
 
+def share():
+    """What others wrote is not built once more: it is linked from the ordinary builds, where there
+    are any. The workspace's own crates are built anew, in a place of their own: cargo tells those
+    of two workspaces apart by their paths within the workspace, which are the same here."""
+    folder = "debug" if PROFILE == "dev" else PROFILE
+    source, target = ROOT / "target" / folder, BASE / "target" / folder
+    if target.exists() or not source.exists():
+        return
+    own = {path.parent.name for path in ROOT.glob("*/*/Cargo.toml")} | {"tests"}
+    spellings = {name.replace("-", "_") for name in own} | own
+    for part in ("deps", "build", ".fingerprint"):
+        for path in (source / part).rglob("*"):
+            top = path.relative_to(source / part).parts[0]
+            stem = top.rsplit(".", 1)[0].removeprefix("lib").rsplit("-", 1)[0]
+            if path.is_file() and stem not in spellings:
+                place = target / part / path.relative_to(source / part)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, place)
+
+
 def build():
-    """Shares what others wrote with the ordinary builds; the workspace's own crates are built
-    anew."""
+    share()
     environment = dict(
-        os.environ,
-        CARGO_TARGET_DIR=str(BASE / "target"),
-        CARGO_BUILD_BUILD_DIR=str(ROOT / "target"),
-        CARGO_INCREMENTAL="0",
+        os.environ, CARGO_TARGET_DIR=str(BASE / "target"), CARGO_INCREMENTAL="0"
     )
     command = ["cargo", "build", "--locked", "-q", "-p", "landlord", "--profile", PROFILE]
     done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
