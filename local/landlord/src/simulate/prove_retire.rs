@@ -53,6 +53,13 @@ impl ProveRetire {
         } else {
             crate::say(&page(&summary));
         }
+        for failed in &summary.failed_sweeps {
+            eprintln!(
+                "a sweep of fleet {} failed: {}: {}\n\
+                 again: landlord simulate prove-retire --seed {} --fleets {}",
+                failed.fleet, failed.error, failed.cause, failed.seed, failed.fleet,
+            );
+        }
         for violation in &summary.violations {
             eprintln!(
                 "closed, and must not have been: account {} of fleet {}: {}\n\
@@ -82,7 +89,7 @@ fn page(summary: &Summary) -> String {
             summary.fleets,
             summary.accounts,
             summary.sweeps,
-            summary.failed_sweeps,
+            summary.failed_sweeps.len(),
             summary.closed,
             summary.overtaken,
             summary.refused_calls,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::changes::Change;
 use super::fleet::one_in;
 use super::guards::{denied_by_policy, objection};
-use super::{Summary, Violation};
+use super::{FailedSweep, Summary, Violation};
 use crate::library::{FunctionFault, FunctionFaults};
 
 /// What a function read longer ago than this is no fresh read.
@@ -63,6 +63,8 @@ struct State {
     accounts: BTreeSet<String>,
     /// When close-account was last told of the account's place, and of its tags.
     read: BTreeMap<(String, &'static str), Timestamp>,
+    /// When AWS carried out its last read of each, whose answer may still be on its way.
+    looked: BTreeMap<(String, &'static str), Timestamp>,
     /// Accounts as they were until a moment.
     past: Vec<(Timestamp, AccountView)>,
     asked: Option<Asked>,
@@ -88,6 +90,7 @@ impl Watch {
             closing_calls: 0,
             accounts: BTreeSet::new(),
             read: BTreeMap::new(),
+            looked: BTreeMap::new(),
             past: Vec::new(),
             asked: None,
             seed,
@@ -112,6 +115,7 @@ impl Watch {
         state.changes = changes;
         state.accounts = accounts.iter().cloned().collect();
         state.read.clear();
+        state.looked.clear();
         state.past.clear();
     }
 
@@ -130,6 +134,15 @@ impl Watch {
     /// Counts.
     pub(super) fn count(&self, count: impl FnOnce(&mut Summary)) {
         count(&mut self.lock().summary);
+    }
+
+    /// A sweep failed.
+    pub(super) fn failed(&self, error: &str, cause: &str) {
+        let mut state = self.lock();
+        let (seed, fleet) = (state.seed, state.fleet);
+        let (error, cause) = (error.to_owned(), cause.to_owned());
+        state.summary.sweeps += 1;
+        state.summary.failed_sweeps.push(FailedSweep { seed, fleet, error, cause });
     }
 
     /// Ends it: the world and its watch hold each other.
@@ -245,7 +258,17 @@ impl Faults for Watch {
     fn fault(&self, call: &Call) -> Option<Fault> {
         let mut state = self.lock();
         state.settle();
-        if !state.is_armed || !FUNCTIONS.iter().any(|name| call.caller.arn.ends_with(name)) {
+        if !state.is_armed {
+            return None;
+        }
+        // Not only the sweep changes accounts: tenants leave and come back meanwhile.
+        if call.service == "organizations"
+            && ["TagResource", "UntagResource", "MoveAccount"].contains(&call.operation.as_str())
+            && let Some(account) = subject(call)
+        {
+            state.remember(account);
+        }
+        if !FUNCTIONS.iter().any(|name| call.caller.arn.ends_with(name)) {
             return None;
         }
         state.calls += 1;
@@ -260,15 +283,21 @@ impl Faults for Watch {
             state.change(&account, &change);
         }
         if call.service == "organizations"
+            && call.operation == "CloseAccount"
             && let Some(account) = subject(call)
         {
-            match call.operation.as_str() {
-                "CloseAccount" => state.ask(account),
-                "TagResource" | "UntagResource" | "MoveAccount" => state.remember(account),
-                _ => {}
-            }
+            state.ask(account);
         }
         state.roll(call)
+    }
+
+    /// An answer tells how things were when the call was carried out, however late it comes.
+    fn performed(&self, call: &Call, result: &Result<Value, AwsError>) {
+        if let Some(read) = read_of(call).filter(|_| result.is_ok()) {
+            let mut state = self.lock();
+            let now = state.now();
+            state.looked.insert(read, now);
+        }
     }
 
     fn answered(&self, call: &Call, result: &Result<Value, AwsError>) {
@@ -277,17 +306,20 @@ impl Faults for Watch {
         }
         let mut state = self.lock();
         state.settle();
-        let what = match call.operation.as_str() {
-            "ListParents" => "ListParents",
-            "ListTagsForResource" => "ListTagsForResource",
-            _ => return,
-        };
-        let now = state.now();
-        if let Some(account) = subject(call).filter(|_| call.caller.arn.ends_with("close-account"))
+        if let Some(read) = read_of(call)
+            && let Some(at) = state.looked.get(&read).copied()
         {
-            state.read.insert((account.to_owned(), what), now);
+            state.read.insert(read, at);
         }
     }
+}
+
+/// What `close-account` reads by this call, if it does.
+fn read_of(call: &Call) -> Option<(String, &'static str)> {
+    let by_it = call.service == "organizations" && call.caller.arn.ends_with("close-account");
+    let what = ["ListParents", "ListTagsForResource"];
+    let what = what.into_iter().find(|what| by_it && call.operation == *what)?;
+    Some((subject(call)?.to_owned(), what))
 }
 
 impl FunctionFaults for Watch {

@@ -52,6 +52,20 @@ pub struct Violation {
     pub because: String,
 }
 
+/// A sweep that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedSweep {
+    /// The seed of its world.
+    pub seed: u64,
+    /// The fleet in its world, counted from 1.
+    pub fleet: usize,
+    /// The execution's error.
+    pub error: String,
+    /// And its cause.
+    pub cause: String,
+}
+
 /// What happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,10 +83,8 @@ pub struct Summary {
     pub refused_calls: usize,
     /// Sweeps.
     pub sweeps: usize,
-    /// Sweeps that failed, which some of the faults make them.
-    pub failed_sweeps: usize,
-    /// Child executions that failed.
-    pub failed_children: usize,
+    /// Sweeps that failed: where a fault hits a task again and again, its machine gives it up.
+    pub failed_sweeps: Vec<FailedSweep>,
     /// What people did while sweeps ran.
     pub changes: BTreeMap<&'static str, usize>,
     /// What went wrong with calls and functions.
@@ -92,8 +104,7 @@ impl Summary {
         self.overtaken += overtaken;
         self.refused_calls += refused_calls;
         self.sweeps += other.sweeps;
-        self.failed_sweeps += other.failed_sweeps;
-        self.failed_children += other.failed_children;
+        self.failed_sweeps.extend(other.failed_sweeps);
         for (name, count) in other.changes {
             *self.changes.entry(name).or_default() += count;
         }

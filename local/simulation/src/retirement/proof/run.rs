@@ -211,10 +211,10 @@ impl Run {
                 match shown["status"].as_str().unwrap_or_default() {
                     "RUNNING" => left.push(arn),
                     "SUCCEEDED" => self.watch.count(|it| it.sweeps += 1),
-                    _ => self.watch.count(|it| {
-                        it.sweeps += 1;
-                        it.failed_sweeps += 1;
-                    }),
+                    _ => {
+                        let word = |key: &str| shown[key].as_str().unwrap_or_default();
+                        self.watch.failed(word("error"), word("cause"));
+                    }
                 }
             }
             running = left;
