@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use simulation::proof::{Part, Schedule, run_part};
+use simulation::proof::{Aim, Part, Schedule, run_part};
 
 /// A seed in which tenants sign up and faults come; any will do.
 const SEED: u64 = 7;
@@ -38,4 +38,24 @@ fn seeds_differ_in_what_happens() {
     assert!(steps.windows(2).any(|pair| pair[0] != pair[1]));
     let people = steps.iter().flatten().filter(|step| step.what.tampers_with().is_some());
     assert!(people.count() > 0, "people lay hands on some of them");
+}
+
+#[test]
+fn what_is_aimed_at_comes_once_besides_what_comes_anyway() {
+    let whole = run_part(SEED, &Part::default(), false).unwrap();
+    for text in [
+        "answer lost at deploy-wave cloudformation:UpdateStackSet",
+        "too late at plan-rollout itself",
+        "stale at plan-rollout cloudformation:DescribeStackSet",
+    ] {
+        let aim: Aim = text.parse().unwrap();
+        let hit = (aim.site.clone(), aim.kind);
+        assert!(!whole.record.hits.contains_key(&hit), "{text} comes without being aimed at");
+        let part = Part { aim: Some(aim), ..Part::default() };
+        let aimed = run_part(SEED, &part, false).unwrap();
+        assert_eq!(aimed.record.hits.get(&hit), Some(&1), "{text}");
+        let first = |outcome: &simulation::proof::Outcome| outcome.record.happened.first().cloned();
+        assert_eq!(first(&aimed), first(&whole), "{text}");
+        assert_eq!(aimed.violations, [""; 0], "{text}");
+    }
 }

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
-use simulation::proof::{CallFault, InvocationFault, Proof, Site, Summary, kinds_of, prove};
+use simulation::proof::{
+    CallFault, InvocationFault, Played, Proof, Site, Summary, kinds_of, prove,
+};
 
 /// The flags of `landlord simulate prove`.
 #[derive(Debug, Args)]
@@ -27,7 +29,8 @@ pub struct Prove {
     /// End at the first violation
     #[arg(long)]
     until_violated: bool,
-    /// A fault kind that never came at a call site is a failure, too
+    /// Aim at what chance did not bring, in worlds that reached the call site; a fault kind that never
+    /// came at a call site is a failure, too
     #[arg(long)]
     all_hit: bool,
     /// Print the last lines only, and what was violated
@@ -47,13 +50,14 @@ impl Prove {
             schedules: self.schedules,
             threads: self.threads.into(),
             until_violated: self.until_violated,
+            aims: self.all_hit,
         };
-        let progress = |done: u64, seed: u64, violations: &[String]| {
+        let progress = |done: u64, played: &Played, violations: &[String]| {
             for violation in violations {
-                eprintln!("seed {seed}: {violation}");
+                eprintln!("{played}: {violation}");
             }
             if done.is_multiple_of(250) {
-                eprintln!("{done} of {} schedules", self.schedules);
+                eprintln!("{done} schedules of {}{}", self.schedules, more(self.all_hit));
             }
         };
         let summary = match prove(proof, &progress) {
@@ -71,6 +75,10 @@ impl Prove {
     }
 }
 
+fn more(aims: bool) -> &'static str {
+    if aims { ", and those that are aimed" } else { "" }
+}
+
 /// The summary for programs.
 fn document(asked: &Prove, summary: &Summary) -> Value {
     let place = |site: &Site| json!({ "caller": site.caller, "action": site.action });
@@ -85,8 +93,13 @@ fn document(asked: &Prove, summary: &Summary) -> Value {
     json!({
         "firstSeed": asked.seed,
         "schedules": summary.schedules,
+        "aimed": summary.aimed,
         "faults": summary.faults,
-        "violations": summary.violations,
+        "violations": summary
+            .violations
+            .iter()
+            .map(|(played, violations)| (played.to_string(), violations))
+            .collect::<BTreeMap<String, &Vec<String>>>(),
         "sites": sites.collect::<Vec<_>>(),
         "missed": missed
             .iter()
@@ -108,26 +121,32 @@ fn page(asked: &Prove, summary: &Summary) -> String {
     if !asked.quiet {
         tables(&mut text, summary);
     }
-    for (seed, violations) in &summary.violations {
+    for (played, violations) in &summary.violations {
         for violation in violations {
-            let _ = writeln!(text, "seed {seed}: {violation}");
+            let _ = writeln!(text, "{played}: {violation}");
         }
     }
     let pairs: usize = summary.sites.keys().map(|site| kinds_of(site).len()).sum();
     let _ = write!(
         text,
-        "{} schedules from seed {}, {} faults, {} schedules violate something; \
+        "{} schedules from seed {}{}, {} faults, {} schedules violate something; \
          {} of {pairs} pairs of call site and fault kind hit; {:.0} s\n\
-         again: landlord simulate prove --seed {} --schedules {}; \
+         again: landlord simulate prove --seed {} --schedules {}{}; \
          one of them: landlord simulate replay SEED",
         summary.schedules,
         asked.seed,
+        if asked.all_hit {
+            format!(", {} of them once more, aimed", summary.aimed)
+        } else {
+            String::new()
+        },
         summary.faults,
         summary.violations.len(),
         pairs - summary.missed().len(),
         summary.took.as_secs_f64(),
         asked.seed,
         asked.schedules,
+        if asked.all_hit { " --all-hit" } else { "" },
     );
     text
 }

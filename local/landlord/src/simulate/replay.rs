@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use simulation::proof::{Part, run_part, shrink, story};
+use simulation::proof::{Aim, Part, run_part, shrink, story};
 
 /// The flags of `landlord simulate replay`.
 #[derive(Debug, Args)]
@@ -13,6 +13,9 @@ pub struct Replay {
     /// The seed, as the proof printed it
     #[arg(value_name = "SEED")]
     seed: u64,
+    /// With this fault besides, as the proof printed it: 'KIND at CALLER ACTION'
+    #[arg(long, value_name = "FAULT")]
+    aim: Option<Aim>,
     /// Tell all of it, and leave nothing out
     #[arg(long)]
     whole: bool,
@@ -25,7 +28,8 @@ impl Replay {
     /// Plays the seed, and shrinks it when something did not hold.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let outcome = match run_part(self.seed, &Part::default(), self.trace) {
+        let whole = Part { aim: self.aim.clone(), ..Part::default() };
+        let outcome = match run_part(self.seed, &whole, self.trace) {
             Ok(outcome) => outcome,
             Err(error) => return crate::failed(&error),
         };
@@ -33,11 +37,11 @@ impl Replay {
         if self.trace {
             crate::say(&outcome.trace);
         } else if holds || self.whole {
-            crate::say(&story(&Part::default(), &outcome));
+            crate::say(&story(&whole, &outcome));
         } else {
             eprintln!("seed {} fails; leaving out what it fails without", self.seed);
             let mut progress = |left: usize| eprintln!("{left} faults left");
-            match shrink(&outcome, &mut progress) {
+            match shrink(&outcome, self.aim.as_ref(), &mut progress) {
                 Ok((part, outcome)) => crate::say(&story(&part, &outcome)),
                 Err(error) => return crate::failed(&error),
             }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use local_aws::{Aws, AwsError, Call, Fault, Faults, Invocation, InvocationOutcome, Principal};
 use serde_json::Value;
 
+use super::aim::Aim;
 use super::kinds::{self, CallFault, InvocationFault};
 use super::schedule::Storm;
 use crate::library::{FunctionFault, FunctionFaults};
@@ -70,6 +71,8 @@ struct Weather {
     attempts_lost: BTreeMap<String, usize>,
     bursts: BTreeMap<String, Timestamp>,
     answers: BTreeMap<(String, String), (Timestamp, Value)>,
+    /// What was aimed at has come.
+    has_come: bool,
     is_over: bool,
 }
 
@@ -89,6 +92,8 @@ pub struct Injector {
     storm: Storm,
     /// The faults that may come; all of them when it says nothing.
     only: Option<BTreeSet<FaultKey>>,
+    /// A fault that comes besides.
+    aim: Option<Aim>,
     observer: Arc<dyn Observer>,
     /// Every call with its moment, one a line, when somebody wants it.
     trace: Option<Mutex<String>>,
@@ -104,8 +109,14 @@ impl Injector {
         only: Option<BTreeSet<FaultKey>>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let (aws, trace, weather) = (aws.clone(), None, Mutex::default());
-        Self { aws, seed, storm, only, observer, trace, weather }
+        let (aws, aim, trace, weather) = (aws.clone(), None, None, Mutex::default());
+        Self { aws, seed, storm, only, aim, observer, trace, weather }
+    }
+
+    /// The same, and this fault comes besides, once, as soon as it can.
+    #[must_use]
+    pub fn aimed(self, aim: Option<Aim>) -> Self {
+        Self { aim, ..self }
     }
 
     /// The same, and it keeps a trace.
@@ -169,6 +180,41 @@ impl Injector {
         (draw < self.storm.density * often).then_some((number, random))
     }
 
+    /// What comes this time at this site: what is aimed at as soon as it can come, else what chance
+    /// has.
+    fn pick<Kind: Copy>(
+        &self,
+        weather: &mut Weather,
+        site: &Site,
+        all: &[(Kind, &'static str)],
+        can_come: impl Fn(&Weather, Kind) -> bool,
+    ) -> Option<(u64, fastrand::Rng, Kind)> {
+        let chance = self.chance(weather, site);
+        if let Some(aim) = self.pending(weather).filter(|aim| aim.site == *site)
+            && let Some((kind, _)) = all.iter().find(|(_, name)| *name == aim.kind)
+            && can_come(weather, *kind)
+        {
+            let number = weather.record.sites.get(site)?.checked_sub(1)?;
+            weather.has_come = true;
+            return Some((number, fastrand::Rng::with_seed(mix(!self.seed, site, number)), *kind));
+        }
+        let (number, mut random) = chance?;
+        let (kind, _) = all[random.usize(..all.len())];
+        can_come(weather, kind).then_some((number, random, kind))
+    }
+
+    /// What is aimed at and has not come.
+    fn pending(&self, weather: &Weather) -> Option<&Aim> {
+        self.aim.as_ref().filter(|_| !weather.is_over && !weather.has_come)
+    }
+
+    /// A stale answer is an older one: somebody has to have asked before. A function that comes
+    /// twice asks itself.
+    fn has_to_ask_twice(&self, weather: &Weather, function: &str) -> bool {
+        self.pending(weather)
+            .is_some_and(|aim| aim.kind == CallFault::Stale.name() && aim.site.caller == function)
+    }
+
     fn note(&self, weather: &mut Weather, site: Site, number: u64, kind: &'static str) {
         *weather.record.hits.entry((site.clone(), kind)).or_default() += 1;
         let happened = Happened { key: (site, number), kind, at: self.aws.now() };
@@ -208,15 +254,10 @@ impl Faults for Injector {
         let action = format!("{}:{}", call.service, call.operation);
         let caller = caller(&weather, call)?;
         let site = Site { caller, action };
-        let chance = self.chance(&mut weather, &site);
         let now = self.aws.now();
         if weather.bursts.get(&site.action).is_some_and(|until| now < *until) {
+            self.chance(&mut weather, &site);
             return Some(Fault::Refuse(kinds::throttled(call)));
-        }
-        let (number, mut random) = chance?;
-        let kind = CallFault::ALL[random.usize(..CallFault::ALL.len())];
-        if !kind.fits(call.service, &call.operation) {
-            return None;
         }
         let question = question(call);
         let before = weather
@@ -224,6 +265,11 @@ impl Faults for Injector {
             .get(&question)
             .filter(|(at, _)| now.duration_since(*at).as_secs() <= STALE_SECONDS);
         let before = before.map(|(_, answer)| answer.clone());
+        let all = CallFault::ALL.map(|kind| (kind, kind.name()));
+        let (number, mut random, kind) = self.pick(&mut weather, &site, &all, |_, kind| {
+            kind.fits(call.service, &call.operation)
+                && (kind != CallFault::Stale || before.is_some())
+        })?;
         let fault = kinds::of_call(kind, call, before, &mut random)?;
         if kind == CallFault::ThrottledBurst {
             let until = self.aws.after(Duration::from_secs(random.u64(5..120)));
@@ -277,14 +323,21 @@ impl FunctionFaults for Injector {
         let mut weather = self.weather();
         weather.codes.insert(invocation.function_name.clone(), invocation.code.clone());
         let site = Site { caller: invocation.code.clone(), action: String::new() };
-        let (number, mut random) = self.chance(&mut weather, &site)?;
-        let kind = InvocationFault::ALL[random.usize(..InvocationFault::ALL.len())];
+        let code = &invocation.code;
+        let all = InvocationFault::ALL.map(|kind| (kind, kind.name()));
+        let picked = self.pick(&mut weather, &site, &all, |weather, kind| {
+            let lost = weather.attempts_lost.get(code).copied().unwrap_or(0);
+            !kind.costs_an_attempt() || lost < most_attempts_lost(code)
+        });
+        if self.has_to_ask_twice(&weather, code) {
+            let twice = InvocationFault::DeliveredTwice;
+            let number = weather.record.sites.get(&site).map_or(0, |count| count - 1);
+            self.note(&mut weather, site, number, twice.name());
+            return Some(FunctionFault::Twice);
+        }
+        let (number, mut random, kind) = picked?;
         if kind.costs_an_attempt() {
-            let lost = weather.attempts_lost.entry(invocation.code.clone()).or_default();
-            if *lost == most_attempts_lost(&invocation.code) {
-                return None;
-            }
-            *lost += 1;
+            *weather.attempts_lost.entry(code.clone()).or_default() += 1;
         }
         let fault = kind.draw(&mut random);
         self.note(&mut weather, site, number, kind.name());

@@ -9,6 +9,7 @@
 //! Call sites are not listed anywhere: they are what the functions and the machines of the
 //! deployed template are seen to call.
 
+mod aim;
 mod audit;
 mod ends;
 mod injector;
@@ -22,9 +23,10 @@ mod shrink;
 mod standing;
 mod watch;
 
+pub use aim::{Aim, Unclear};
 pub use injector::{FaultKey, Happened, Injector, Observer, Record, Site};
 pub use kinds::{CallFault, InvocationFault};
-pub use prove::{Proof, Summary, kinds_of, prove};
+pub use prove::{Played, Proof, Summary, kinds_of, prove};
 pub use run::{Outcome, Part, run};
 pub use schedule::{Answers, Destination, Kind, Schedule, Slowness, Step, Storm, What, tenant_id};
 pub use shrink::{run_part, shrink, story};

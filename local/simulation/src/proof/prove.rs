@@ -1,11 +1,13 @@
 //! Many seeds over a few threads, one world at a time on each, and the tables of what was hit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::aim::Aim;
 use super::injector::Site;
 use super::kinds::{CallFault, InvocationFault};
 use super::run::{Outcome, Part};
@@ -23,6 +25,29 @@ pub struct Proof {
     pub threads: usize,
     /// Ends at the first violation.
     pub until_violated: bool,
+    /// What chance did not hit is aimed at afterwards, in worlds that reached the site.
+    pub aims: bool,
+}
+
+/// So many worlds are played once more for a fault that chance did not bring, until it comes.
+const TRIES: usize = 12;
+
+/// A schedule that was played.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Played {
+    /// Its seed.
+    pub seed: u64,
+    /// The fault that it was aimed at, besides those of the seed.
+    pub aim: Option<Aim>,
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.aim {
+            Some(aim) => write!(f, "seed {} --aim '{aim}'", self.seed),
+            None => write!(f, "seed {}", self.seed),
+        }
+    }
 }
 
 /// What many seeds came to.
@@ -30,6 +55,8 @@ pub struct Proof {
 pub struct Summary {
     /// Seeds that were run.
     pub schedules: u64,
+    /// Those that were played once more, aimed at a fault that had not come.
+    pub aimed: u64,
     /// What their worlds were about.
     pub kinds: BTreeMap<Kind, u64>,
     /// How often each site was reached.
@@ -42,17 +69,29 @@ pub struct Summary {
     pub ends: BTreeMap<String, u64>,
     /// The faults that came, all together.
     pub faults: u64,
-    /// Violations by seed.
-    pub violations: BTreeMap<u64, Vec<String>>,
+    /// What did not hold.
+    pub violations: BTreeMap<Played, Vec<String>>,
+    /// A few of the seeds in which each site was reached, the smallest.
+    pub reached: BTreeMap<Site, BTreeSet<u64>>,
     /// How long it took.
     pub took: Duration,
 }
 
 impl Summary {
-    fn add(&mut self, outcome: Outcome) {
-        self.schedules += 1;
-        *self.kinds.entry(outcome.schedule.kind).or_default() += 1;
+    fn add(&mut self, outcome: Outcome, aim: Option<Aim>) {
+        let seed = outcome.schedule.seed;
+        if aim.is_some() {
+            self.aimed += 1;
+        } else {
+            self.schedules += 1;
+            *self.kinds.entry(outcome.schedule.kind).or_default() += 1;
+        }
         for (site, count) in outcome.record.sites {
+            let seeds = self.reached.entry(site.clone()).or_default();
+            seeds.insert(seed);
+            if seeds.len() > TRIES {
+                seeds.pop_last();
+            }
             *self.sites.entry(site).or_default() += count;
         }
         for (hit, count) in outcome.record.hits {
@@ -67,7 +106,7 @@ impl Summary {
         }
         self.faults += u64::try_from(outcome.record.happened.len()).unwrap_or(0);
         if !outcome.violations.is_empty() {
-            self.violations.insert(outcome.schedule.seed, outcome.violations);
+            self.violations.insert(Played { seed, aim }, outcome.violations);
         }
     }
 
@@ -101,49 +140,108 @@ pub fn kinds_of(site: &Site) -> Vec<&'static str> {
 ///
 /// # Errors
 /// When a world could not be founded or panicked; the message says which seed.
-pub fn prove(proof: Proof, progress: &(dyn Fn(u64, u64, &[String]) + Sync)) -> io::Result<Summary> {
+pub fn prove(
+    proof: Proof,
+    progress: &(dyn Fn(u64, &Played, &[String]) + Sync),
+) -> io::Result<Summary> {
     let began = Instant::now();
-    let summary = Mutex::new(Summary::default());
-    let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let failures = Mutex::new(BTreeSet::new());
-    let work = || {
-        while !is_over.load(Ordering::Relaxed) {
+    let run = Run {
+        summary: Mutex::default(),
+        failures: Mutex::default(),
+        is_over: AtomicBool::new(false),
+        proof,
+        progress,
+    };
+    let next = AtomicU64::new(0);
+    run.on_threads(&|| {
+        while !run.is_over.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= proof.schedules {
                 break;
             }
-            let seed = proof.from + index;
-            match run_part(seed, &Part::default(), false) {
-                Ok(outcome) => {
-                    let violations = outcome.violations.clone();
-                    let done = {
-                        let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
-                        summary.add(outcome);
-                        summary.schedules
-                    };
-                    progress(done, seed, &violations);
-                    if proof.until_violated && !violations.is_empty() {
-                        is_over.store(true, Ordering::Relaxed);
-                    }
-                }
-                Err(error) => {
-                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
-                    failures.insert((seed, error.to_string()));
-                    is_over.store(true, Ordering::Relaxed);
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..proof.threads.max(1) {
-            scope.spawn(work);
+            run.play(Played { seed: proof.from + index, aim: None });
         }
     });
-    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some((seed, error)) = failures.into_iter().next() {
-        return Err(io::Error::other(format!("seed {seed}: {error}")));
+    // A world that is aimed at may reach what no other did, so there may be more to aim at.
+    let mut tried = BTreeSet::new();
+    while proof.aims && !run.is_over.load(Ordering::Relaxed) {
+        let missed = locked(&run.summary).missed();
+        let missed: VecDeque<_> =
+            missed.into_iter().filter(|pair| tried.insert(pair.clone())).collect();
+        if missed.is_empty() {
+            break;
+        }
+        let waiting = Mutex::new(missed);
+        run.on_threads(&|| {
+            while !run.is_over.load(Ordering::Relaxed) {
+                let Some((site, kind)) = locked(&waiting).pop_front() else { break };
+                run.aim_at(&Aim { site, kind });
+            }
+        });
     }
-    let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failures = std::mem::take(&mut *locked(&run.failures));
+    if let Some((played, error)) = failures.into_iter().next() {
+        return Err(io::Error::other(format!("{played}: {error}")));
+    }
+    let mut summary = std::mem::take(&mut *locked(&run.summary));
     summary.took = began.elapsed();
     Ok(summary)
+}
+
+/// What the threads of a proof share.
+struct Run<'a> {
+    summary: Mutex<Summary>,
+    failures: Mutex<BTreeSet<(Played, String)>>,
+    is_over: AtomicBool,
+    proof: Proof,
+    progress: &'a (dyn Fn(u64, &Played, &[String]) + Sync),
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Run<'_> {
+    fn on_threads(&self, work: &(dyn Fn() + Sync)) {
+        std::thread::scope(|scope| {
+            for _ in 0..self.proof.threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+    }
+
+    fn play(&self, played: Played) {
+        let part = Part { aim: played.aim.clone(), ..Part::default() };
+        match run_part(played.seed, &part, false) {
+            Ok(outcome) => {
+                let violations = outcome.violations.clone();
+                let done = {
+                    let mut summary = locked(&self.summary);
+                    summary.add(outcome, played.aim.clone());
+                    summary.schedules + summary.aimed
+                };
+                (self.progress)(done, &played, &violations);
+                if self.proof.until_violated && !violations.is_empty() {
+                    self.is_over.store(true, Ordering::Relaxed);
+                }
+            }
+            Err(error) => {
+                locked(&self.failures).insert((played, error.to_string()));
+                self.is_over.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Plays worlds that reached the site once more, until the fault has come there.
+    fn aim_at(&self, aim: &Aim) {
+        let seeds = locked(&self.summary).reached.get(&aim.site).cloned().unwrap_or_default();
+        let pair = (aim.site.clone(), aim.kind);
+        for seed in seeds {
+            let has_come = locked(&self.summary).hits.contains_key(&pair);
+            if has_come || self.is_over.load(Ordering::Relaxed) {
+                return;
+            }
+            self.play(Played { seed, aim: Some(aim.clone()) });
+        }
+    }
 }

@@ -8,6 +8,7 @@ use local_aws::cloudformation::StackSetOptions;
 use local_aws::cloudformation::scheduler::ParallelExcess;
 use local_aws::{Durations, Settings};
 
+use super::aim::Aim;
 use super::ends::{End, Ends};
 use super::injector::{FaultKey, Injector, Record};
 use super::promises::Promises;
@@ -25,6 +26,8 @@ pub struct Part {
     pub without_steps: BTreeSet<usize>,
     /// The only faults that come; all when it says nothing.
     pub only_faults: Option<BTreeSet<FaultKey>>,
+    /// A fault that comes besides.
+    pub aim: Option<Aim>,
 }
 
 /// How a run came out.
@@ -74,6 +77,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     let watch = Arc::new(Watch::new(world.aws(), promises, schedule.durations));
     let only = part.only_faults.clone();
     let injector = Injector::new(world.aws(), seed, schedule.storm, only, watch.clone());
+    let injector = injector.aimed(part.aim.clone());
     let injector = Arc::new(if traced { injector.traced() } else { injector });
     world.library.set_faults(Some(injector.clone()));
     world.aws().set_faults(injector.clone());
@@ -158,7 +162,6 @@ fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Whether no change is on its way.
 /// Whether no execution is on its way: one that was redriven may have told its end before.
 fn is_still(world: &World) -> bool {
     let machines = ["landlord-onboard-tenant", "landlord-roll-out"];

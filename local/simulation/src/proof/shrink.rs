@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
 
+use super::aim::Aim;
 use super::injector::FaultKey;
 use super::run::{Outcome, Part, run};
 use crate::virtual_time;
@@ -20,25 +21,31 @@ pub fn run_part(seed: u64, part: &Part, traced: bool) -> io::Result<Outcome> {
 }
 
 /// Leaves out of a failing seed all that it fails without; answers what is left and how it fails.
-/// `progress` hears how much is left after each run.
+/// What it was aimed at stays. `progress` hears how much is left after each run.
 ///
 /// # Errors
 /// As [`run_part`].
-pub fn shrink(failing: &Outcome, progress: &mut dyn FnMut(usize)) -> io::Result<(Part, Outcome)> {
+pub fn shrink(
+    failing: &Outcome,
+    aim: Option<&Aim>,
+    progress: &mut dyn FnMut(usize),
+) -> io::Result<(Part, Outcome)> {
     let seed = failing.schedule.seed;
-    shrink_with(failing, &mut |part| run_part(seed, part, false), progress)
+    shrink_with(failing, aim, &mut |part| run_part(seed, part, false), progress)
 }
 
 fn shrink_with(
     failing: &Outcome,
+    aim: Option<&Aim>,
     run_part: &mut dyn FnMut(&Part) -> io::Result<Outcome>,
     progress: &mut dyn FnMut(usize),
 ) -> io::Result<(Part, Outcome)> {
     let faults = failing.record.happened.iter().map(|it| it.key.clone()).collect();
-    let mut part = Part { without_steps: BTreeSet::new(), only_faults: Some(faults) };
+    let without_steps = BTreeSet::new();
+    let mut part = Part { without_steps, only_faults: Some(faults), aim: aim.cloned() };
     let mut best = run_part(&part)?;
     if best.violations.is_empty() {
-        return Ok((Part::default(), failing.clone()));
+        return Ok((Part { aim: aim.cloned(), ..Part::default() }, failing.clone()));
     }
     // Only what still happens counts; faults at places that are not reached any more are gone.
     let mut changed = true;
@@ -170,7 +177,7 @@ mod tests {
     fn a_failing_seed_shrinks_to_the_faults_and_steps_without_which_it_holds() {
         let failing = world(&Part::default());
         let mut run = |part: &Part| Ok(world(part));
-        let (part, outcome) = shrink_with(&failing, &mut run, &mut |_| {}).unwrap();
+        let (part, outcome) = shrink_with(&failing, None, &mut run, &mut |_| {}).unwrap();
         let left: Vec<u64> = outcome.record.happened.iter().map(|it| it.key.1).collect();
         assert_eq!(left, [2, 9]);
         assert_eq!(part.without_steps.len(), outcome.schedule.steps.len() - 1);
