@@ -7,6 +7,7 @@
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 mod cbor;
+pub mod operations;
 mod world;
 
 use std::collections::VecDeque;

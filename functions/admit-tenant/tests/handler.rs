@@ -1,12 +1,10 @@
 //! The function through its public API: the real SDK on a scripted wire.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
-mod wire;
-
 use admit_tenant::{App, Config, Error, handle};
 use lambda_kit::{Clock, Diagnostic, Named};
+use scripted_wire::operations::{Aws, Call, Reply, error};
 use serde_json::{Value, json};
-use wire::{Aws, Call, Reply, error};
 
 const EVENT_ID: &str = "7bf73129-1428-4cd3-a780-95db273d1602";
 const MACHINE: &str = "arn:aws:states:eu-central-1:111122223333:stateMachine:onboard-tenant";

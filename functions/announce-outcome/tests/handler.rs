@@ -1,12 +1,10 @@
 //! The function through its public API: the real SDK on a scripted wire.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
-mod wire;
-
 use announce_outcome::{App, Config, Error, handle};
 use lambda_kit::{Clock, Diagnostic, Named};
+use scripted_wire::operations::{Aws, Call, Reply, error};
 use serde_json::{Value, json};
-use wire::{Aws, Reply, error};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 const ARN: &str = "arn:aws:states:eu-central-1:111122223333:execution:onboard-tenant:acme_2";
@@ -179,7 +177,7 @@ async fn the_history_is_read_until_step_and_account_are_known_and_no_further_tha
     assert_eq!(aws.calls_of("GetExecutionHistory")[1].field("nextToken"), "2");
     assert_eq!(detail(&aws)["step"], "EnrollBaseline");
 
-    let endless = |_: &wire::Call| Reply::Json(json!({"nextToken": "more", "events": []}));
+    let endless = |_: &Call| Reply::Json(json!({"nextToken": "more", "events": []}));
     let aws = failed().always("GetExecutionHistory", endless);
     call(&aws, request("FAILED")).await.unwrap();
     assert_eq!(aws.calls_of("GetExecutionHistory").len(), 10);

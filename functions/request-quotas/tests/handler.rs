@@ -1,12 +1,10 @@
 //! The function through its public API: the real SDK on a scripted wire.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
-mod wire;
-
 use lambda_kit::{Clock, Diagnostic, Named};
 use request_quotas::{App, Config, Error, handle};
+use scripted_wire::operations::{Aws, Call, Reply, error};
 use serde_json::{Value, json};
-use wire::{Aws, Call, Reply, error};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 const HISTORY: &str = "ListRequestedServiceQuotaChangeHistory";

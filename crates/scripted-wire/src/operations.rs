@@ -1,19 +1,27 @@
-//! A scripted AWS behind the unchanged SDK: answers by operation, in order, and remembers calls.
+//! A scripted AWS that answers by operation, each in its order, for tests in which the order of
+//! different calls does not matter. It remembers the calls.
 //!
 //! An operation without an answer left is refused with `Unscripted`, which no code expects, so a
 //! test sees every call that it did not foresee; an empty script proves that no call was made.
-#![allow(dead_code, unreachable_pub, reason = "each function's tests use their part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken script fails the test")]
+
+#![allow(clippy::unwrap_used, reason = "a broken script fails the test")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use aws_smithy_http_client::test_util::infallible_client_fn;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use http::{Request, Response};
+use http::Uri;
 use lambda_kit::Clock;
-use lambda_kit::sdk::{Credentials, Parts, Wire};
-use serde_json::{Value, json};
+use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
+use serde_json::{Map, Value, json};
 
 /// A call as it went over the wire.
 #[derive(Debug, Clone)]
@@ -48,7 +56,16 @@ pub enum Reply {
     /// Success with this text: XML of a query or REST service, or a stored object.
     Text(String),
     /// An error of the service.
-    Error { status: u16, code: &'static str, message: String, extra: Value },
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// The error's code.
+        code: &'static str,
+        /// Its message.
+        message: String,
+        /// Further members of the error, in JSON.
+        extra: Value,
+    },
     /// The function's own process breaks at this call.
     Panic(&'static str),
 }
@@ -66,12 +83,37 @@ struct Script {
 #[derive(Clone, Default)]
 pub struct Aws(Arc<Mutex<Script>>);
 
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aws")
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(self.answer(&request))
+    }
+}
+
+impl HttpClient for Aws {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
 impl Aws {
+    /// An AWS that refuses everything.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The next answer to `operation` that is not yet spoken for.
+    #[must_use]
     pub fn on(self, operation: &str, reply: Reply) -> Self {
         let mut script = self.0.lock().unwrap();
         script.once.entry(operation.to_owned()).or_default().push_back(reply);
@@ -80,21 +122,25 @@ impl Aws {
     }
 
     /// The next answer, as JSON.
+    #[must_use]
     pub fn json(self, operation: &str, body: Value) -> Self {
         self.on(operation, Reply::Json(body))
     }
 
     /// The next answer, as text.
+    #[must_use]
     pub fn text(self, operation: &str, body: impl Into<String>) -> Self {
         self.on(operation, Reply::Text(body.into()))
     }
 
     /// The next answer is an error.
+    #[must_use]
     pub fn refuse(self, operation: &str, status: u16, code: &'static str) -> Self {
         self.on(operation, error(status, code))
     }
 
     /// The answer to every call of `operation` that has no other.
+    #[must_use]
     pub fn always(
         self,
         operation: &str,
@@ -120,6 +166,9 @@ impl Aws {
     }
 
     /// Fails the test when an answer was never asked for.
+    ///
+    /// # Panics
+    /// Then.
     pub fn assert_all_used(&self) {
         let script = self.0.lock().unwrap();
         let left: Vec<&String> =
@@ -129,9 +178,8 @@ impl Aws {
 
     /// A wire to this AWS, in eu-central-1.
     pub fn wire(&self, clock: &Clock) -> Wire {
-        let aws = self.clone();
         Wire::from_parts(Parts {
-            http_client: infallible_client_fn(move |request| aws.answer(request)),
+            http_client: SharedHttpClient::new(self.clone()),
             credentials: Credentials::new("AKIDFUNCTION", "secret", None, None, "test"),
             region: "eu-central-1".to_owned(),
             endpoint_url: None,
@@ -140,8 +188,8 @@ impl Aws {
         })
     }
 
-    fn answer(&self, request: Request<SdkBody>) -> Response<SdkBody> {
-        let (call, protocol) = read(&request);
+    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let (call, protocol) = read(request);
         let reply = {
             let mut script = self.0.lock().unwrap();
             script.calls.push(call.clone());
@@ -158,6 +206,7 @@ impl Aws {
 }
 
 /// An error of the service.
+#[must_use]
 pub fn error(status: u16, code: &'static str) -> Reply {
     Reply::Error { status, code, message: format!("{code} from AWS"), extra: json!({}) }
 }
@@ -169,10 +218,9 @@ enum Protocol {
     Rest,
 }
 
-fn read(request: &Request<SdkBody>) -> (Call, Protocol) {
-    let header = |name: &str| {
-        request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    };
+fn read(request: &HttpRequest) -> (Call, Protocol) {
+    let header = |name: &str| request.headers().get(name).unwrap_or_default();
+    let uri: Uri = request.uri().parse().unwrap_or_default();
     let text = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
     let target = header("x-amz-target");
     let is_form = header("content-type").contains("x-www-form-urlencoded");
@@ -183,7 +231,7 @@ fn read(request: &Request<SdkBody>) -> (Call, Protocol) {
         let form = form(&text);
         (form["Action"].as_str().unwrap_or_default().to_owned(), form, Protocol::Query)
     } else {
-        let verb = match request.method().as_str() {
+        let verb = match request.method() {
             "PUT" => "PutObject",
             "HEAD" => "HeadObject",
             _ => "GetObject",
@@ -198,8 +246,8 @@ fn read(request: &Request<SdkBody>) -> (Call, Protocol) {
         .to_owned();
     let call = Call {
         operation,
-        host: request.uri().host().unwrap_or_default().to_owned(),
-        uri: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
+        host: uri.host().unwrap_or_default().to_owned(),
+        uri: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         access_key,
         body,
     };
@@ -207,25 +255,12 @@ fn read(request: &Request<SdkBody>) -> (Call, Protocol) {
 }
 
 fn form(text: &str) -> Value {
-    let decode = |part: &str| {
-        let bytes = part.replace('+', " ").into_bytes();
-        let mut decoded = Vec::new();
-        let mut index = 0;
-        while index < bytes.len() {
-            let escaped = (bytes[index] == b'%')
-                .then(|| std::str::from_utf8(bytes.get(index + 1..index + 3)?).ok())
-                .flatten()
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            decoded.push(escaped.unwrap_or(bytes[index]));
-            index += if escaped.is_some() { 3 } else { 1 };
-        }
-        String::from_utf8_lossy(&decoded).into_owned()
-    };
-    let fields = text.split('&').filter_map(|pair| pair.split_once('='));
-    Value::Object(fields.map(|(key, value)| (decode(key), decode(value).into())).collect())
+    let fields = form_urlencoded::parse(text.as_bytes());
+    let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())));
+    Value::Object(fields.collect::<Map<_, _>>())
 }
 
-fn write(reply: Reply, protocol: Protocol) -> Response<SdkBody> {
+fn write(reply: Reply, protocol: Protocol) -> Result<HttpResponse, ConnectorError> {
     let (status, body) = match reply {
         Reply::Json(body) => (200, body.to_string()),
         Reply::Text(body) => (200, body),
@@ -248,5 +283,7 @@ fn write(reply: Reply, protocol: Protocol) -> Response<SdkBody> {
             ),
         ),
     };
-    Response::builder().status(status).body(SdkBody::from(body)).unwrap()
+    let status =
+        StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
+    Ok(HttpResponse::new(status, SdkBody::from(body)))
 }
