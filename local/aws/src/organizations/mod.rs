@@ -14,6 +14,7 @@ mod closing;
 mod creation;
 mod events;
 mod hooks;
+mod index;
 mod paging;
 mod policies;
 mod rules;

@@ -6,18 +6,19 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::index::Index;
 use super::paging::Page;
 use super::state::{Organizations, ROOT};
 use super::{constraint, nothing, rules, text};
 use crate::{Aws, AwsError, Call};
 
-type TagMap = IndexMap<String, String>;
+pub(super) type TagMap = IndexMap<String, String>;
 
 /// Tags as they are, and accounts' tags as the tagging API sees them.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     tags: BTreeMap<String, TagMap>,
-    indexed: BTreeMap<String, TagMap>,
+    indexed: Index,
     unseen: VecDeque<(Timestamp, String, TagMap)>,
 }
 
@@ -43,7 +44,7 @@ impl Tags {
     /// Gives an account its tags, which the tagging API has known for long.
     pub(super) fn settle(&mut self, id: &str, tags: TagMap) {
         if !tags.is_empty() {
-            self.indexed.insert(id.to_owned(), tags.clone());
+            self.indexed.insert(id, tags.clone());
         }
         self.tags.insert(id.to_owned(), tags);
     }
@@ -53,23 +54,22 @@ impl Tags {
         self.indexed.remove(id);
     }
 
-    /// The tagged accounts as the tagging API sees them at this moment, by id, after one.
-    pub(crate) fn index(
-        &mut self,
+    /// The tagged accounts as the tagging API sees them at this moment, by id, after one; only those
+    /// that have one of these values of a key, if it says so.
+    pub(crate) fn index<'a>(
+        &'a mut self,
         now: Timestamp,
         after: &str,
-    ) -> impl Iterator<Item = (&str, &TagMap)> {
+        wanted: Option<(&str, &[&str])>,
+    ) -> impl Iterator<Item = (&'a str, &'a TagMap)> {
         while self.unseen.front().is_some_and(|(seen, ..)| *seen <= now) {
             if let Some((_, id, tags)) = self.unseen.pop_front()
                 && self.tags.contains_key(&id)
             {
-                self.indexed.insert(id, tags);
+                self.indexed.insert(&id, tags);
             }
         }
-        use std::ops::Bound;
-        self.indexed
-            .range::<str, _>((Bound::Excluded(after), Bound::Unbounded))
-            .map(|(id, tags)| (id.as_str(), tags))
+        self.indexed.after(after, wanted)
     }
 }
 

@@ -98,11 +98,13 @@ fn get_resources(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         return Ok(json!({ "PaginationToken": "", "ResourceTagMappingList": [] }));
     }
     let now = aws.now();
+    let with_values = filters.iter().find(|filter| !filter.values.is_empty());
+    let wanted = with_values.map(|filter| (filter.key, filter.values.as_slice()));
     let mut state = aws.lock();
     let organizations = &mut state.organizations;
     let mut found: Vec<(String, Value)> = organizations
         .tags
-        .index(now, &after)
+        .index(now, &after, wanted)
         .filter(|(_, tags)| {
             filters.iter().all(|filter| {
                 tags.get(filter.key).is_some_and(|value| {
