@@ -1,16 +1,14 @@
 //! Roles, sessions and policies: who may do what in a world.
-#![allow(missing_docs)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod wire_clients;
+use crate::wire_clients;
 
 use std::time::Duration;
 
+use crate::wire_clients::{admin, iam_call, keys, organizations, session, settings, ssm, sts};
 use aws_credential_types::Credentials;
 use aws_sdk_organizations::error::ProvideErrorMetadata;
 use aws_sdk_organizations::types::PolicyType;
 use local_aws::{Aws, iam};
-use wire_clients::{admin, iam_call, keys, organizations, session, settings, ssm, sts};
 
 const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 

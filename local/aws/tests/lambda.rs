@@ -1,17 +1,11 @@
 //! Lambda as its callers see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
 
-mod world;
+use crate::world;
 
+use crate::world::{ADMIN_ROLE, World, body, error_code};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use world::{ADMIN_ROLE, World, body, error_code};
 
 #[tokio::test(start_paused = true)]
 async fn a_function_gets_its_variables_its_region_and_its_roles_keys() {

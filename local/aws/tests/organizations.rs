@@ -1,11 +1,10 @@
 //! Organizations as the SDK sees it: what AWS documents, held by tests.
-#![allow(missing_docs)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod wire_clients;
+use crate::wire_clients;
 
 use std::time::Duration;
 
+use crate::wire_clients::{admin, organizations, settings, tagging};
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{
     AccountState, AccountStatus, ChildType, ConstraintViolationExceptionReason as Constraint,
@@ -13,7 +12,6 @@ use aws_sdk_organizations::types::{
 };
 use local_aws::organizations::Settled;
 use local_aws::{Aws, Settings};
-use wire_clients::{admin, organizations, settings, tagging};
 
 fn world(settings: Settings) -> (Aws, Client) {
     let aws = Aws::new(settings);

@@ -1,20 +1,12 @@
 //! EventBridge Scheduler as its users see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
-
-mod world;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::world::{ADMIN_ROLE, World, error_code};
 use local_aws::{AwsError, Settings};
 use serde_json::{Value, json};
-use world::{ADMIN_ROLE, World, error_code};
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111122223333:function:sweep";
 

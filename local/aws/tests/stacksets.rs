@@ -1,24 +1,13 @@
 //! StackSets as the SDK sees them: what AWS documents, held by tests.
-#![allow(missing_docs, unreachable_pub)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
 
-mod fleet;
-mod wire_clients;
-mod world;
-
+use crate::fleet::{EXECUTION_ROLE, Fleet, OTHER_REGION, TEMPLATE, call_in, status};
+use crate::world::REGION;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Parameter, StackInstanceFilter, StackInstanceFilterName};
 use base64::Engine as _;
-use fleet::{EXECUTION_ROLE, Fleet, OTHER_REGION, TEMPLATE, call_in, status};
 use local_aws::cloudformation::InstanceRule;
 use serde_json::json;
 use std::time::Duration;
-use world::REGION;
 
 fn parameter(key: &str, value: &str) -> Parameter {
     Parameter::builder().parameter_key(key).parameter_value(value).build()

@@ -1,27 +1,19 @@
 //! Service-managed stack sets as the SDK sees them: units, account filters, automatic
 //! deployment; and the events and quotas of all stack sets.
-#![allow(missing_docs, unreachable_pub)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
 
-mod fleet;
-mod wire_clients;
-mod world;
+use crate::fleet;
+use crate::world;
 
 use std::time::Duration;
 
+use crate::fleet::{Fleet, TEMPLATE, all_at_once};
+use crate::world::REGION;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
     AccountFilterType, AutoDeployment, DeploymentTargets, PermissionModels,
 };
-use fleet::{Fleet, TEMPLATE, all_at_once};
 use local_aws::cloudformation::StackSetOptions;
 use serde_json::{Value, json};
-use world::REGION;
 
 async fn service_managed(fleet: &Fleet, enabled: bool) {
     fleet.client.activate_organizations_access().send().await.unwrap();

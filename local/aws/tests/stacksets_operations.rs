@@ -1,25 +1,16 @@
 //! Operations of stack sets as the SDK sees them: updates, overrides, gates, stops, the queue.
-#![allow(missing_docs, unreachable_pub)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
-
-mod fleet;
-mod wire_clients;
-mod world;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fleet::{
+    EXECUTION_ROLE, Fleet, GATE, OTHER_REGION, TEMPLATE, all_at_once, call_in, status,
+};
+use crate::world::REGION;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{ManagedExecution, Parameter};
-use fleet::{EXECUTION_ROLE, Fleet, GATE, OTHER_REGION, TEMPLATE, all_at_once, call_in, status};
 use local_aws::cloudformation::{InstanceRule, ResourceRule, StackSetOptions};
 use serde_json::json;
-use world::REGION;
 
 fn parameter(key: &str, value: &str) -> Parameter {
     Parameter::builder().parameter_key(key).parameter_value(value).build()

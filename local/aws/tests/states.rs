@@ -1,19 +1,11 @@
 //! Step Functions as its callers see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
-
-mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::world::{ADMIN_ROLE, World, error_code};
 use serde_json::{Value, json};
-use world::{ADMIN_ROLE, World, error_code};
 
 fn machine(start: &str, states: Value) -> Value {
     json!({ "QueryLanguage": "JSONata", "StartAt": start, "States": states })

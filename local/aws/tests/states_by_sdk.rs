@@ -1,22 +1,13 @@
 //! Step Functions, Lambda and CloudFormation by the unchanged SDK, and by plain HTTP.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
-
-mod wire_clients;
-mod world;
 
 use std::time::Duration;
 
+use crate::wire_clients::{admin, authorization, send};
+use crate::world::{ADMIN_ROLE, REGION, World};
 use aws_sdk_sfn::config::retry::RetryConfig;
 use aws_sdk_sfn::config::{BehaviorVersion, Region};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use serde_json::json;
-use wire_clients::{admin, authorization, send};
-use world::{ADMIN_ROLE, REGION, World};
 
 macro_rules! client {
     ($crate_name:ident, $world:expr) => {

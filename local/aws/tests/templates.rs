@@ -1,18 +1,10 @@
 //! Templates deployed as stacks: what is there afterwards.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and waits on a paused clock"
-)]
-
-mod world;
 
 use std::collections::BTreeMap;
 
+use crate::world::{ACCOUNT, REGION, World, error_code};
 use local_aws::cloudformation::{ResourceRule, StackError, StackRequest};
 use serde_json::{Value, json};
-use world::{ACCOUNT, REGION, World, error_code};
 
 const WORKER: &str = "
 Transform: AWS::Serverless-2016-10-31

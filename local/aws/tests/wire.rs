@@ -1,18 +1,14 @@
 //! The wire: requests that are refused before any service sees them, answers that get lost,
 //! and the endpoint that real processes use.
-#![allow(missing_docs)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod wire_clients;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::wire_clients::{admin, authorization, keys, organizations, send, settings, sts};
 use aws_sdk_organizations::config::{BehaviorVersion, Region};
 use aws_sdk_organizations::error::ProvideErrorMetadata;
 use local_aws::{Aws, AwsError, Call, Fault, Faults, iam};
 use tokio::net::TcpListener;
-use wire_clients::{admin, authorization, keys, organizations, send, settings, sts};
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_a_signature_is_refused_in_its_own_format() {

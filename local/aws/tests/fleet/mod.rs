@@ -1,7 +1,5 @@
 //! An organization with accounts in a unit, the roles of self-managed stack sets, and a
 //! CloudFormation client of the management account.
-#![allow(dead_code, reason = "each test binary uses its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
 //! SDK clients of a world, as a function has them: in process, no retries.
-#![allow(dead_code, unreachable_pub, missing_docs)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use aws_credential_types::Credentials;
 use aws_sdk_organizations::config::retry::RetryConfig;

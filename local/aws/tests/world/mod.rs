@@ -1,5 +1,4 @@
 //! A world with an administrator, a role that may do everything, and functions made of closures.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

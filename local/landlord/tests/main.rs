@@ -1,0 +1,4 @@
+//! Landlord's command line, as a user runs it.
+
+mod demo;
+mod simulate_operation;
