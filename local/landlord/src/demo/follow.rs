@@ -1,6 +1,6 @@
 //! Follows signups to their end, and shows each step on standard error as it happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,14 +16,27 @@ pub(super) struct Followed {
     pub(super) ended: Option<(Announcement, Duration)>,
 }
 
+/// Signup events that have not been answered, and whose they are.
+#[derive(Debug, Default)]
+struct Unanswered(BTreeMap<String, String>);
+
+impl Unanswered {
+    /// A tenant that is ready is told to be so once more: that is how a signup of a tenant that was
+    /// ready before is answered, with the event that made it ready and not with its own.
+    fn told_again(&mut self, tenant: &str) -> bool {
+        let answered = self.0.iter().find(|(_, whose)| *whose == tenant);
+        let answered = answered.map(|(id, _)| id.clone());
+        answered.is_some_and(|id| self.0.remove(&id).is_some())
+    }
+}
+
 /// Follows signups.
 #[derive(Debug)]
 pub(super) struct Follower {
     deployment: Deployment,
     listener: Listener,
     started: Instant,
-    /// Signup events that have not been answered.
-    unanswered: BTreeSet<String>,
+    unanswered: Unanswered,
     /// By tenant id.
     pub(super) tenants: BTreeMap<String, Followed>,
     /// `TenantRejected` details, in order.
@@ -38,7 +51,7 @@ impl Follower {
             deployment: deployment.clone(),
             listener,
             started: Instant::now(),
-            unanswered: BTreeSet::new(),
+            unanswered: Unanswered::default(),
             tenants: BTreeMap::new(),
             rejected: Vec::new(),
             duplicates: 0,
@@ -53,13 +66,14 @@ impl Follower {
     /// Puts a signup on the bus and waits for its end from now on.
     pub(super) async fn sign_up(&mut self, detail: &Value) -> Result<(), Error> {
         let id = self.deployment.sign_up(detail).await?;
-        self.unanswered.insert(id);
+        let tenant = detail["tenantId"].as_str().unwrap_or_default();
+        self.unanswered.0.insert(id, tenant.to_owned());
         Ok(())
     }
 
     /// Follows all signups to their end, `most` at the most.
     pub(super) async fn follow(&mut self, most: Duration) -> Result<(), Error> {
-        let waiting = self.unanswered.len();
+        let waiting = self.unanswered.0.len();
         self.tell("signups", &format!("{waiting} sent"));
         while !self.is_over() && self.elapsed() < most {
             for announcement in self.listener.next().await? {
@@ -71,7 +85,7 @@ impl Follower {
     }
 
     fn is_over(&self) -> bool {
-        self.unanswered.is_empty() && self.tenants.values().all(|tenant| tenant.ended.is_some())
+        self.unanswered.0.is_empty() && self.tenants.values().all(|tenant| tenant.ended.is_some())
     }
 
     fn tell(&self, who: &str, what: &str) {
@@ -82,7 +96,7 @@ impl Follower {
         let detail = &announcement.detail;
         let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
         let tenant = text("tenantId");
-        self.unanswered.remove(&text("eventId"));
+        self.unanswered.0.remove(&text("eventId"));
         let elapsed = self.elapsed();
         match announcement.name.as_str() {
             "TenantRejected" => {
@@ -106,13 +120,17 @@ impl Follower {
             name @ ("TenantReady" | "TenantOnboardingFailed") => {
                 self.tell(&tenant, &ending(name, detail));
                 let execution_arn = text("executionArn");
-                let followed = self.tenants.entry(tenant).or_insert_with(|| Followed {
+                let followed = self.tenants.entry(tenant.clone()).or_insert_with(|| Followed {
                     execution_arn,
                     step: String::new(),
                     admitted: elapsed,
                     ended: None,
                 });
+                let was_ready = followed.ended.is_some() && name == "TenantReady";
                 followed.ended = Some((announcement, elapsed));
+                if was_ready && self.unanswered.told_again(&tenant) {
+                    self.duplicates += 1;
+                }
             }
             other => self.tell(&tenant, other),
         }
@@ -162,4 +180,20 @@ async fn step(deployment: &Deployment, execution_arn: &str) -> Result<Option<Str
         .filter(|event| event["type"] == "TaskStateEntered")
         .find_map(|event| event["stateEnteredEventDetails"]["name"].as_str())
         .map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signup_of_a_tenant_that_is_ready_is_answered_by_its_end_told_again() {
+        let of = |(id, tenant): (&str, &str)| (id.to_owned(), tenant.to_owned());
+        let mut unanswered =
+            Unanswered([("second", "acme"), ("third", "globex")].map(of).into_iter().collect());
+        assert!(unanswered.told_again("acme"));
+        assert!(!unanswered.told_again("acme"));
+        assert!(!unanswered.told_again("hooli"));
+        assert_eq!(unanswered.0.len(), 1);
+    }
 }
