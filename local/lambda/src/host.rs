@@ -129,17 +129,18 @@ impl Host {
     /// Kills one process chosen by `seed`, busy or idle, and waits until it is gone; nothing when
     /// there is none. An invocation that it was working on ends as a crash.
     pub async fn kill_one(&self, seed: u64) -> Option<Killed> {
-        self.kill_with(&mut fastrand::Rng::with_seed(seed)).await
-    }
-
-    /// Kills one process chosen at random; otherwise as [`Host::kill_one`].
-    pub async fn kill_random(&self) -> Option<Killed> {
-        self.kill_with(&mut fastrand::Rng::new()).await
-    }
-
-    async fn kill_with(&self, random: &mut fastrand::Rng) -> Option<Killed> {
         let living = self.0.living();
-        let leash = random.choice(living.iter())?;
+        let leash = fastrand::Rng::with_seed(seed).choice(living.iter())?;
+        leash.kill();
+        leash.ended().await;
+        Some(Killed { function: leash.function.clone() })
+    }
+
+    /// Kills a process of the function called `function`, if one lives; otherwise as
+    /// [`Host::kill_one`].
+    pub async fn kill_one_of(&self, function: &str) -> Option<Killed> {
+        let living = self.0.living();
+        let leash = living.iter().find(|leash| leash.function == function)?;
         leash.kill();
         leash.ended().await;
         Some(Killed { function: leash.function.clone() })

@@ -223,14 +223,15 @@ async fn a_process_killed_in_the_middle_is_a_crash_and_an_idle_one_is_replaced_u
     let (killed, outcome) = tokio::join!(
         async {
             lines.recv().await;
-            host.kill_random().await
+            assert_eq!(host.kill_one_of("another").await, None);
+            host.kill_one_of("probe").await
         },
         invoke(&host, &spec, json!({"do": "hang"})),
     );
     assert_eq!(killed.map(|killed| killed.function), Some("probe".to_owned()));
     assert!(matches!(outcome, Outcome::Crashed { .. }), "{outcome:?}");
     assert!(reported(&outcome).1.ends_with("signal: killed"), "{outcome:?}");
-    assert_eq!(host.kill_random().await, None);
+    assert_eq!(host.kill_one_of("probe").await, None);
 }
 
 struct At(FaultPoint, Fault);

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::place::{self, Options, Place};
+use crate::processes::FUNCTIONS;
 use events::EventsError;
 use follow::Follower;
 use outcome::Outcome;
@@ -60,7 +61,7 @@ struct Onboarding {
     /// How long all of it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
-    /// Kill a random function process every so many milliseconds, while tenants are onboarded
+    /// Every so many milliseconds, draw a function and kill its process, if one runs
     #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
     kill_every: Option<u64>,
     #[command(flatten)]
@@ -156,7 +157,10 @@ fn kill(place: &Place, every: Duration) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(every).await;
-            if let Some(killed) = host.kill_random().await {
+            // One of all functions, not of all that run: where only one runs, it would be killed each
+            // time, before a slow machine lets it come to its end.
+            let Some(function) = fastrand::choice(FUNCTIONS) else { continue };
+            if let Some(killed) = host.kill_one_of(&format!("landlord-{function}")).await {
                 eprintln!("          killed a process of {}", killed.function);
             }
         }
