@@ -8,7 +8,7 @@ use lifecycle::retirement::{Code, Finding, Observed, examine, tag_time};
 use lifecycle::tags;
 use std::collections::BTreeSet;
 
-use crate::error::{Halt, halt};
+use crate::error::{Error, Halt, halt};
 use crate::handler::Withdrawal;
 use crate::work::Checked;
 
@@ -31,13 +31,23 @@ impl Withdrawal<'_> {
         let now = self.app.clock.now();
         let mut said = self.ask(candidate, delegates, now).await?;
         if let Said::Due { marked } = said {
+            let mark = [(tags::WITHDRAWN_AT, tag_time(now))];
+            let mut denied = None;
             if !marked {
-                let mark = [(tags::WITHDRAWN_AT, tag_time(now))];
-                self.app.accounts.tag(account, mark).await.map_err(fail)?;
+                match self.app.accounts.tag(account, mark).await.map_err(fail) {
+                    Ok(()) => {}
+                    Err(Halt::Fail(error @ Error::AccessDenied { .. })) => denied = Some(error),
+                    Err(halt) => return Err(halt),
+                }
             }
             // Whoever brings the tenant back takes retire-after away first, and looks for the
             // mark afterwards. So either they see the mark, or this look sees what they did.
             said = self.ask(candidate, delegates, now).await?;
+            // The role may mark tenants' accounts only: a denial is the guards' own word when the
+            // account is no tenant's any more.
+            if let (Said::Due { .. }, Some(error)) = (&said, denied) {
+                return Err(Halt::Fail(error));
+            }
         }
         match said {
             Said::Due { .. } => Ok(Some(Checked { candidate: candidate.clone(), gone: false })),
