@@ -158,6 +158,8 @@ pub fn assume_role_answer(access_key: &str) -> String {
 pub struct Seen {
     /// The call's name.
     pub call: String,
+    /// The host that it went to.
+    pub host: String,
     /// The Region of its signature.
     pub region: String,
     /// The access key that signed it.
@@ -166,6 +168,17 @@ pub struct Seen {
     pub request: Value,
     /// How request and answer are written.
     pub protocol: Protocol,
+}
+
+impl Seen {
+    /// A field of the request by JSON pointer without its first slash, or by form name; null when
+    /// there is none.
+    pub fn field(&self, name: &str) -> &Value {
+        match self.request.get(name) {
+            Some(value) => value,
+            None => self.request.pointer(&format!("/{name}")).unwrap_or(&Value::Null),
+        }
+    }
 }
 
 /// How a service writes requests and answers. Scripts and models give their answers as JSON
@@ -250,9 +263,14 @@ impl Model {
         Self(Arc::new(answer))
     }
 
-    /// The wire of a function in `region` whose AWS is this model.
+    /// The wire of a function in `region` whose AWS is this model, at a moment of its own.
     pub fn wire(&self, region: &str) -> Wire {
         wire(region, SharedHttpClient::new(self.clone()))
+    }
+
+    /// The same, with the time of `clock`.
+    pub fn wire_at(&self, region: &str, clock: &Clock) -> Wire {
+        wire_at(region, SharedHttpClient::new(self.clone()), clock.clone())
     }
 }
 
@@ -286,12 +304,16 @@ impl HttpClient for Model {
 fn wire(region: &str, http_client: SharedHttpClient) -> Wire {
     #[expect(clippy::unwrap_used, reason = "a constant")]
     let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    wire_at(region, http_client, Clock::fixed(now))
+}
+
+fn wire_at(region: &str, http_client: SharedHttpClient, clock: Clock) -> Wire {
     Wire::from_parts(Parts {
         http_client,
         credentials: Credentials::new("AKIAFUNCTION", "secret", None, None, "test"),
         region: region.into(),
         endpoint_url: None,
-        clock: Clock::fixed(now),
+        clock,
         retry_partition: None,
     })
 }
@@ -380,7 +402,9 @@ fn read(request: &HttpRequest) -> Seen {
         .map(str::to_owned);
     let access_key = scope.next().unwrap_or_default();
     let region = scope.nth(1).unwrap_or_default();
-    Seen { call: target, region, access_key, request: value, protocol }
+    let uri: http::Uri = request.uri().parse().unwrap_or_default();
+    let host = uri.host().unwrap_or_default().to_owned();
+    Seen { call: target, host, region, access_key, request: value, protocol }
 }
 
 /// A request to S3, which names its call by method and path.

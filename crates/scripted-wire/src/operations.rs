@@ -10,43 +10,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use http::Uri;
 use lambda_kit::Clock;
-use lambda_kit::sdk::{Credentials, Parts, SharedHttpClient, Wire};
-use serde_json::{Map, Value, json};
+use lambda_kit::sdk::Wire;
+use serde_json::{Value, json};
 
-/// A call as it went over the wire.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// `ListParents`, `GetObject`, …
-    pub operation: String,
-    /// The host that it went to.
-    pub host: String,
-    /// Path and query.
-    pub uri: String,
-    /// The access key that signed it.
-    pub access_key: String,
-    /// The body: JSON, or a form with its fields as strings, or text.
-    pub body: Value,
-}
-
-impl Call {
-    /// A field of the body by JSON pointer without its first slash, or by form name.
-    pub fn field(&self, name: &str) -> &Value {
-        match self.body.get(name) {
-            Some(value) => value,
-            None => self.body.pointer(&format!("/{name}")).unwrap_or(&Value::Null),
-        }
-    }
-}
+use crate::{Answer, Model, Protocol, Seen};
 
 /// What AWS answers.
 #[derive(Debug, Clone)]
@@ -70,13 +38,13 @@ pub enum Reply {
     Panic(&'static str),
 }
 
-type Rule = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
+type Rule = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
 #[derive(Default)]
 struct Script {
     once: BTreeMap<String, VecDeque<Reply>>,
     always: BTreeMap<String, Rule>,
-    calls: Vec<Call>,
+    calls: Vec<Seen>,
 }
 
 /// The scripted AWS. Clones share the script.
@@ -86,22 +54,6 @@ pub struct Aws(Arc<Mutex<Script>>);
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Aws")
-    }
-}
-
-impl HttpConnector for Aws {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(&request))
-    }
-}
-
-impl HttpClient for Aws {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 
@@ -144,25 +96,25 @@ impl Aws {
     pub fn always(
         self,
         operation: &str,
-        rule: impl Fn(&Call) -> Reply + Send + Sync + 'static,
+        rule: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         self.0.lock().unwrap().always.insert(operation.to_owned(), Arc::new(rule));
         self
     }
 
     /// The calls so far, in order.
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Seen> {
         self.0.lock().unwrap().calls.clone()
     }
 
     /// The names of the operations called so far, in order.
     pub fn operations(&self) -> Vec<String> {
-        self.calls().into_iter().map(|call| call.operation).collect()
+        self.calls().into_iter().map(|seen| seen.call).collect()
     }
 
     /// The calls of one operation.
-    pub fn calls_of(&self, operation: &str) -> Vec<Call> {
-        self.calls().into_iter().filter(|call| call.operation == operation).collect()
+    pub fn calls_of(&self, operation: &str) -> Vec<Seen> {
+        self.calls().into_iter().filter(|seen| seen.call == operation).collect()
     }
 
     /// Fails the test when an answer was never asked for.
@@ -176,32 +128,26 @@ impl Aws {
         assert!(left.is_empty(), "answers never asked for: {left:?}");
     }
 
-    /// A wire to this AWS, in eu-central-1.
+    /// The wire of a function in eu-central-1 whose AWS this is.
     pub fn wire(&self, clock: &Clock) -> Wire {
-        Wire::from_parts(Parts {
-            http_client: SharedHttpClient::new(self.clone()),
-            credentials: Credentials::new("AKIDFUNCTION", "secret", None, None, "test"),
-            region: "eu-central-1".to_owned(),
-            endpoint_url: None,
-            clock: clock.clone(),
-            retry_partition: None,
-        })
+        let aws = self.clone();
+        Model::new(move |seen| aws.answer(seen)).wire_at("eu-central-1", clock)
     }
 
-    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let (call, protocol) = read(request);
+    fn answer(&self, seen: Seen) -> Answer {
+        let protocol = seen.protocol;
         let reply = {
             let mut script = self.0.lock().unwrap();
-            script.calls.push(call.clone());
-            match script.once.get_mut(&call.operation).and_then(VecDeque::pop_front) {
+            script.calls.push(seen.clone());
+            match script.once.get_mut(&seen.call).and_then(VecDeque::pop_front) {
                 Some(reply) => reply,
-                None => match script.always.get(&call.operation).cloned() {
-                    Some(rule) => rule(&call),
+                None => match script.always.get(&seen.call).cloned() {
+                    Some(rule) => rule(&seen),
                     None => error(400, "Unscripted"),
                 },
             }
         };
-        write(reply, protocol)
+        reply.into_answer(protocol)
     }
 }
 
@@ -211,79 +157,26 @@ pub fn error(status: u16, code: &'static str) -> Reply {
     Reply::Error { status, code, message: format!("{code} from AWS"), extra: json!({}) }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Json,
-    Query,
-    Rest,
-}
-
-fn read(request: &HttpRequest) -> (Call, Protocol) {
-    let header = |name: &str| request.headers().get(name).unwrap_or_default();
-    let uri: Uri = request.uri().parse().unwrap_or_default();
-    let text = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-    let target = header("x-amz-target");
-    let is_form = header("content-type").contains("x-www-form-urlencoded");
-    let (operation, body, protocol) = if !target.is_empty() {
-        let name = target.rsplit('.').next().unwrap_or_default().to_owned();
-        (name, serde_json::from_str(&text).unwrap_or(Value::Null), Protocol::Json)
-    } else if is_form {
-        let form = form(&text);
-        (form["Action"].as_str().unwrap_or_default().to_owned(), form, Protocol::Query)
-    } else {
-        let verb = match request.method() {
-            "PUT" => "PutObject",
-            "HEAD" => "HeadObject",
-            _ => "GetObject",
-        };
-        let condition = header("if-none-match").to_owned();
-        (verb.to_owned(), json!({"text": text, "ifNoneMatch": condition}), Protocol::Rest)
-    };
-    let access_key = header("authorization")
-        .split_once("Credential=")
-        .and_then(|(_, rest)| rest.split('/').next())
-        .unwrap_or_default()
-        .to_owned();
-    let call = Call {
-        operation,
-        host: uri.host().unwrap_or_default().to_owned(),
-        uri: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        access_key,
-        body,
-    };
-    (call, protocol)
-}
-
-fn form(text: &str) -> Value {
-    let fields = form_urlencoded::parse(text.as_bytes());
-    let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())));
-    Value::Object(fields.collect::<Map<_, _>>())
-}
-
-fn write(reply: Reply, protocol: Protocol) -> Result<HttpResponse, ConnectorError> {
-    let (status, body) = match reply {
-        Reply::Json(body) => (200, body.to_string()),
-        Reply::Text(body) => (200, body),
-        Reply::Panic(message) => panic!("{message}"),
-        Reply::Error { status, code, message, extra } if protocol == Protocol::Json => {
-            let mut body = json!({"__type": code, "message": message});
-            if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
-                body.extend(extra.clone());
-            }
-            (status, body.to_string())
-        }
-        Reply::Error { status, code, message, .. } if protocol == Protocol::Rest => {
-            (status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
-        }
-        Reply::Error { status, code, message, .. } => (
-            status,
-            format!(
-                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
-                 <Message>{message}</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"
+impl Reply {
+    fn into_answer(self, protocol: Protocol) -> Answer {
+        match (self, protocol) {
+            (Self::Json(body), _) => Answer::Body(200, body.to_string()),
+            (Self::Text(body), _) => Answer::Body(200, body),
+            (Self::Panic(message), _) => panic!("{message}"),
+            (Self::Error { status, code, message, .. }, Protocol::Rest) => Answer::Body(
+                status,
+                format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
             ),
-        ),
-    };
-    let status =
-        StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
-    Ok(HttpResponse::new(status, SdkBody::from(body)))
+            (Self::Error { status, code, .. }, Protocol::Query) => {
+                Answer::refusal_in_xml(status, code)
+            }
+            (Self::Error { status, code, message, extra }, Protocol::Json | Protocol::Cbor) => {
+                let mut body = json!({"__type": code, "message": message});
+                if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
+                    body.extend(extra.clone());
+                }
+                Answer::Body(status, body.to_string())
+            }
+        }
+    }
 }

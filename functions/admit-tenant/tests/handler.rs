@@ -3,7 +3,8 @@
 
 use admit_tenant::{App, Config, Error, handle};
 use lambda_kit::{Clock, Diagnostic, Named};
-use scripted_wire::operations::{Aws, Call, Reply, error};
+use scripted_wire::Seen;
+use scripted_wire::operations::{Aws, Reply, error};
 use serde_json::{Value, json};
 
 const EVENT_ID: &str = "7bf73129-1428-4cd3-a780-95db273d1602";
@@ -109,7 +110,7 @@ fn execution(status: &str, event: &str) -> Value {
 
 /// The detail types and details of the events sent, in order.
 fn events(aws: &Aws) -> Vec<(String, Value)> {
-    let event = |call: Call| {
+    let event = |call: Seen| {
         assert_eq!(call.field("Entries/0/EventBusName"), "landlord");
         assert_eq!(call.field("Entries/0/Source"), "landlord");
         let text = |field: &str| call.field(field).as_str().unwrap().to_owned();

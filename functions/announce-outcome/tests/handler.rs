@@ -3,7 +3,8 @@
 
 use announce_outcome::{App, Config, Error, handle};
 use lambda_kit::{Clock, Diagnostic, Named};
-use scripted_wire::operations::{Aws, Call, Reply, error};
+use scripted_wire::Seen;
+use scripted_wire::operations::{Aws, Reply, error};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -113,7 +114,7 @@ async fn a_tenant_that_is_ready_is_announced_and_noted() {
         })
     );
     let note = &aws.calls_of("PutObject")[0];
-    assert!(note.uri.contains("/announced/acme_2/0-SUCCEEDED"), "{}", note.uri);
+    assert_eq!(note.field("key"), "announced/acme_2/0-SUCCEEDED");
     assert_eq!(note.field("ifNoneMatch"), "*");
     assert_eq!(
         aws.operations(),
@@ -177,7 +178,7 @@ async fn the_history_is_read_until_step_and_account_are_known_and_no_further_tha
     assert_eq!(aws.calls_of("GetExecutionHistory")[1].field("nextToken"), "2");
     assert_eq!(detail(&aws)["step"], "EnrollBaseline");
 
-    let endless = |_: &Call| Reply::Json(json!({"nextToken": "more", "events": []}));
+    let endless = |_: &Seen| Reply::Json(json!({"nextToken": "more", "events": []}));
     let aws = failed().always("GetExecutionHistory", endless);
     call(&aws, request("FAILED")).await.unwrap();
     assert_eq!(aws.calls_of("GetExecutionHistory").len(), 10);
@@ -207,7 +208,7 @@ async fn each_end_after_a_redrive_is_an_end_of_its_own() {
     let mut second = request("FAILED");
     second["detail"]["redriveCount"] = json!(2);
     assert_eq!(call(&aws, second).await.unwrap()["announced"], true);
-    assert!(aws.calls_of("PutObject")[0].uri.contains("/announced/acme_2/2-FAILED"));
+    assert_eq!(aws.calls_of("PutObject")[0].field("key"), "announced/acme_2/2-FAILED");
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 
 use enroll_baseline::{App, Config, Error, decide::operation_id, handle};
 use lambda_kit::{Clock, Diagnostic, Named};
-use scripted_wire::operations::{Aws, Call, Reply, error};
+use scripted_wire::Seen;
+use scripted_wire::operations::{Aws, Reply, error};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -95,9 +96,9 @@ fn alone() -> Aws {
     Aws::new().json("ListAccountsForParent", json!({"Accounts": [account(MINE, 1, "ACTIVE")]}))
 }
 
-fn fields(call: &Call, prefix: &str) -> Vec<String> {
+fn fields(call: &Seen, prefix: &str) -> Vec<String> {
     (1..)
-        .map_while(|index| call.body.get(format!("{prefix}.member.{index}")))
+        .map_while(|index| call.request.get(format!("{prefix}.member.{index}")))
         .map(|value| value.as_str().unwrap().to_owned())
         .collect()
 }

@@ -3,7 +3,8 @@
 
 use lambda_kit::{Clock, Diagnostic, Named};
 use request_quotas::{App, Config, Error, handle};
-use scripted_wire::operations::{Aws, Call, Reply, error};
+use scripted_wire::Seen;
+use scripted_wire::operations::{Aws, Reply, error};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -72,7 +73,7 @@ fn statuses(answer: &Value) -> Vec<&str> {
 }
 
 fn asked(aws: &Aws) -> Vec<(String, f64)> {
-    let ask = |call: Call| {
+    let ask = |call: Seen| {
         let quota = call.field("QuotaCode").as_str().unwrap().to_owned();
         (quota, call.field("DesiredValue").as_f64().unwrap())
     };
