@@ -301,6 +301,42 @@ async fn what_the_guards_refuse_keeps_its_stacks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_denied_mark_is_the_guards_word_only_of_an_account_that_is_no_tenants() {
+    let script = |second: Vec<Exchange>| {
+        let mut mark = marks();
+        let mark = mark.remove(0).refuses("AccessDeniedException");
+        vec![
+            gets("sweeps/sweep-1/closing.jsonl", &line()),
+            delegates(),
+            read(&[]),
+            vec![mark],
+            second,
+        ]
+    };
+    // Somebody took the tags away between the look and the mark.
+    let mut lost = script(vec![
+        call("DescribeAccount", json!({"AccountId": ACCOUNT}))
+            .answers(&json!({"Account": {"State": "ACTIVE"}})),
+        call("ListTagsForResource", json!({"ResourceId": ACCOUNT})).answers(&json!({"Tags": []})),
+        call("ListParents", json!({"ChildId": ACCOUNT}))
+            .answers(&json!({"Parents": [{"Id": "ou-root-retiring", "Type": "X"}]})),
+    ]);
+    lost.extend([
+        vec![call("PutObject", json!({"key": "sweeps/sweep-1/outcomes/222222222222.json"}))],
+        puts(CHECKED, ""),
+        gets(CHECKED, ""),
+        gets(CHECKED, ""),
+        puts(STUCK, ""),
+        misses("retirements/stuck.json"),
+        puts(CLOSABLE, ""),
+    ]);
+    counts(answer(json!({}), lost).await, 0, 0, 1);
+
+    let said = refused(answer(json!({}), script(read(&[]))).await, "AccessDenied");
+    assert!(said.contains("TagResource") && said.contains(ACCOUNT), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_inoperable_stack_is_reported_and_its_account_is_not_closable() {
     let stuck = format!(
         r#"{{"accountId":"{ACCOUNT}","tenantId":"acme","stackSet":"baseline","region":"eu-central-1","code":"TerminationProtected","reason":"TerminationProtection is enabled"}}"#
