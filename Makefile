@@ -10,6 +10,8 @@ MACHINES := $(sort $(wildcard statemachines/*.asl.json))
 
 # The processor of the functions: arm64 or x86_64. The template has the same default.
 ARCHITECTURE ?= arm64
+# That of this machine.
+HOST := $(patsubst aarch64,arm64,$(shell uname -m))
 # The stack's name and its parameters, see deployment.example.yaml.
 STACK ?= landlord
 DEPLOYMENT ?= deployment.yaml
@@ -69,14 +71,18 @@ demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on t
 	done
 
 # One package at a time: features that one function asks for must not get into another.
-RELEASE := cargo lambda build --release --$(if $(filter x86_64,$(ARCHITECTURE)),x86-64,arm64) --locked -p
+RELEASE := cargo lambda build --release --locked
+PROCESSOR := $(ARCHITECTURE:arm64=aarch64)
 
-build: python-tools ## release artifacts of the functions, in target/lambda
-	for function in $(FUNCTIONS); do $(WITH_TOOLS) $(RELEASE) $$function; done
+build: build-gate ## release artifacts of the functions, in target/lambda
+	for function in $(filter-out account-gate,$(FUNCTIONS)); do \
+	  $(WITH_TOOLS) $(RELEASE) --target $(PROCESSOR)-unknown-linux-gnu -p $$function; \
+	done
 	ls -l target/lambda/*/bootstrap
 
+# Without shared libraries: docs/adr/0018-the-gate-is-one-file.md.
 build-gate: python-tools ## the account gate's artifact, checked and packed, in target/lambda/account-gate
-	$(WITH_TOOLS) $(RELEASE) account-gate
+	$(WITH_TOOLS) $(RELEASE) --target $(PROCESSOR)-unknown-linux-musl -p account-gate
 	$(BIN)/python stacksets/pack-gate $(ARCHITECTURE)
 
 publish-gate: build-gate ## the gate's artifact into the bucket of every Region; DRY_RUN=1 only says what it would do
@@ -111,13 +117,14 @@ deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, 
 
 bench: bench-gate bench-operation ## measure, with a baseline beside it: what docs/performance.md reports
 
+# The artifact as it is published, for this machine's processor.
 bench-gate: ## cold starts of the account gate, beside an empty function and the same gate in Python
 	@.ci/install-tools bench
+	$(MAKE) build-gate ARCHITECTURE=$(HOST)
+	$(WITH_TOOLS) $(RELEASE) --target $(HOST:arm64=aarch64)-unknown-linux-gnu -p empty-function
 	cargo build --profile simulation --locked -p landlord
-	cargo build --release --locked -p account-gate
-	cargo build --release --locked -p empty-function
-	target/simulation/landlord bench gate --gate target/release/account-gate --empty target/release/empty-function \
-	  --partitions functions/account-gate/partitions.json --python .tools/bench/bin/python --handler benches/python-gate
+	target/simulation/landlord bench gate --gate target/lambda/account-gate/bootstrap --empty target/lambda/empty-function/bootstrap \
+	  --partitions functions/account-gate/partitions.json --python $(CURDIR)/.tools/bench/bin/python --handler benches/python-gate
 
 bench-operation: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
 	cargo build --profile simulation --locked -p landlord
@@ -125,10 +132,13 @@ bench-operation: ## how long a roll-out to 50,000 accounts in two Regions takes 
 	  --max-concurrent 10% --failure-tolerance 5% --mode soft --region-concurrency sequential \
 	  --failure-rate 0.01 --veto-rate 0.01 --minutes 4 --seed 1
 
+# Another binary to drill, such as the artifact: GATE=target/lambda/account-gate/bootstrap.
+GATE ?= target/release/account-gate
+
 drill: ## the gate's release binary, while AWS hangs, throttles, refuses, talks nonsense, and it panics
-	cargo build --release --locked -p account-gate
+	$(if $(filter target/release/%,$(GATE)),cargo build --release --locked -p account-gate)
 	cargo build --locked -p landlord
-	target/debug/landlord drill gate --gate target/release/account-gate --partitions functions/account-gate/partitions.json
+	target/debug/landlord drill gate --gate $(GATE) --partitions functions/account-gate/partitions.json
 
 python-tools:
 	@.ci/install-tools python
