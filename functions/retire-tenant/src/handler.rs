@@ -17,6 +17,8 @@ use crate::error::{Error, Halt, halt};
 /// done.
 const MOST_STEPS: usize = 7;
 
+/// After so long two reads of an account tell of the same moment. AWS gives no figure.
+const READS_AGREE: SignedDuration = SignedDuration::from_mins(2);
 /// How far the clocks of others may be ahead.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
@@ -76,10 +78,13 @@ pub struct Request {
 
 /// What is kept from one call to the next.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct State {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     changed: bool,
+    /// Since when the account stands where nobody expects it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unexpected_since: Option<Timestamp>,
 }
 
 /// Takes the steps that can be taken now.
@@ -153,7 +158,20 @@ impl App {
         };
         for _ in 0..MOST_STEPS {
             let facts = self.read(request).await?;
-            let step = next(&facts, &ask, &self.config, now)?;
+            let step = match next(&facts, &ask, &self.config, now) {
+                // Tags and place are read apart, and one may be older than the other: a mark that
+                // was just written looks like no mark in Retiring. So it has to look so for long.
+                Err(error @ Error::UnexpectedOrganizationalUnit { .. }) => {
+                    let since = *state.unexpected_since.get_or_insert(now);
+                    return Err(if now.duration_since(since) < READS_AGREE {
+                        Halt::Wait(error.to_string())
+                    } else {
+                        error.into()
+                    });
+                }
+                step => step?,
+            };
+            state.unexpected_since = None;
             let made = match step {
                 Next::Done(outcome) => {
                     let changed = state.changed;

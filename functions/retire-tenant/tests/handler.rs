@@ -198,9 +198,31 @@ async fn closed_accounts_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_elsewhere_is_refused_and_not_touched() {
-    let calls = vec![read("ou-root-internal", &[])];
-    let message = refused(answer(request("RETIRE"), calls).await, "UnexpectedOrganizationalUnit");
+    let first = answer(request("RETIRE"), vec![read("ou-root-internal", &[])]).await.unwrap();
+    assert_eq!(first["status"], "PENDING");
+    assert!(first["because"].as_str().unwrap().contains("ou-root-internal"), "{first}");
+    let mut later = request("RETIRE");
+    later["resume"] = first["resume"].clone();
+    let again = answer_at(2, later, read("ou-root-internal", &[])).await;
+    let message = refused(again, "UnexpectedOrganizationalUnit");
     assert!(message.contains("ou-root-internal"), "{message}");
+}
+
+/// The place shows the move, and the tags do not show the mark that came before it.
+#[tokio::test(start_paused = true)]
+async fn tags_that_are_read_as_they_were_before_the_mark_are_read_again() {
+    let first = answer(request("RETIRE"), vec![read(RETIRING, &[])]).await.unwrap();
+    assert_eq!(first["status"], "PENDING");
+    let mut later = request("RETIRE");
+    later["resume"] = first["resume"].clone();
+    let shown = [
+        ("landlord:lifecycle", "RETIRING"),
+        ("landlord:lifecycle-at", "2026-11-21T09:59:00Z"),
+        ("landlord:retire-after", "2026-12-21T09:59:00Z"),
+        ("landlord:retiring-at", "2026-11-21T10:00:00Z"),
+    ];
+    let done = answer_at(1, later, read(RETIRING, &shown)).await.unwrap();
+    assert_eq!(done["status"], "DONE", "{done}");
 }
 
 #[tokio::test(start_paused = true)]
