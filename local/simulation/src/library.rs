@@ -156,7 +156,7 @@ impl Library {
     }
 
     async fn run(&self, invocation: Invocation) -> InvocationOutcome {
-        let work = || self.handle(invocation.clone());
+        let work = || self.handle(invocation.clone(), &self.warm);
         let timeout = self.aws.paced(invocation.timeout);
         let limited = async {
             match self.faults().and_then(|faults| faults.fault(&invocation)) {
@@ -181,9 +181,10 @@ impl Library {
                     work().await
                 }
                 Some(FunctionFault::Overlapping(after)) => {
+                    // An instance does one thing at a time, so the second one is new.
                     let second = async {
                         self.aws.sleep(after).await;
-                        work().await
+                        self.handle(invocation.clone(), &Warm::default()).await
                     };
                     futures::future::join(work(), second).await.0
                 }
@@ -212,7 +213,7 @@ impl Library {
         outcome
     }
 
-    async fn handle(&self, invocation: Invocation) -> InvocationOutcome {
+    async fn handle(&self, invocation: Invocation, warm: &Warm) -> InvocationOutcome {
         let payload = match serde_json::from_slice::<Value>(&invocation.payload) {
             Ok(payload) => payload,
             Err(error) => {
@@ -228,7 +229,7 @@ impl Library {
         };
         // A panic is an error of the function, as the runtime reports it.
         let wire = |clock: &Clock| self.wire(&invocation.environment, clock);
-        let call = call(&self.warm, &invocation, wire, clock, payload);
+        let call = call(warm, &invocation, wire, clock, payload);
         match std::panic::AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(answer)) => InvocationOutcome::Answered(answer.to_string().into()),
             Ok(Err(diagnostic)) => failed(&diagnostic.error_type, &diagnostic.error_message),

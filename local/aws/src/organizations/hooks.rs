@@ -142,6 +142,14 @@ impl Aws {
         self.lock().organizations.most_creating
     }
 
+    /// The names of the accounts that are being created, and since when.
+    pub fn creations_in_progress(&self) -> Vec<(String, Timestamp)> {
+        let state = self.lock();
+        let Organizations { creating, creations, .. } = &state.organizations;
+        let running = creating.iter().filter_map(|sequence| creations.get(sequence));
+        running.map(|it| (it.name.clone(), it.requested)).collect()
+    }
+
     /// The moment of which lists that lag tell.
     pub(crate) fn lagging(&self) -> Timestamp {
         let lag = self.paced(self.settings().durations.list_lag);

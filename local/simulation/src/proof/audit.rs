@@ -209,6 +209,14 @@ fn ordered(watch: &Watch, state: &State, call: &Call, found: &mut Vec<String>) {
             found.push(format!("an account was ordered for {tenant}, who has {}", account.id));
         }
     }
+    let name = text(&call.input, "AccountName");
+    for (running, since) in watch.aws.creations_in_progress() {
+        let age = watch.now().duration_since(since).unsigned_abs();
+        if running == name && age > known_after {
+            let age = age.as_secs();
+            found.push(format!("{tenant}'s account was ordered {age} s ago, and once more"));
+        }
+    }
 }
 
 /// How often the onboarding of the account's tenant began: its executions, and each once more
@@ -299,7 +307,7 @@ fn announced(
         // A repeated signup is answered by admit-tenant, each time.
         if caller == "announce-outcome" {
             let key = (execution.to_owned(), event.to_owned());
-            *state.announced.entry(key).or_default() += 1;
+            state.announced.entry(key).or_default().push(watch.now());
         }
         if event == "TenantReady" {
             ready(watch, state, &detail, found);

@@ -18,6 +18,8 @@ use crate::world::World;
 
 /// An event that comes back may be on its way this long, and its machine at work.
 const AN_EVENT_TRAVELS: SignedDuration = SignedDuration::from_mins(30);
+/// From an event to its announcement: its way, a function's time-out, and its next attempts.
+const ANNOUNCED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// A day's waiting takes 2,000 events, faults take some more. AWS ends a history at 25,000.
 const LONGEST_HISTORY: u64 = 2_500;
 
@@ -298,16 +300,24 @@ impl End<'_> {
     /// An end is announced once, and once more at most for each fault that hid that it was.
     fn announcements(&self, found: &mut Vec<String>) {
         let hides = |kind: &str| !["slow", "delivered twice", "stale"].contains(&kind);
-        let excuses = self.record.happened.iter().filter(|it| {
-            let site = &it.key.0;
-            let is_near = site.caller == "announce-outcome" || site.caller == "EventBridge";
-            is_near && hides(it.kind)
-        });
-        let redrives = self.applied.iter().filter(|it| matches!(it, What::Redrive { .. }));
-        let most = 1 + excuses.count() + redrives.count();
-        for ((execution, event), count) in self.watch.announced() {
-            if count > most {
-                found.push(format!("{event} of {execution} was announced {count} times"));
+        let hiding: Vec<Timestamp> = self
+            .record
+            .happened
+            .iter()
+            .filter(|it| {
+                let caller = it.key.0.caller.as_str();
+                hides(it.kind) && (caller == "announce-outcome" || caller == "EventBridge")
+            })
+            .map(|it| it.at)
+            .collect();
+        let redrives = self.applied.iter().filter(|it| matches!(it, What::Redrive { .. })).count();
+        for ((execution, event), times) in self.watch.announced() {
+            let (Some(first), Some(last)) = (times.first(), times.last()) else { continue };
+            // What came before the function was called has hidden nothing.
+            let called = *first - ANNOUNCED_WITHIN;
+            let excuses = hiding.iter().filter(|at| (called..=*last).contains(at)).count();
+            if times.len() > 1 + excuses + redrives {
+                found.push(format!("{event} of {execution} was announced {} times", times.len()));
             }
         }
     }

@@ -37,6 +37,13 @@ pub struct Site {
     pub action: String,
 }
 
+impl Site {
+    /// Whether a state machine calls, and not a function: by its role it has a logical id's name.
+    pub(super) fn is_of_machine(&self) -> bool {
+        self.caller.starts_with(|first: char| first.is_ascii_uppercase())
+    }
+}
+
 /// A fault among those of a seed: the n-th time (from 0) at its site.
 pub type FaultKey = (Site, u64);
 
@@ -70,7 +77,7 @@ struct Weather {
     seen: u64,
     attempts_lost: BTreeMap<String, usize>,
     bursts: BTreeMap<String, Timestamp>,
-    answers: BTreeMap<(String, String), (Timestamp, Value)>,
+    answers: BTreeMap<(String, String), (Timestamp, Result<Value, AwsError>)>,
     /// What was aimed at has come.
     has_come: bool,
     is_over: bool,
@@ -209,10 +216,18 @@ impl Injector {
     }
 
     /// A stale answer is an older one: somebody has to have asked before. A function that comes
-    /// twice asks itself.
-    fn has_to_ask_twice(&self, weather: &Weather, function: &str) -> bool {
+    /// twice asks itself: one after the other, or, for what is not asked again once it is done,
+    /// beside each other.
+    fn has_to_ask_twice(&self, weather: &Weather, function: &str) -> Option<InvocationFault> {
         self.pending(weather)
-            .is_some_and(|aim| aim.kind == CallFault::Stale.name() && aim.site.caller == function)
+            .filter(|aim| aim.kind == CallFault::Stale.name() && aim.site.caller == function)
+            .map(|_| {
+                if self.seed.is_multiple_of(2) {
+                    InvocationFault::DeliveredTwice
+                } else {
+                    InvocationFault::Overlapping
+                }
+            })
     }
 
     fn note(&self, weather: &mut Weather, site: Site, number: u64, kind: &'static str) {
@@ -267,8 +282,7 @@ impl Faults for Injector {
         let before = before.map(|(_, answer)| answer.clone());
         let all = CallFault::ALL.map(|kind| (kind, kind.name()));
         let (number, mut random, kind) = self.pick(&mut weather, &site, &all, |_, kind| {
-            kind.fits(call.service, &call.operation)
-                && (kind != CallFault::Stale || before.is_some())
+            kind.fits(&site) && (kind != CallFault::Stale || before.is_some())
         })?;
         let fault = kinds::of_call(kind, call, before, &mut random)?;
         if kind == CallFault::ThrottledBurst {
@@ -280,20 +294,18 @@ impl Faults for Injector {
     }
 
     fn answered(&self, call: &Call, result: &Result<Value, AwsError>) {
-        if !CallFault::Stale.fits(call.service, &call.operation) {
+        if !kinds::lags(call.service, &call.operation) || !kinds::says_what_is(result) {
             return;
         }
-        if let Ok(answer) = result {
-            let now = self.aws.now();
-            // The first answer stays for its minute, so that a stale read is really an old one.
-            let mut weather = self.weather();
-            let kept = weather
-                .answers
-                .get(&question(call))
-                .is_some_and(|(at, _)| now.duration_since(*at).as_secs() <= STALE_SECONDS);
-            if !kept {
-                weather.answers.insert(question(call), (now, answer.clone()));
-            }
+        let now = self.aws.now();
+        // The first answer stays for its minute, so that a stale read is really an old one.
+        let mut weather = self.weather();
+        let kept = weather
+            .answers
+            .get(&question(call))
+            .is_some_and(|(at, _)| now.duration_since(*at).as_secs() <= STALE_SECONDS);
+        if !kept {
+            weather.answers.insert(question(call), (now, result.clone()));
         }
     }
 
@@ -329,11 +341,11 @@ impl FunctionFaults for Injector {
             let lost = weather.attempts_lost.get(code).copied().unwrap_or(0);
             !kind.costs_an_attempt() || lost < most_attempts_lost(code)
         });
-        if self.has_to_ask_twice(&weather, code) {
-            let twice = InvocationFault::DeliveredTwice;
+        if let Some(twice) = self.has_to_ask_twice(&weather, code) {
             let number = weather.record.sites.get(&site).map_or(0, |count| count - 1);
+            let mut random = fastrand::Rng::with_seed(mix(!self.seed, &site, number));
             self.note(&mut weather, site, number, twice.name());
-            return Some(FunctionFault::Twice);
+            return Some(twice.draw(&mut random));
         }
         let (number, mut random, kind) = picked?;
         if kind.costs_an_attempt() {

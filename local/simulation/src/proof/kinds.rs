@@ -5,6 +5,7 @@ use std::time::Duration;
 use local_aws::{AwsError, Call, Fault};
 use serde_json::Value;
 
+use super::injector::Site;
 use crate::library::FunctionFault;
 
 /// What can happen to any call of any function or machine to any service.
@@ -47,14 +48,31 @@ impl CallFault {
         }
     }
 
-    /// Whether it can happen to a call of this action. Only reads of what is eventually
-    /// consistent can be stale: S3 is not, and STS, SQS and EventBridge answer no copies.
-    pub fn fits(self, service: &str, operation: &str) -> bool {
+    /// Whether it can happen to a call at this site. Only reads can be stale, of what is
+    /// eventually consistent. A machine's own read is the end of a `.sync` task, which Step
+    /// Functions follows until it is over: an older answer makes it wait on.
+    pub(super) fn fits(self, site: &Site) -> bool {
         self != Self::Stale
-            || (["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
-                && ["organizations", "tag", "cloudformation", "states", "ssm", "servicequotas"]
-                    .contains(&service))
+            || (!site.is_of_machine()
+                && site.action.split_once(':').is_some_and(|(service, name)| lags(service, name)))
     }
+}
+
+/// Whether this is a read that is eventually consistent: S3's are not, and STS, SQS and
+/// EventBridge answer no copies.
+pub(super) fn lags(service: &str, operation: &str) -> bool {
+    ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
+        && ["organizations", "tag", "cloudformation", "states", "ssm", "servicequotas"]
+            .contains(&service)
+}
+
+/// Whether an answer says what is or that there is nothing, which a copy that lags behind says,
+/// too, and is not a refusal.
+pub(super) fn says_what_is(result: &Result<Value, AwsError>) -> bool {
+    result.as_ref().map_or_else(
+        |error| ["NotFound", "DoesNotExist"].iter().any(|part| error.code.contains(part)),
+        |_| true,
+    )
 }
 
 /// What can happen to any invocation of any function.
@@ -158,7 +176,7 @@ fn broken(call: &Call) -> AwsError {
 pub(super) fn of_call(
     kind: CallFault,
     call: &Call,
-    before: Option<Value>,
+    before: Option<Result<Value, AwsError>>,
     random: &mut fastrand::Rng,
 ) -> Option<Fault> {
     Some(match kind {
@@ -170,6 +188,40 @@ pub(super) fn of_call(
             if random.bool() { Fault::DelayBefore(delay) } else { Fault::DelayAfter(delay) }
         }
         CallFault::ThrottledBurst => Fault::Refuse(throttled(call)),
-        CallFault::Stale => Fault::Answer(before?),
+        CallFault::Stale => before?.map_or_else(Fault::Refuse, Fault::Answer),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(caller: &str, action: &str) -> Site {
+        Site { caller: caller.to_owned(), action: action.to_owned() }
+    }
+
+    #[test]
+    fn only_reads_of_what_lags_can_be_stale() {
+        assert!(CallFault::Stale.fits(&site("label-account", "ssm:GetParameter")));
+        assert!(CallFault::Stale.fits(&site("admit-tenant", "states:DescribeExecution")));
+        for (caller, action) in [
+            ("label-account", "ssm:PutParameter"),
+            ("admit-tenant", "s3:GetObject"),
+            ("RollOut", "states:DescribeExecution"),
+            ("admit-tenant", ""),
+        ] {
+            assert!(!CallFault::Stale.fits(&site(caller, action)), "{caller} {action}");
+        }
+    }
+
+    #[test]
+    fn that_there_is_nothing_lags_too_and_a_refusal_does_not() {
+        assert!(says_what_is(&Ok(Value::Null)));
+        for code in ["ParameterNotFound", "ExecutionDoesNotExist", "StackSetNotFoundException"] {
+            assert!(says_what_is(&Err(AwsError::new(code, ""))), "{code}");
+        }
+        for code in ["AccessDeniedException", "ThrottlingException", "ServiceException"] {
+            assert!(!says_what_is(&Err(AwsError::new(code, ""))), "{code}");
+        }
+    }
 }

@@ -126,14 +126,10 @@ impl Summary {
 
 /// The names of the kinds that fit a site.
 pub fn kinds_of(site: &Site) -> Vec<&'static str> {
-    match site.action.split_once(':') {
-        None => InvocationFault::ALL.map(InvocationFault::name).to_vec(),
-        Some((service, operation)) => CallFault::ALL
-            .iter()
-            .filter(|kind| kind.fits(service, operation))
-            .map(|kind| kind.name())
-            .collect(),
+    if site.action.is_empty() {
+        return InvocationFault::ALL.map(InvocationFault::name).to_vec();
     }
+    CallFault::ALL.iter().filter(|kind| kind.fits(site)).map(|kind| kind.name()).collect()
 }
 
 /// Runs the seeds. `progress` hears of each that is done, and of its violations.

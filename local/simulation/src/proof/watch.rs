@@ -47,8 +47,8 @@ pub(super) struct State {
     pub(super) enrolments: BTreeMap<(String, String), usize>,
     /// The execution that each signup event started.
     pub(super) started: BTreeMap<String, String>,
-    /// How often each end was announced: execution, event.
-    pub(super) announced: BTreeMap<(String, String), usize>,
+    /// When each end was announced: execution, event.
+    pub(super) announced: BTreeMap<(String, String), Vec<Timestamp>>,
     /// Whose account each ready tenant's is.
     pub(super) owners: BTreeMap<String, String>,
     /// Names of the accounts whose tenants left at any time.
@@ -133,8 +133,8 @@ impl Watch {
         !self.state().violations.is_empty()
     }
 
-    /// How often each end was announced: execution, event.
-    pub(super) fn announced(&self) -> BTreeMap<(String, String), usize> {
+    /// When each end was announced: execution, event.
+    pub(super) fn announced(&self) -> BTreeMap<(String, String), Vec<Timestamp>> {
         self.state().announced.clone()
     }
 
@@ -163,9 +163,16 @@ impl Watch {
             found.push(format!("{creations} creations were in progress"));
         }
         self.operations(&mut found);
-        for it in self.aws.stack_instances().into_iter().filter(|it| it.status == "CURRENT") {
-            state.current.insert((it.stack_set, it.account, it.region));
+        let mut there = BTreeSet::new();
+        for it in self.aws.stack_instances() {
+            let key = (it.stack_set, it.account, it.region);
+            if it.status == "CURRENT" {
+                state.current.insert(key.clone());
+            }
+            there.insert(key);
         }
+        // Whose stacks were withdrawn may come back, and gets them anew.
+        state.current.retain(|key| there.contains(key));
         note(&mut state, step, found);
     }
 

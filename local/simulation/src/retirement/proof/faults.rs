@@ -345,3 +345,49 @@ impl FunctionFaults for Watch {
         Some(fault)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use local_aws::{Caller, Principal, Settings};
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(function: &str, operation: &str, account: &str) -> Call {
+        let home = "111122223333";
+        Call {
+            service: "organizations",
+            operation: operation.to_owned(),
+            input: json!({ "ResourceId": account }),
+            caller: Caller {
+                account: home.to_owned(),
+                arn: format!("arn:aws:sts::{home}:assumed-role/{function}/landlord-{function}"),
+                principal: Principal::Service("lambda.amazonaws.com".to_owned()),
+            },
+            account: home.to_owned(),
+            region: "us-east-1".to_owned(),
+        }
+    }
+
+    /// A tenant that leaves once more cools off anew: `retire-tenant` writes that, and it is no
+    /// function of the sweep.
+    #[tokio::test]
+    async fn what_any_function_changes_is_remembered_as_it_was_before() {
+        let aws = Aws::new(Settings::default());
+        let account = aws.accounts().first().unwrap().id.clone();
+        let watch = Watch::new(&aws, 1);
+        watch.arm(std::slice::from_ref(&account), Vec::new());
+        for function in ["retire-tenant", "close-account"] {
+            for operation in ["TagResource", "UntagResource", "MoveAccount"] {
+                watch.lock().past.clear();
+                let _ = Faults::fault(watch.as_ref(), &call(function, operation, &account));
+                let kept: Vec<String> =
+                    watch.lock().past.iter().map(|(_, past)| past.id.clone()).collect();
+                assert_eq!(kept, std::slice::from_ref(&account), "{function} {operation}");
+            }
+        }
+        watch.lock().past.clear();
+        let _ = Faults::fault(watch.as_ref(), &call("close-account", "ListParents", &account));
+        assert_eq!(watch.lock().past, []);
+    }
+}
