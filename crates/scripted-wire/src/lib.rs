@@ -263,12 +263,12 @@ impl Model {
         Self(Arc::new(answer))
     }
 
-    /// The wire of a function in `region` whose AWS is this model, at a moment of its own.
+    /// The wire of a function in `region` whose AWS is this model, at 2026-11-21T10:00:00Z.
     pub fn wire(&self, region: &str) -> Wire {
         wire(region, SharedHttpClient::new(self.clone()))
     }
 
-    /// The same, with the time of `clock`.
+    /// The wire of a function in `region` whose AWS is this model, with the time of `clock`.
     pub fn wire_at(&self, region: &str, clock: &Clock) -> Wire {
         wire_at(region, SharedHttpClient::new(self.clone()), clock.clone())
     }

@@ -39,7 +39,7 @@ pub enum Error {
         #[source]
         refusal: Refusal,
     },
-    /// The account stands where this must not take it from.
+    /// The account has stood for two minutes where this must not take it from.
     #[error("account {account} stands in {found}, {why}")]
     UnexpectedOrganizationalUnit {
         /// The account.

@@ -82,7 +82,7 @@ pub struct Request {
 struct State {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     changed: bool,
-    /// Since when the account stands where nobody expects it.
+    /// When the account was first seen where nobody expects it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unexpected_since: Option<Timestamp>,
 }

@@ -258,20 +258,33 @@ async fn an_account_without_stacks_is_closable_at_once() {
     counts(answer(json!({}), script).await, 1, 0, 0);
 }
 
+/// Nobody's stacks are to be deleted: `checked` are the lines that passed the guards, `closable`
+/// those who may be closed.
+fn without_stacks(checked: &str, closable: &str) -> Vec<Vec<Exchange>> {
+    vec![
+        puts(CHECKED, checked),
+        gets(CHECKED, checked),
+        gets(CHECKED, checked),
+        puts(STUCK, ""),
+        misses("retirements/stuck.json"),
+        puts(CLOSABLE, closable),
+    ]
+}
+
+/// The guards refuse the only candidate: its outcome says so, and nobody is left.
+fn set_aside() -> Vec<Vec<Exchange>> {
+    let outcome = json!({"key": "sweeps/sweep-1/outcomes/222222222222.json"});
+    let mut script = vec![vec![call("PutObject", outcome)]];
+    script.extend(without_stacks("", ""));
+    script
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_that_is_closed_already_is_closable_and_not_touched() {
     let gone = format!("{},\"gone\":true}}\n", CANDIDATE.trim_end_matches('}'));
-    let script = vec![
-        gets("sweeps/sweep-1/closing.jsonl", &line()),
-        delegates(),
-        read_as("CLOSED", &[]),
-        puts(CHECKED, &gone),
-        gets(CHECKED, &gone),
-        gets(CHECKED, &gone),
-        puts(STUCK, ""),
-        misses("retirements/stuck.json"),
-        puts(CLOSABLE, &line()),
-    ];
+    let mut script =
+        vec![gets("sweeps/sweep-1/closing.jsonl", &line()), delegates(), read_as("CLOSED", &[])];
+    script.extend(without_stacks(&gone, &line()));
     counts(answer(json!({}), script).await, 1, 0, 0);
 }
 
@@ -282,20 +295,9 @@ async fn what_the_guards_refuse_keeps_its_stacks() {
         // It comes back between the mark and the second look.
         ([read(&[]), marks()].concat(), read(&[MARK, ("landlord:lifecycle", "REINSTATED")])),
     ] {
-        let outcome = json!({"key": "sweeps/sweep-1/outcomes/222222222222.json"});
-        let script = vec![
-            gets("sweeps/sweep-1/closing.jsonl", &line()),
-            delegates(),
-            first,
-            second,
-            vec![call("PutObject", outcome)],
-            puts(CHECKED, ""),
-            gets(CHECKED, ""),
-            gets(CHECKED, ""),
-            puts(STUCK, ""),
-            misses("retirements/stuck.json"),
-            puts(CLOSABLE, ""),
-        ];
+        let mut script =
+            vec![gets("sweeps/sweep-1/closing.jsonl", &line()), delegates(), first, second];
+        script.extend(set_aside());
         counts(answer(json!({}), script).await, 0, 0, 1);
     }
 }
@@ -321,15 +323,7 @@ async fn a_denied_mark_is_the_guards_word_only_of_an_account_that_is_no_tenants(
         call("ListParents", json!({"ChildId": ACCOUNT}))
             .answers(&json!({"Parents": [{"Id": "ou-root-retiring", "Type": "X"}]})),
     ]);
-    lost.extend([
-        vec![call("PutObject", json!({"key": "sweeps/sweep-1/outcomes/222222222222.json"}))],
-        puts(CHECKED, ""),
-        gets(CHECKED, ""),
-        gets(CHECKED, ""),
-        puts(STUCK, ""),
-        misses("retirements/stuck.json"),
-        puts(CLOSABLE, ""),
-    ]);
+    lost.extend(set_aside());
     counts(answer(json!({}), lost).await, 0, 0, 1);
 
     let said = refused(answer(json!({}), script(read(&[]))).await, "AccessDenied");
