@@ -243,11 +243,8 @@ pub(super) fn list_status(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     // A day's worth of creations is long; those in progress are few.
     let only_running = states == ["IN_PROGRESS"];
     let running = organizations.creating.iter().copied().filter(|_| only_running);
-    let all = organizations
-        .creations
-        .range(page.after + 1..)
-        .map(|(sequence, _)| *sequence)
-        .filter(|_| !only_running);
+    let all = (!only_running).then(|| organizations.creations.range(page.after + 1..));
+    let all = all.into_iter().flatten().map(|(sequence, _)| *sequence);
     let items = running
         .chain(all)
         .filter_map(|sequence| Some((sequence, organizations.creations.get(&sequence)?)))

@@ -21,7 +21,8 @@ pub(crate) struct ServiceQuotas {
     /// Applied values by (account, Region, service code, quota code).
     applied: BTreeMap<Place, f64>,
     decisions: BTreeMap<(String, String, String), QuotaDecision>,
-    requests: Vec<Request>,
+    /// By account, in the order in which they were made.
+    requests: BTreeMap<String, Vec<Request>>,
 }
 
 type Place = (String, String, String, String);

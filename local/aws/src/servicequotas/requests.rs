@@ -71,22 +71,22 @@ pub(super) fn request(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     if desired <= value {
         return illegal(format!("DesiredValue: {desired} is not above the current value {value}."));
     }
-    let mine = |request: &&Request| request.account == call.account && request.active();
+    let mine = || quotas.of(&call.account).iter().filter(|request| request.active());
     let in_region = |request: &&Request| request.region == call.region;
     let same = |request: &Request| request.service == service && request.code == code;
-    if quotas.requests.iter().filter(mine).filter(in_region).any(same) {
+    if mine().filter(in_region).any(same) {
         return Err(AwsError::new(
             "ResourceAlreadyExistsException",
             "Only one open service quota increase request is allowed per quota.",
         ));
     }
     let exceeded = |message: String| Err(AwsError::new("QuotaExceededException", message));
-    if quotas.requests.iter().filter(mine).count() >= ACTIVE_AN_ACCOUNT {
+    if mine().count() >= ACTIVE_AN_ACCOUNT {
         return exceeded(format!(
             "At most {ACTIVE_AN_ACCOUNT} requests may be active in an account."
         ));
     }
-    if quotas.requests.iter().filter(mine).filter(in_region).count() >= ACTIVE_A_REGION {
+    if mine().filter(in_region).count() >= ACTIVE_A_REGION {
         return exceeded(format!("At most {ACTIVE_A_REGION} requests may be active in a Region."));
     }
     let decision_key = (call.account.clone(), service.clone(), code.clone());
@@ -105,11 +105,11 @@ pub(super) fn request(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         case: None,
     };
     let answer = json!({ "RequestedQuota": shown(&request, &quota.service_name, &quota.name, quota.global) });
-    quotas.requests.push(request);
+    quotas.requests.entry(call.account.clone()).or_default().push(request);
     drop(state);
     if !matches!(decision, QuotaDecision::NotApproved | QuotaDecision::Never) {
-        let world = aws.clone();
-        aws.spawn(async move { follow(&world, &id, case, decision).await });
+        let (world, account) = (aws.clone(), call.account.clone());
+        aws.spawn(async move { follow(&world, (&account, &id), case, decision).await });
     }
     Ok(answer)
 }
@@ -124,11 +124,11 @@ fn desired(call: &Call) -> Result<f64, AwsError> {
         })
 }
 
-/// From PENDING over CASE_OPENED to the decision.
-async fn follow(aws: &Aws, id: &str, case: u32, decision: QuotaDecision) {
+/// An account's request from PENDING over CASE_OPENED to the decision.
+async fn follow(aws: &Aws, which: (&str, &str), case: u32, decision: QuotaDecision) {
     let whole = aws.settings().durations.quota_decision;
     aws.sleep(whole / 3).await;
-    change(aws, id, |request| {
+    change(aws, which, |request| {
         request.status = "CASE_OPENED";
         request.case = Some(format!("{case:010}"));
     });
@@ -139,22 +139,23 @@ async fn follow(aws: &Aws, id: &str, case: u32, decision: QuotaDecision) {
         QuotaDecision::CloseRefused => ("CASE_CLOSED", false),
         _ => ("APPROVED", true),
     };
-    change(aws, id, |request| request.status = status);
+    change(aws, which, |request| request.status = status);
     if granted {
         let mut state = aws.lock();
         let quotas = &mut state.servicequotas;
-        if let Some(request) = quotas.requests.iter().find(|request| request.id == id).cloned() {
+        let (account, id) = which;
+        if let Some(request) = quotas.of(account).iter().find(|request| request.id == id).cloned() {
             let place = (request.account, request.region, request.service, request.code);
             quotas.applied.insert(place, request.desired);
         }
     }
 }
 
-fn change(aws: &Aws, id: &str, how: impl FnOnce(&mut Request)) {
+fn change(aws: &Aws, (account, id): (&str, &str), how: impl FnOnce(&mut Request)) {
     let now = aws.now();
     let mut state = aws.lock();
-    if let Some(request) = state.servicequotas.requests.iter_mut().find(|request| request.id == id)
-    {
+    let requests = state.servicequotas.requests.get_mut(account).into_iter().flatten();
+    if let Some(request) = requests.into_iter().find(|request| request.id == id) {
         how(request);
         request.updated = now;
     }
@@ -182,6 +183,13 @@ fn shown(request: &Request, service_name: &str, quota_name: &str, global: bool) 
     })
 }
 
+impl super::ServiceQuotas {
+    /// An account's requests, the oldest first.
+    fn of(&self, account: &str) -> &[Request] {
+        self.requests.get(account).map_or(&[], Vec::as_slice)
+    }
+}
+
 fn row(quotas: &super::ServiceQuotas, request: &Request) -> Value {
     match quotas.quota(&request.service, &request.code) {
         Some(quota) => shown(request, &quota.service_name, &quota.name, quota.global),
@@ -195,9 +203,9 @@ pub(super) fn get(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let quotas = &state.servicequotas;
     quotas
-        .requests
+        .of(&call.account)
         .iter()
-        .find(|request| request.id == id && request.account == call.account)
+        .find(|request| request.id == id)
         .map(|request| json!({ "RequestedQuota": row(quotas, request) }))
         .ok_or_else(|| no_such(format!("The request {id} does not exist.")))
 }
@@ -209,12 +217,11 @@ pub(super) fn history(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let quotas = &state.servicequotas;
     let rows = quotas
-        .requests
+        .of(&call.account)
         .iter()
         .rev()
         .filter(|request| {
-            request.account == call.account
-                && request.region == call.region
+            request.region == call.region
                 && service.is_none_or(|service| request.service == service)
                 && code.is_none_or(|code| request.code == code)
                 && status.is_none_or(|status| request.status == status)

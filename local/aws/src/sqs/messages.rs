@@ -212,6 +212,7 @@ pub(super) fn receive_now(
     for (place, receipt) in places.into_iter().zip(receipts) {
         let Some(message) = queue.messages.get_mut(place) else { continue };
         message.receives += 1;
+        queue.received_at_most = queue.received_at_most.max(message.receives);
         message.first_received.get_or_insert(now);
         message.visible = hidden;
         message.receipt = Some(receipt);
@@ -225,6 +226,9 @@ fn bury(sqs: &mut super::Sqs, aws: &Aws, arn: &str, now: Timestamp) -> Result<()
     let queue = sqs.queues.get_mut(arn).ok_or_else(no_queue)?;
     queue.settle(aws, now);
     let Some((target, most)) = queue.dead_letters() else { return Ok(()) };
+    if queue.received_at_most < most {
+        return Ok(());
+    }
     let dead: Vec<usize> = (0..queue.messages.len())
         .filter(|place| {
             queue.messages.get(*place).is_some_and(|m| m.receives >= most && m.visible <= now)
@@ -237,6 +241,8 @@ fn bury(sqs: &mut super::Sqs, aws: &Aws, arn: &str, now: Timestamp) -> Result<()
         for mut message in moved {
             message.receipt = None;
             message.dead_letter_source = Some(arn.to_owned());
+            letters.sent_since = None;
+            letters.received_at_most = letters.received_at_most.max(message.receives);
             letters.messages.push_back(message);
         }
     }

@@ -42,6 +42,10 @@ pub(super) struct Queue {
     tags: BTreeMap<String, String>,
     created: Timestamp,
     pub(super) messages: VecDeque<Message>,
+    /// No message was sent before; nothing is known of a queue that was empty.
+    pub(super) sent_since: Option<Timestamp>,
+    /// No message was received more often.
+    pub(super) received_at_most: u64,
     /// Deduplication ids seen: when, which message, which sequence number.
     pub(super) seen: BTreeMap<String, (Timestamp, String, u64)>,
     pub(super) sequence: u64,
@@ -92,6 +96,8 @@ impl Queue {
             tags: BTreeMap::new(),
             created,
             messages: VecDeque::new(),
+            sent_since: None,
+            received_at_most: 0,
             seen: BTreeMap::new(),
             sequence: 18_000_000_000_000_000_000 / 1_000,
         })
@@ -186,7 +192,10 @@ impl Queue {
     pub(super) fn settle(&mut self, aws: &Aws, now: Timestamp) {
         let keep = aws.paced(Duration::from_secs(self.number("MessageRetentionPeriod")));
         let oldest = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
-        self.messages.retain(|message| message.sent > oldest);
+        if self.sent_since.is_none_or(|since| since <= oldest) {
+            self.messages.retain(|message| message.sent > oldest);
+            self.sent_since = self.messages.iter().map(|message| message.sent).min();
+        }
         let remembered = now.checked_sub(aws.paced(DEDUPLICATION)).unwrap_or(Timestamp::MIN);
         self.seen.retain(|_, (when, ..)| *when > remembered);
     }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::machines::check_name;
 use super::model::{Execution, Status};
-use super::{page, run};
+use super::{States, page, run};
 use crate::wire::timestamp;
 use crate::{Aws, AwsError, Call};
 
@@ -109,7 +109,7 @@ fn start(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             stop: Arc::new(Notify::new()),
             ended: Arc::new(Notify::new()),
         };
-        states.started.entry(machine_arn.to_owned()).or_default().push(arn.clone());
+        states.started.entry(machine_arn.to_owned()).or_default().starts(arn.clone());
         states.executions.insert(arn.clone(), execution);
         arn
     };
@@ -135,16 +135,23 @@ fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     // The list is eventually consistent: what was just started is not in it yet.
     let lag = aws.paced(aws.settings().durations.list_lag);
     let until = aws.now().checked_sub(lag).unwrap_or_default();
-    let state = aws.lock();
-    let states = &state.states;
-    if call.opt_text("mapRunArn").is_none() && !states.machines.contains_key(parent) {
+    let mut state = aws.lock();
+    let States { machines, executions, started, .. } = &mut state.states;
+    if call.opt_text("mapRunArn").is_none() && !machines.contains_key(parent) {
         return Err(super::machines::not_found(parent));
     }
-    let started = states.started.get(parent).map_or(&[][..], Vec::as_slice);
-    let all = started
-        .iter()
+    let running = Status::Running;
+    let arns = match started.get_mut(parent) {
+        None => Vec::new(),
+        Some(started) if wanted == Some(running.text()) => started.running(|arn| {
+            executions.get(arn).is_some_and(|execution| execution.status == running)
+        }),
+        Some(started) => started.all().collect(),
+    };
+    let all = arns
+        .into_iter()
         .rev()
-        .filter_map(|arn| states.executions.get(arn))
+        .filter_map(|arn| executions.get(arn))
         .filter(|one| one.started <= until)
         .filter(|one| wanted.is_none_or(|wanted| wanted == one.status.text()))
         .filter(|one| redriven.is_none_or(|redriven| redriven == (one.redrives > 0)))
@@ -179,7 +186,9 @@ fn redrive(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         execution.redrives += 1;
         execution.redriven = Some(now);
         execution.stop = Arc::new(Notify::new());
-        execution.checkpoint.take()
+        let (checkpoint, machine) = (execution.checkpoint.take(), execution.machine_arn.clone());
+        state.states.started.entry(machine).or_default().runs_again(arn);
+        checkpoint
     };
     run::begin(aws, arn, checkpoint);
     Ok(json!({ "redriveDate": timestamp(now) }))

@@ -228,9 +228,10 @@ fn add_child(aws: &Aws, parent: &str, child: &ChildRequest) {
             existing.stopped = None;
             existing.redrives = execution.redrives;
             existing.redriven = execution.redriven;
+            states.started.entry(run_arn).or_default().runs_again(&arn);
         }
         None => {
-            states.started.entry(run_arn).or_default().push(arn.clone());
+            states.started.entry(run_arn).or_default().starts(arn.clone());
             states.executions.insert(arn, execution);
         }
     }

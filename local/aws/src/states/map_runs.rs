@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::model::{Execution, MapRun, Status};
 use super::page;
+use super::started::Started;
 use crate::wire::timestamp;
 use crate::{Aws, AwsError, Call, State};
 
@@ -46,8 +47,9 @@ pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn children<'s>(state: &'s State, run: &MapRun) -> Vec<&'s Execution> {
-    let started = state.states.started.get(&run.arn).map_or(&[][..], Vec::as_slice);
-    started.iter().filter_map(|arn| state.states.executions.get(arn)).collect()
+    let started = state.states.started.get(&run.arn);
+    let arns = started.into_iter().flat_map(Started::all);
+    arns.filter_map(|arn| state.states.executions.get(arn)).collect()
 }
 
 /// A map run stands as the execution that it belongs to, once its children have ended.

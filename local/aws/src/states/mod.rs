@@ -14,6 +14,7 @@ mod map_runs;
 mod model;
 mod run;
 mod sdk;
+mod started;
 mod tasks;
 mod tokens;
 mod usage;
@@ -27,6 +28,7 @@ pub(crate) use access::access;
 pub use hooks::ExecutionView;
 use model::{Execution, MapRun, StateMachine};
 pub(crate) use run::let_go;
+use started::Started;
 use tokens::Waiting;
 pub use usage::MachineUsage;
 
@@ -37,8 +39,8 @@ pub(crate) struct States {
     machines: BTreeMap<String, StateMachine>,
     /// By ARN.
     executions: BTreeMap<String, Execution>,
-    /// The executions of each machine and map run, in the order of their starts.
-    started: BTreeMap<String, Vec<String>>,
+    /// The executions of each machine and map run.
+    started: BTreeMap<String, Started>,
     /// By ARN.
     map_runs: BTreeMap<String, MapRun>,
     /// Tasks that wait for their token.
