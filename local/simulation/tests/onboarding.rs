@@ -11,7 +11,9 @@ use local_aws::cloudformation::ResourceRule;
 use local_aws::{Call, Fault, Faults, Invocation};
 use serde_json::{Value, json};
 use simulation::library::{FunctionFault, FunctionFaults};
+use simulation::onboarding::{Arrival, Comparison, Onboarding, Prices, simulate};
 use simulation::privileges;
+use simulation::virtual_time;
 use simulation::world::{World, settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -332,4 +334,29 @@ async fn every_action_that_a_function_may_take_is_taken() {
         let is_used = used.iter().any(|(role, known)| role.contains(part) && known == action);
         assert!(!is_used, "{part}: {action} is used, though: {reason}");
     }
+}
+
+#[test]
+fn one_operation_for_all_who_wait_onboards_many_times_as_fast_as_one_for_each() {
+    let [together, one_by_one] = [false, true].map(|one_by_one| {
+        let onboarding = Onboarding {
+            tenants: 24,
+            arrival: "burst".parse::<Arrival>().unwrap(),
+            creation: Duration::from_secs(20),
+            instance: Duration::from_secs(180),
+            quota: Duration::from_secs(300),
+            seed: 1,
+            one_by_one,
+            prices: Prices::default(),
+        };
+        let work = move || async move { simulate(&onboarding, &mut |_, _| {}).await };
+        virtual_time::run(1, work).unwrap().unwrap()
+    });
+    for report in [&together, &one_by_one] {
+        assert_eq!((report.ready, report.failed, report.dead_letters), (24, 0, 0));
+    }
+    assert!(together.stack_set_operations.count < 8, "{:?}", together.stack_set_operations);
+    assert!(one_by_one.stack_set_operations.count >= 24, "{:?}", one_by_one.stack_set_operations);
+    let comparison = Comparison::of(together, one_by_one);
+    assert!(comparison.gain > 4.0, "{}", comparison.gain);
 }

@@ -1,6 +1,7 @@
 //! `landlord simulate onboard`: the flags, and what is printed.
 //!
-//! Exit status: 0 when every tenant became ready, 1 when one did not.
+//! Exit status: 0 when every tenant became ready, 1 when one did not. Of a comparison it is about
+//! the onboarding as Landlord does it.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use simulation::onboarding::{Arrival, Onboarding, Prices, Report, Spread, simulate};
+use simulation::onboarding::{Arrival, Comparison, Onboarding, Prices, Report, Spread, simulate};
 
 /// The flags of `landlord simulate onboard`.
 #[derive(Debug, Args)]
@@ -31,7 +32,8 @@ pub struct Onboard {
     /// Same seed, same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// A stack set operation for each account, as comparable systems do it
+    /// Do it once more with a stack set operation for each account, as comparable systems do it,
+    /// and compare
     #[arg(long)]
     enrol_one_by_one: bool,
     /// Print one JSON document and nothing else on standard output
@@ -40,6 +42,9 @@ pub struct Onboard {
     #[command(flatten)]
     prices: PriceArgs,
 }
+
+/// Why there is nothing to print.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// List prices in US dollars; check them before you rely on a sum.
 #[derive(Debug, Args)]
@@ -65,34 +70,35 @@ impl Onboard {
     /// Simulates, and prints tables or JSON.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let onboarding = self.onboarding();
-        let seed = onboarding.seed;
         let began = Instant::now();
-        let work = move || async move {
-            let most = onboarding.tenants;
-            let mut progress = |ended: usize, passed: Duration| {
-                if ended.is_multiple_of(500) && ended < most {
-                    let hours = passed.as_secs_f64() / 3600.0;
-                    eprintln!("{ended} of {most} tenants after {hours:.1} simulated hours");
-                }
-            };
-            simulate(&onboarding, &mut progress).await
-        };
-        let report = match simulation::virtual_time::run(seed, work) {
-            Ok(Ok(report)) => report,
-            Ok(Err(error)) => return crate::failed(&error),
-            Err(error) => return crate::failed(&error),
-        };
+        let outcome = if self.enrol_one_by_one { self.compare() } else { self.alone() };
         super::tell_effort(began);
-        if self.json {
-            match serde_json::to_string(&report) {
-                Ok(text) => crate::say(&text),
-                Err(error) => return crate::failed(&error),
+        match outcome {
+            Ok((text, all_ready)) => {
+                crate::say(&text);
+                if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
-        } else {
-            crate::say(&page(&report));
+            Err(error) => crate::failed(&*error),
         }
-        if report.ready == report.tenants { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// What to print, and whether all became ready.
+    fn alone(&self) -> Result<(String, bool), Failure> {
+        let report = outcome(self.onboarding(), "")?;
+        let text = if self.json { serde_json::to_string(&report)? } else { page(&report) };
+        Ok((text, report.ready == report.tenants))
+    }
+
+    /// The same, twice: each on a processor of its own where there are two.
+    fn compare(&self) -> Result<(String, bool), Failure> {
+        let together = self.onboarding();
+        let one_by_one = Onboarding { one_by_one: true, ..together.clone() };
+        let beside = std::thread::spawn(move || outcome(one_by_one, ", one by one"));
+        let together = outcome(together, "")?;
+        let one_by_one = beside.join().map_err(|_| "the simulation panicked")??;
+        let comparison = Comparison::of(together, one_by_one);
+        let text = if self.json { serde_json::to_string(&comparison)? } else { pages(&comparison) };
+        Ok((text, comparison.together.ready == comparison.together.tenants))
     }
 
     fn onboarding(&self) -> Onboarding {
@@ -104,7 +110,7 @@ impl Onboard {
             instance: Duration::from_secs(self.instance_seconds.into()),
             quota: Duration::from_secs(self.quota_seconds.into()),
             seed: self.seed,
-            one_by_one: self.enrol_one_by_one,
+            one_by_one: false,
             prices: Prices {
                 million_transitions: prices.price_million_transitions,
                 million_invocations: prices.price_million_invocations,
@@ -114,6 +120,35 @@ impl Onboard {
             },
         }
     }
+}
+
+/// Simulates, and tells of the progress as that of `which`.
+fn outcome(onboarding: Onboarding, which: &'static str) -> Result<Report, Failure> {
+    let seed = onboarding.seed;
+    let work = move || async move {
+        let most = onboarding.tenants;
+        let mut progress = |ended: usize, passed: Duration| {
+            if ended.is_multiple_of(500) && ended < most {
+                let hours = passed.as_secs_f64() / 3600.0;
+                eprintln!("{ended} of {most} tenants after {hours:.1} simulated hours{which}");
+            }
+        };
+        simulate(&onboarding, &mut progress).await
+    };
+    Ok(simulation::virtual_time::run(seed, work)??)
+}
+
+/// What a person reads of two.
+fn pages(comparison: &Comparison) -> String {
+    let Comparison { together, one_by_one, gain } = comparison;
+    format!(
+        "One operation for all accounts that wait\n\n{}\n\nAn operation for each account\n\n{}\n\n\
+         {:.4} and {:.4} tenants a second: {gain:.1} times as many with one operation for all",
+        page(together),
+        page(one_by_one),
+        together.ready_per_second,
+        one_by_one.ready_per_second,
+    )
 }
 
 /// What a person reads.

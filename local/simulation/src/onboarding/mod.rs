@@ -9,5 +9,5 @@ mod singly;
 
 pub use arrival::{Arrival, InvalidArrival};
 pub use prices::{Cost, Prices};
-pub use report::{ApiCalls, Operations, Report, Spread};
+pub use report::{ApiCalls, Comparison, Operations, Report, Spread};
 pub use run::{Onboarding, simulate};

@@ -66,6 +66,28 @@ pub struct Report {
     pub prices: Prices,
 }
 
+/// The same signups twice, of the same seed. Serialises to the document that
+/// `landlord simulate onboard --enrol-one-by-one --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Comparison {
+    /// With one stack set operation for all accounts that wait.
+    pub together: Report,
+    /// With a stack set operation for each account.
+    pub one_by_one: Report,
+    /// How many times the tenants a second of `one_by_one` are those of `together`.
+    pub gain: f64,
+}
+
+impl Comparison {
+    /// Compares the two.
+    #[must_use]
+    pub fn of(together: Report, one_by_one: Report) -> Self {
+        let gain = together.ready_per_second / one_by_one.ready_per_second;
+        Self { together, one_by_one, gain }
+    }
+}
+
 /// Operations of the stack sets.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
