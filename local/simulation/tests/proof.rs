@@ -59,3 +59,17 @@ fn what_is_aimed_at_comes_once_besides_what_comes_anyway() {
         assert_eq!(aimed.violations, [""; 0], "{text}");
     }
 }
+
+/// 8787 and 9899: AWS cannot delete a stack of a tenant that leaves, and people are told; in 9899
+/// the tenant comes back. 7368: one operation is ordered five times by its id.
+#[test]
+fn what_waits_for_people_and_what_is_ordered_again_violates_nothing() {
+    for seed in [7368, 8787, 9899] {
+        let outcome = run_part(seed, &Part::default(), false).unwrap();
+        assert_eq!(outcome.violations, [""; 0], "seed {seed}");
+        if seed == 9899 {
+            let soylent = &outcome.ends["soylent"];
+            assert!(soylent.contains("TenantOnboardingFailed (BaselineFailed)"), "{soylent}");
+        }
+    }
+}

@@ -15,8 +15,9 @@ const TENANT: &str = "landlord:tenant";
 /// How old an answer can be on which a call rests, besides what lists and tags lag: a stale read,
 /// a call that was held back, and the time between the two.
 const OLD_NEWS: Duration = Duration::from_secs(180);
-/// How often one execution may have an account enrolled in one stack set: AWS fails it three
-/// times, and somebody updates the stack set in between.
+/// How many operations that enrol an account in one stack set an execution may order: AWS fails
+/// it three times, and somebody updates the stack set in between. One that is ordered again by
+/// its id is the same.
 const MOST_ENROLMENTS: usize = 5;
 
 /// The moves that there are, by who makes them: from where to where. `home` is any unit in which
@@ -240,11 +241,12 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
     ids.extend(targets.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     let regions = call.texts("Regions");
     let accounts = watch.aws.accounts();
+    let operation = text(&call.input, "OperationId").to_owned();
     for id in ids {
         let Some(account) = accounts.iter().find(|account| account.id == id) else { continue };
-        let count = state.enrolments.entry((stack_set.clone(), id.clone())).or_default();
-        *count += 1;
-        let count = *count;
+        let ordered = state.enrolments.entry((stack_set.clone(), id.clone())).or_default();
+        ordered.insert(operation.clone());
+        let count = ordered.len();
         if is_a_strangers(account) {
             found.push(format!("{}, which is no tenant's, was enrolled", account.name));
         }

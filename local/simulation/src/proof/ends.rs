@@ -201,7 +201,11 @@ impl End<'_> {
             let is_live = state == "ACTIVE"
                 && self.watch.promises.is_home(unit)
                 && !account.tags.contains_key("landlord:retire-after");
-            match standing.newest(tenant) {
+            let wish = standing.newest(tenant);
+            if wish.is_some_and(|(_, wish)| self.waits_for_a_person(tenant, &account.id, wish)) {
+                continue;
+            }
+            match wish {
                 Some((_, Wish::Leave)) if state != "CLOSED" => {
                     found.push(format!("{name} left and is {state} in {unit}"));
                 }
@@ -231,6 +235,24 @@ impl End<'_> {
                     found.push(format!("{machine} is {}: {error}", it.status));
                 }
             }
+        }
+    }
+
+    /// AWS could not delete a stack, which only people can mend; and they have been told.
+    fn waits_for_a_person(&self, tenant: usize, account: &str, wish: Wish) -> bool {
+        let instances = self.world.aws().stack_instances();
+        if !instances.iter().any(|it| it.account == account && it.status == "INOPERABLE") {
+            return false;
+        }
+        match wish {
+            Wish::Leave => self.ends.heard.values().flatten().any(|heard| {
+                let stuck = heard.detail["stuck"].as_array();
+                heard.name == "RetirementSweepFinished"
+                    && stuck.into_iter().flatten().any(|it| it["accountId"] == account)
+            }),
+            Wish::Return => self.ends.last(tenant).is_some_and(|end| {
+                end.name == "TenantOnboardingFailed" && end.detail["error"] == "BaselineFailed"
+            }),
         }
     }
 

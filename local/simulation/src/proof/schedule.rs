@@ -208,6 +208,8 @@ pub enum What {
         /// The tenant's number.
         tenant: usize,
     },
+    /// The schedule of the sweeps delivers twice.
+    SweepTwice,
     /// The event that it left, sent long ago, comes only now.
     LeaveLate {
         /// The tenant's number.
@@ -314,6 +316,7 @@ impl What {
             Self::Leave { .. } => "tenant leaves",
             Self::Return { .. } => "tenant returns",
             Self::LeaveLate { .. } => "leaving heard of late",
+            Self::SweepTwice => "sweep started twice",
             Self::Hold { .. } => "account held",
             Self::Protect { .. } => "account protected",
             Self::RollOut { bad: false } => "change rolls out",
@@ -373,6 +376,7 @@ impl fmt::Display for What {
             | Self::BaselineFails
             | Self::BaselineMended
             | Self::RollOut { .. }
+            | Self::SweepTwice
             | Self::UpdateStackSet => f.write_str(self.name()),
         }
     }
@@ -539,6 +543,10 @@ fn leaving(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
             3 => add(left + random.u64(..40 * HOUR), What::SignUp { tenant, tier: "standard" }),
             _ => {}
         }
+    }
+    if random.u8(..4) == 0 {
+        let at = Duration::from_secs(random.u64(..60 * HOUR));
+        steps.push(Step { at, what: What::SweepTwice });
     }
 }
 

@@ -11,6 +11,8 @@ use crate::deployment::{Deployment, Error, SIGNUP_SOURCE};
 
 /// A unit that Landlord does not know.
 const ELSEWHERE: &str = "Sandbox";
+/// What the schedule gives a sweep.
+const SWEEP: &str = r#"{"dryRun":false}"#;
 
 /// The outside of a world.
 #[derive(Debug)]
@@ -126,6 +128,14 @@ impl Outside {
                 Some(standing) => standing.returns(*tenant).await?,
                 None => false,
             },
+            What::SweepTwice => {
+                let machine = self.deployment.output("SweepRetirementsStateMachineArn")?;
+                for _ in 0..2 {
+                    let input = json!({ "stateMachineArn": machine, "input": SWEEP });
+                    self.deployment.ask("states", "StartExecution", input).await?;
+                }
+                true
+            }
             What::RollOut { bad } => match &self.standing {
                 Some(standing) => standing.roll_out(*bad).await?,
                 None => false,

@@ -43,8 +43,8 @@ pub(super) struct State {
     violations: Vec<String>,
     /// Stack instances that were seen to be current: stack set, account, Region.
     pub(super) current: BTreeSet<(String, String, String)>,
-    /// How often an operation named an account: stack set, account.
-    pub(super) enrolments: BTreeMap<(String, String), usize>,
+    /// The operations that named an account: by stack set and account.
+    pub(super) enrolments: BTreeMap<(String, String), BTreeSet<String>>,
     /// The execution that each signup event started.
     pub(super) started: BTreeMap<String, String>,
     /// When each end was announced: execution, event.
