@@ -36,3 +36,21 @@ impl Started {
         running.iter().filter_map(|place| arns.get(*place)).map(String::as_str).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_is_listed_as_running_again_once_it_is_redriven() {
+        let mut started = Started::default();
+        for arn in ["a", "b", "c"] {
+            started.starts(arn.to_owned());
+        }
+        assert_eq!(started.running(|arn| arn != "b"), ["a", "c"]);
+        assert_eq!(started.running(|_| true), ["a", "c"], "b had ended when somebody looked");
+        started.runs_again("b");
+        assert_eq!(started.running(|_| true), ["a", "b", "c"]);
+        assert_eq!(started.all().collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+}
