@@ -75,7 +75,8 @@ pub struct Comparison {
     pub together: Report,
     /// With a stack set operation for each account.
     pub one_by_one: Report,
-    /// How many times the tenants a second of `one_by_one` are those of `together`.
+    /// The tenants a second of `together`, over those of `one_by_one`. No number, in JSON null,
+    /// where fewer than two became ready one by one.
     pub gain: f64,
 }
 
