@@ -45,31 +45,32 @@ pub(crate) struct StateContext<'a> {
 }
 
 impl Execution {
-    pub(crate) fn context(&self, state: &StateContext<'_>) -> Value {
-        let mut context = json!({
-            "Execution": {
-                "Id": self.arn,
-                "Input": self.input,
-                "Name": self.name,
-                "RoleArn": self.role_arn,
-                "StartTime": text(self.start_time),
-                "RedriveCount": self.redrive_count,
-            },
-            "State": {
-                "EnteredTime": text(state.entered),
-                "Name": state.name,
-                "RetryCount": state.retry_count,
-            },
-            "StateMachine": {"Id": self.machine_arn, "Name": self.machine_name},
-        });
-        if let Some(time) = self.redrive_time {
-            context["Execution"]["RedriveTime"] = json!(text(time));
+    /// The context object; the execution's input only where it is asked for, for it is large.
+    pub(crate) fn context(&self, state: &StateContext<'_>, with_input: bool) -> Value {
+        let mut context = json!({ "Execution": { "Id": self.arn } });
+        let execution = &mut context["Execution"];
+        if with_input {
+            execution["Input"] = self.input.clone();
         }
+        execution["Name"] = json!(self.name);
+        execution["RoleArn"] = json!(self.role_arn);
+        execution["StartTime"] = json!(text(self.start_time));
+        execution["RedriveCount"] = json!(self.redrive_count);
+        if let Some(time) = self.redrive_time {
+            execution["RedriveTime"] = json!(text(time));
+        }
+        context["State"] = json!({
+            "EnteredTime": text(state.entered),
+            "Name": state.name,
+            "RetryCount": state.retry_count,
+        });
+        context["StateMachine"] = json!({ "Id": self.machine_arn, "Name": self.machine_name });
         if let Some(token) = state.token {
             context["Task"] = json!({"Token": token});
         }
         if let Some(item) = state.item {
-            context["Map"] = json!({"Item": {"Index": item.index, "Value": item.value}});
+            context["Map"] = json!({"Item": {"Index": item.index}});
+            context["Map"]["Item"]["Value"] = item.value.clone();
         }
         context
     }

@@ -88,8 +88,10 @@ pub(crate) struct Allowed {
 /// The names that an expression takes from outside.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uses {
-    /// Variables, `states` included.
+    /// Variables, `states` included, that nothing in the expression binds.
     pub(crate) variables: BTreeSet<String>,
+    /// All variables: one that is bound somewhere may still be the machine's elsewhere.
+    pub(crate) mentioned: BTreeSet<String>,
     /// Functions of the language, or host functions, called by name.
     pub(crate) functions: BTreeSet<String>,
     /// The members of `$states` that are read; `*` when that cannot be told.
@@ -189,6 +191,7 @@ impl Walk<'_> {
     }
 
     fn variable(&mut self, name: &str, next: Option<&AstNode>) {
+        self.uses.mentioned.insert(name.to_owned());
         if name.is_empty() || self.bound.contains(name) {
             return;
         }

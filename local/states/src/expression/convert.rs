@@ -57,6 +57,19 @@ pub(super) fn from_engine(value: &JValue) -> Result<Value, String> {
     }
 }
 
+/// A value as it would come back from the engine.
+pub(super) fn as_returned(value: &Value) -> Option<Value> {
+    Some(match value {
+        Value::Number(value) => number(value.as_f64()?).ok()?,
+        Value::Array(items) => Value::Array(items.iter().map(as_returned).collect::<Option<_>>()?),
+        Value::Object(fields) => {
+            let field = |(key, field): (&String, &Value)| Some((key.clone(), as_returned(field)?));
+            Value::Object(fields.iter().map(field).collect::<Option<_>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
 fn number(value: f64) -> Result<Value, String> {
     if !value.is_finite() {
         return Err(format!("the expression returned the number {value}, which is not JSON"));

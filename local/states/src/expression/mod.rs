@@ -7,6 +7,7 @@
 mod analysis;
 mod convert;
 pub(crate) mod functions;
+mod reference;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 pub(crate) use analysis::{Allowed, Uses};
+use reference::Reference;
 
 use crate::data::{Data, Variables};
 use crate::host::Host;
@@ -31,15 +33,23 @@ pub(crate) struct Program {
     /// The field, relative to its state: `Arguments`, `Catch[0].Output`.
     pub(crate) location: String,
     template: Template,
-    uses: Uses,
+    uses: Box<Both>,
 }
 
 #[derive(Debug)]
 enum Template {
     Literal(Value),
-    Expression { ast: Box<AstNode>, path: String },
+    Expression(Box<Expression>),
     Array(Vec<Template>),
     Object(Vec<(String, Template)>),
+}
+
+#[derive(Debug)]
+struct Expression {
+    ast: AstNode,
+    path: String,
+    /// When it is one, and what the engine needs for it.
+    reference: Option<(Reference, Uses)>,
 }
 
 /// What an expression can see.
@@ -47,7 +57,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) input: &'a Data,
     pub(crate) result: Option<&'a Data>,
     pub(crate) error_output: Option<&'a Value>,
-    pub(crate) context: &'a dyn Fn() -> Value,
+    /// The context object, with or without the execution's input.
+    pub(crate) context: &'a dyn Fn(bool) -> Value,
     pub(crate) variables: &'a Variables,
     pub(crate) host: &'a Arc<dyn Host>,
 }
@@ -72,13 +83,13 @@ impl Program {
         allowed: Allowed,
         report: &mut dyn FnMut(&str, String),
     ) -> Self {
-        let mut uses = Uses::default();
+        let mut uses = Box::<Both>::default();
         let template = Template::parse(value, "", allowed, &mut uses, report);
         Self { location: location.to_owned(), template, uses }
     }
 
     pub(crate) fn uses(&self) -> &Uses {
-        &self.uses
+        &self.uses.all
     }
 
     /// The value, when it holds no expression.
@@ -94,45 +105,78 @@ impl Program {
         if let Template::Literal(value) = &self.template {
             return Ok(value.clone());
         }
-        let mut evaluator = self.evaluator(scope);
-        self.template.evaluate(&mut evaluator).map_err(|(path, cause)| EvaluationError {
+        let mut evaluation = Evaluation { program: self, scope, evaluator: None };
+        self.template.evaluate(&mut evaluation).map_err(|(path, cause)| EvaluationError {
             location: format!("{}{path}", self.location),
             cause,
         })
     }
+}
 
-    /// An evaluator that sees only what the expressions mention: values are converted on the
-    /// way in, which costs more than most expressions.
-    fn evaluator(&self, scope: &Scope<'_>) -> Evaluator {
-        let mut context = Context::new();
-        if self.uses.variables.contains("states") {
-            let mut states = indexmap::IndexMap::new();
-            let mut field = |name: &str, value: Option<&Value>| {
-                if let (true, Some(value)) = (self.uses.reads_states_field(name), value) {
-                    states.insert(name.to_owned(), convert::to_engine(value));
-                }
-            };
-            field("input", Some(scope.input.value()));
-            field("result", scope.result.map(Data::value));
-            field("errorOutput", scope.error_output);
-            if self.uses.reads_states_field("context") {
-                field("context", Some(&(scope.context)()));
-            }
-            context.bind("states".to_owned(), JValue::object(states));
-        }
-        for (name, data) in scope.variables {
-            if self.uses.variables.contains(name) {
-                context.bind(name.clone(), convert::to_engine(data.value()));
-            }
-        }
-        let options = EvaluatorOptions {
-            timeout_ms: Some(EVALUATION_LIMIT_MS),
-            ..EvaluatorOptions::default()
+/// What the expressions of a program use.
+#[derive(Debug, Default)]
+struct Both {
+    all: Uses,
+    /// Those that are no mere references.
+    computed: Uses,
+}
+
+/// One evaluation of a program. The engine comes in when the first expression needs it.
+struct Evaluation<'a> {
+    program: &'a Program,
+    scope: &'a Scope<'a>,
+    evaluator: Option<Evaluator>,
+}
+
+impl Evaluation<'_> {
+    fn value(&mut self, expression: &Expression) -> Result<Value, String> {
+        let (program, scope) = (self.program, self.scope);
+        let Some((reference, uses)) = &expression.reference else {
+            let engine =
+                self.evaluator.get_or_insert_with(|| evaluator(&program.uses.computed, scope));
+            return run(engine, &expression.ast);
         };
-        let mut evaluator = Evaluator::with_options(context, options);
-        functions::register(&mut evaluator, &self.uses, scope.host);
-        evaluator
+        match reference.read(scope) {
+            Some(value) => Ok(value),
+            None => run(&mut evaluator(uses, scope), &expression.ast),
+        }
     }
+}
+
+fn run(evaluator: &mut Evaluator, ast: &AstNode) -> Result<Value, String> {
+    let value = evaluator.evaluate(ast, &JValue::Undefined);
+    convert::from_engine(&value.map_err(|error| error.message().to_owned())?)
+}
+
+/// An evaluator that sees only what the expressions mention: values are converted on the way in,
+/// which costs more than most expressions.
+fn evaluator(uses: &Uses, scope: &Scope<'_>) -> Evaluator {
+    let mut context = Context::new();
+    if uses.variables.contains("states") {
+        let mut states = indexmap::IndexMap::new();
+        let mut field = |name: &str, value: Option<&Value>| {
+            if let (true, Some(value)) = (uses.reads_states_field(name), value) {
+                states.insert(name.to_owned(), convert::to_engine(value));
+            }
+        };
+        field("input", Some(scope.input.value()));
+        field("result", scope.result.map(Data::value));
+        field("errorOutput", scope.error_output);
+        if uses.reads_states_field("context") {
+            field("context", Some(&(scope.context)(true)));
+        }
+        context.bind("states".to_owned(), JValue::object(states));
+    }
+    for (name, data) in scope.variables {
+        if uses.mentioned.contains(name) {
+            context.bind(name.clone(), convert::to_engine(data.value()));
+        }
+    }
+    let options =
+        EvaluatorOptions { timeout_ms: Some(EVALUATION_LIMIT_MS), ..EvaluatorOptions::default() };
+    let mut evaluator = Evaluator::with_options(context, options);
+    functions::register(&mut evaluator, uses, scope.host);
+    evaluator
 }
 
 impl Template {
@@ -140,7 +184,7 @@ impl Template {
         value: &Value,
         path: &str,
         allowed: Allowed,
-        uses: &mut Uses,
+        uses: &mut Both,
         report: &mut dyn FnMut(&str, String),
     ) -> Self {
         match value {
@@ -149,11 +193,17 @@ impl Template {
                 match parser::parse(source) {
                     Ok(ast) => {
                         let mut problems = Vec::new();
-                        uses.analyse(&ast, allowed, &mut problems);
+                        uses.all.analyse(&ast, allowed, &mut problems);
+                        let mut own = Uses::default();
+                        let reference = Reference::of(&ast);
+                        let here = if reference.is_some() { &mut own } else { &mut uses.computed };
+                        here.analyse(&ast, allowed, &mut Vec::new());
+                        let reference = reference.map(|reference| (reference, own));
                         for problem in problems {
                             report(path, format!("{problem} in the expression {text:?}"));
                         }
-                        Self::Expression { ast: Box::new(ast), path: path.to_owned() }
+                        let path = path.to_owned();
+                        Self::Expression(Box::new(Expression { ast, path, reference }))
                     }
                     Err(error) => {
                         report(path, format!("{text:?} is not a JSONata expression: {error}"));
@@ -202,19 +252,17 @@ impl Template {
         matches!(self, Self::Literal(_))
     }
 
-    fn evaluate(&self, evaluator: &mut Evaluator) -> Result<Value, (String, String)> {
+    fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<Value, (String, String)> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
-            Self::Expression { ast, path } => evaluator
-                .evaluate(ast, &JValue::Undefined)
-                .map_err(|error| error.message().to_owned())
-                .and_then(|value| convert::from_engine(&value))
-                .map_err(|cause| (path.clone(), cause)),
-            Self::Array(items) => items.iter().map(|item| item.evaluate(evaluator)).collect(),
+            Self::Expression(expression) => {
+                evaluation.value(expression).map_err(|cause| (expression.path.clone(), cause))
+            }
+            Self::Array(items) => items.iter().map(|item| item.evaluate(evaluation)).collect(),
             Self::Object(fields) => {
                 let mut object = serde_json::Map::with_capacity(fields.len());
                 for (key, field) in fields {
-                    object.insert(key.clone(), field.evaluate(evaluator)?);
+                    object.insert(key.clone(), field.evaluate(evaluation)?);
                 }
                 Ok(Value::Object(object))
             }

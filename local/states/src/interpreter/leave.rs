@@ -23,14 +23,15 @@ pub(super) struct Seen<'a> {
 
 impl Visit<'_> {
     pub(super) fn evaluate(&self, program: &Program, seen: Seen<'_>) -> Result<Value, Fault> {
-        let context = || {
-            self.engine.execution.context(&StateContext {
+        let context = |with_input: bool| {
+            let state = StateContext {
                 name: &self.state.name,
                 entered: self.at.entered,
                 retry_count: seen.retry_count,
                 token: seen.token,
                 item: seen.item.or(self.item),
-            })
+            };
+            self.engine.execution.context(&state, with_input)
         };
         let scope = Scope {
             input: &self.at.input,

@@ -1,5 +1,7 @@
 //! JSONata as the language embeds it.
 
+use local_states::Ended;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::world::{World, error, machine, output, single};
@@ -118,7 +120,7 @@ async fn the_languages_functions_name_wrong_arguments() {
 async fn the_context_object_tells_execution_machine_and_state() {
     let context = value_of("$states.context").await;
     assert_eq!(
-        context,
+        context.to_string(),
         json!({
             "Execution": {
                 "Id": "arn:aws:states:eu-west-1:111111111111:execution:sample:one",
@@ -134,7 +136,98 @@ async fn the_context_object_tells_execution_machine_and_state() {
                 "Name": "sample",
             },
         })
+        .to_string()
     );
+}
+
+fn data() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        Just(json!(-0.0)),
+        "[a-z]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+fn ended(input: &Value, expression: String) -> Result<String, (String, String)> {
+    let definition = machine(json!({
+        "First": {
+            "Type": "Pass",
+            "Assign": {"some": "{% ($states.input) %}", "count": "{% ($states.input) %}"},
+            "Next": "Second",
+        },
+        "Second": {"Type": "Pass", "Output": expression, "End": true},
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    match runtime.block_on(World::echo().run(definition, input.clone())) {
+        Ended::Succeeded { output } => Ok(output.to_string()),
+        failed => {
+            let (name, cause, _) = error(failed);
+            Err((name, cause))
+        }
+    }
+}
+
+proptest! {
+    // A name alone is read without the engine; in brackets it is an expression like any other.
+    #[test]
+    fn a_name_means_the_same_alone_and_in_brackets(
+        input in data(),
+        start in prop::sample::select(&["$states.input", "$some", "$count"]),
+        names in prop::collection::vec("[ab]", 0..3),
+    ) {
+        let path = names.iter().fold(start.to_owned(), |path, name| path + "." + name);
+        let alone = ended(&input, format!("{{% {path} %}}"));
+        prop_assert_eq!(alone, ended(&input, format!("{{% ({path}) %}}")));
+    }
+}
+
+#[test]
+fn a_variable_is_the_machines_where_the_expression_does_not_bind_it() {
+    for output in [
+        "{% [$some, ($some := 1; $some)] %}",
+        "{% $join([$string($some), $string(($some := 1; $some))], ',') %}",
+    ] {
+        let text = ended(&json!(2), output.to_owned()).unwrap();
+        assert!(["[2,1]", "\"2,1\""].contains(&text.as_str()), "{output}: {text}");
+    }
+}
+
+// The input is left out of the context object where it is not named.
+#[tokio::test(start_paused = true)]
+async fn the_input_of_the_execution_is_there_however_it_is_reached() {
+    for expression in [
+        "$states.context.Execution.Input.n",
+        "$states.context.Execution.*.n",
+        "$states.context.*.Input.n",
+        "$states.*.Execution.Input.n",
+        "$states.context.(Execution.Input.n)",
+        "$states.context.Execution.(Input.n)",
+        "$states.context.Execution.Name.%.Input.n",
+        "$states.context[Execution.Input.n = 4].Execution.RedriveCount + 4",
+        "$states[context.Execution.Input.n = 4].context.Execution.RedriveCount + 4",
+        "$states.context.Execution.{'n': Input.n}.n",
+        "$states.context.Execution.Input.n[$states.context.Execution.Input.n = 4]",
+        "$states.context.Execution[Input.n = 4].RedriveCount + 4",
+        "$lookup($states.context.Execution, 'Input').n",
+        "$count($keys($states.context.Execution)) - 2",
+        "($context := $states.context; $context.Execution.Input.n)",
+        "$lookup($states, 'context').Execution.Input.n",
+    ] {
+        assert_eq!(value_of(expression).await, json!(4), "{expression}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
