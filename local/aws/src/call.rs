@@ -1,10 +1,12 @@
 //! One API call, decoded: what was asked, of whom, where, and by whom.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::AwsError;
+use crate::iam::Document;
 
 /// A decoded API call, the same for all wire formats.
 #[derive(Debug, Clone)]
@@ -44,8 +46,8 @@ pub enum Principal {
     Role {
         /// The role's name, without its path.
         role: String,
-        /// The session policy given to `AssumeRole`, as JSON text.
-        session_policy: Option<String>,
+        /// The session policy given to `AssumeRole`.
+        session_policy: Option<Arc<Document>>,
     },
     /// An AWS service that acts for itself, such as `events.amazonaws.com`: not checked.
     Service(String),

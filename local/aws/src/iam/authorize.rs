@@ -1,11 +1,11 @@
 //! Whether a caller may: identity policies, session policy and service control policies all
 //! have to allow, and none may deny.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Document;
 use super::document::Verdict;
-use super::pattern::Context;
+use super::pattern::{Context, Keys};
 use crate::{Access, Aws, AwsError, Call, Caller, Principal, State};
 
 /// The services of an account that answer before its others do.
@@ -23,7 +23,7 @@ pub(crate) fn authorize(aws: &Aws, call: &Call, accesses: &[Access]) -> Result<(
         return Err(too_new(call.service));
     }
     for access in accesses {
-        let context = context(aws, &state, call, access);
+        let context = LazyCell::new(|| context(aws, &state, call, access));
         let allowed_by = decide(&state, &call.caller, access, &context)?;
         if let (Some(policy), Some(role)) = (allowed_by, role_arn(&state, &call.caller)) {
             state.iam.used.entry((role, access.action.clone())).or_default().insert(policy);
@@ -113,7 +113,7 @@ fn decide(
     state: &State,
     caller: &Caller,
     access: &Access,
-    context: &Context,
+    context: &dyn Keys,
 ) -> Result<Option<String>, AwsError> {
     let Access { action, resource, .. } = access;
     let refuse = |why: &str| Err(AwsError::access_denied(&caller.arn, action, resource, why));
@@ -139,8 +139,8 @@ fn decide(
         if allowed_by.is_none() {
             return refuse(&format!("because no identity-based policy allows the {action} action"));
         }
-        if let Some(text) = session_policy {
-            match session(text, action, resource, context) {
+        if let Some(policy) = session_policy {
+            match policy.verdict(action, resource, context) {
                 Verdict::Allows => {}
                 Verdict::Denies => return refuse("with an explicit deny in a session policy"),
                 Verdict::Silent => {
@@ -155,18 +155,12 @@ fn decide(
     Ok(allowed_by)
 }
 
-/// A session policy was checked when the session began; one that cannot be read allows nothing.
-fn session(text: &str, action: &str, resource: &str, context: &Context) -> Verdict {
-    Document::identity(text)
-        .map_or(Verdict::Silent, |document| document.verdict(action, resource, context))
-}
-
 /// Asks the service control policies of the caller's account, at each level of the tree.
 fn controlled(
     state: &State,
     caller: &Caller,
     access: &Access,
-    context: &Context,
+    context: &dyn Keys,
 ) -> Result<(), AwsError> {
     let Access { action, resource, .. } = access;
     let service_linked =
@@ -223,6 +217,6 @@ pub(crate) fn would_allow(
     call: &Call,
     access: &Access,
 ) -> Result<(), AwsError> {
-    let context = context(aws, state, call, access);
+    let context = LazyCell::new(|| context(aws, state, call, access));
     decide(state, &call.caller, access, &context).map(|_| ())
 }

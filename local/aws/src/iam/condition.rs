@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::document::{Fault, fault, texts};
-use super::pattern::{self, Context};
+use super::pattern::{self, Keys};
 
 /// One key of one operator.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     quantifier: Quantifier,
     comparison: Comparison,
@@ -152,7 +152,7 @@ impl Condition {
     }
 
     /// Whether the request's context meets the condition.
-    pub(super) fn holds(&self, context: &Context) -> bool {
+    pub(super) fn holds(&self, context: &dyn Keys) -> bool {
         let found = context.get(&self.key).filter(|values| !values.is_empty());
         if self.comparison == Comparison::Null {
             return self
@@ -174,7 +174,7 @@ impl Condition {
         }
     }
 
-    fn value_holds(&self, found: &str, context: &Context) -> bool {
+    fn value_holds(&self, found: &str, context: &dyn Keys) -> bool {
         let equal = self
             .values
             .iter()
@@ -218,6 +218,7 @@ fn date(text: &str) -> Option<Timestamp> {
 mod tests {
     use serde_json::json;
 
+    use super::super::pattern::Context;
     use super::*;
 
     fn holds(condition: &Value, context: &[(&str, &str)]) -> bool {

@@ -1,10 +1,12 @@
 //! Who stands behind an access key.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Document;
 use crate::{Aws, AwsError, Caller, Principal, State};
 
 /// The access key of the management account's administrator; its secret is `local`.
@@ -78,7 +80,7 @@ pub fn credentials_for_role(
     aws: &Aws,
     role_arn: &str,
     session: &str,
-    session_policy: Option<String>,
+    session_policy: Option<Arc<Document>>,
     duration: Duration,
 ) -> Result<Credentials, AwsError> {
     let (account, role) = super::role_of_arn(role_arn)?;

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::condition::Condition;
-use super::pattern::{self, Context};
+use super::pattern::{self, Keys};
 
 /// What is wrong with a policy document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +36,12 @@ enum Kind {
 }
 
 /// A policy document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     statements: Vec<Statement>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Statement {
     sid: Option<String>,
     allows: bool,
@@ -52,7 +52,7 @@ struct Statement {
 }
 
 /// `Action` or `NotAction`, `Resource` or `NotResource`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Patterns {
     not: bool,
     patterns: Vec<String>,
@@ -145,7 +145,7 @@ impl Document {
     }
 
     /// What the document says, for one that names no principals.
-    pub(crate) fn verdict(&self, action: &str, resource: &str, context: &Context) -> Verdict {
+    pub(crate) fn verdict(&self, action: &str, resource: &str, context: &dyn Keys) -> Verdict {
         self.judge(None, action, resource, context).0
     }
 
@@ -155,7 +155,7 @@ impl Document {
         asker: Option<&Asker<'_>>,
         action: &str,
         resource: &str,
-        context: &Context,
+        context: &dyn Keys,
     ) -> (Verdict, Option<String>) {
         let mut verdict = (Verdict::Silent, None);
         for (index, statement) in self.statements.iter().enumerate() {
@@ -179,7 +179,7 @@ impl Document {
         asker: &Asker<'_>,
         action: &str,
         resource: &str,
-        context: &Context,
+        context: &dyn Keys,
     ) -> Verdict {
         self.judge(Some(asker), action, resource, context).0
     }
@@ -238,7 +238,7 @@ impl Statement {
         asker: Option<&Asker<'_>>,
         action: &str,
         resource: &str,
-        context: &Context,
+        context: &dyn Keys,
     ) -> bool {
         let named = match (&self.principals, asker) {
             (Some((not, principals)), Some(asker)) => {

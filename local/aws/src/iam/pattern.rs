@@ -1,5 +1,7 @@
 //! Wildcards, ARN patterns, condition contexts and policy variables.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 /// Condition keys and their values; keys are compared without regard to case.
@@ -11,10 +13,24 @@ impl Context {
     pub(crate) fn add(&mut self, key: &str, value: impl Into<String>) {
         self.0.entry(key.to_ascii_lowercase()).or_default().push(value.into());
     }
+}
 
+/// Where conditions and variables find the values of keys.
+pub(crate) trait Keys {
     /// The values of a key; none if the request does not carry it.
-    pub(super) fn get(&self, key: &str) -> Option<&[String]> {
+    fn get(&self, key: &str) -> Option<&[String]>;
+}
+
+impl Keys for Context {
+    fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
+    }
+}
+
+/// Most requests are decided without any key.
+impl<F: FnOnce() -> Context> Keys for LazyCell<Context, F> {
+    fn get(&self, key: &str) -> Option<&[String]> {
+        (**self).get(key)
     }
 }
 
@@ -69,7 +85,10 @@ pub(super) fn arn_matches(pattern: &str, arn: &str) -> bool {
 
 /// Puts values in the place of `${key}` and `${key, 'default'}`; `${*}`, `${?}` and `${$}` are
 /// the characters themselves. `None` if a key has no single value: then nothing matches.
-pub(super) fn substitute(text: &str, context: &Context) -> Option<String> {
+pub(super) fn substitute<'a>(text: &'a str, context: &dyn Keys) -> Option<Cow<'a, str>> {
+    if !text.contains("${") {
+        return Some(Cow::Borrowed(text));
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -93,7 +112,7 @@ pub(super) fn substitute(text: &str, context: &Context) -> Option<String> {
         }
     }
     out.push_str(rest);
-    Some(out)
+    Some(Cow::Owned(out))
 }
 
 #[cfg(test)]

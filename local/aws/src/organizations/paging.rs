@@ -63,10 +63,12 @@ impl Page {
             last = sequence;
             page.push(item);
         }
-        match items.peek() {
-            Some(_) => json!({ member: page, "NextToken": self.token(last) }),
-            None => json!({ member: page }),
+        let mut answer = json!({});
+        answer[member] = Value::Array(page);
+        if items.peek().is_some() {
+            answer["NextToken"] = json!(self.token(last));
         }
+        answer
     }
 
     fn token(&self, after: u64) -> String {

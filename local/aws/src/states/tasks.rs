@@ -132,11 +132,10 @@ async fn invoke(aws: &Aws, place: &Place, arguments: &Value) -> Result<Value, Ta
     if let Some(error) = answer.get("$error").and_then(Value::as_str) {
         return Err(TaskFailure::new(error, String::from_utf8_lossy(&payload)));
     }
-    Ok(json!({
-        "ExecutedVersion": "$LATEST",
-        "Payload": parsed(&payload),
-        "StatusCode": answer.get("$status").cloned().unwrap_or(json!(200)),
-    }))
+    let mut result = json!({ "ExecutedVersion": "$LATEST" });
+    result["Payload"] = parsed(&payload);
+    result["StatusCode"] = answer.get("$status").cloned().unwrap_or(json!(200));
+    Ok(result)
 }
 
 /// JSON, or the text itself where it is none.

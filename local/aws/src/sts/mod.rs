@@ -3,6 +3,7 @@
 //! A new account's role refuses for [`Durations::role_ready`](crate::Durations::role_ready)
 //! after the account was made, as AWS's do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -152,7 +153,7 @@ fn session_name(call: &Call) -> Result<&str, AwsError> {
     )))
 }
 
-fn session_policy(call: &Call) -> Result<Option<String>, AwsError> {
+fn session_policy(call: &Call) -> Result<Option<Arc<Document>>, AwsError> {
     if !call.list("PolicyArns").is_empty() {
         return Err(AwsError::validation(
             "PolicyArns: the local AWS evaluates session policies given as Policy only",
@@ -165,9 +166,9 @@ fn session_policy(call: &Call) -> Result<Option<String>, AwsError> {
              must have length less than or equal to {LONGEST_POLICY}"
         )));
     }
-    Document::identity(policy)
+    let document = Document::identity(policy)
         .map_err(|fault| AwsError::new("MalformedPolicyDocument", fault.to_string()))?;
-    Ok(Some(policy.to_owned()))
+    Ok(Some(Arc::new(document)))
 }
 
 fn duration(call: &Call, chained: bool) -> Result<i64, AwsError> {

@@ -36,7 +36,7 @@ pub(super) fn respond(reply: &Reply, error: &AwsError) -> Response<Bytes> {
     match reply.format {
         Format::Json(kind) => {
             let body = Value::Object(body(reply, error, error.code.clone()));
-            let mut response = super::respond(error.status, kind, json::write(&body));
+            let mut response = super::respond(error.status, kind, json::write(body));
             old_code(reply, error, &mut response);
             response
         }
@@ -47,7 +47,7 @@ pub(super) fn respond(reply: &Reply, error: &AwsError) -> Response<Bytes> {
                 "AccessDeniedException" => 403,
                 _ => error.status,
             };
-            let body = json::write(&Value::Object(members));
+            let body = json::write(Value::Object(members));
             let mut response = super::respond(status, "application/json", body);
             if let Ok(code) = HeaderValue::from_str(&error.code) {
                 response.headers_mut().insert("x-amzn-errortype", code);

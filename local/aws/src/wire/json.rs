@@ -54,28 +54,27 @@ fn without_nulls(value: Value) -> Value {
 }
 
 /// Writes members: time stamps as seconds, absent ones left out.
-pub(super) fn write(result: &Value) -> Vec<u8> {
-    match result {
-        Value::Null => b"{}".to_vec(),
-        other => plain(other).to_string().into_bytes(),
+pub(super) fn write(mut result: Value) -> Vec<u8> {
+    if result.is_null() {
+        return b"{}".to_vec();
     }
+    make_plain(&mut result);
+    result.to_string().into_bytes()
 }
 
-/// The value as JSON formats write it.
-pub(super) fn plain(value: &Value) -> Value {
+/// Makes of the value what JSON formats write: moments as seconds, and no absent members.
+fn make_plain(value: &mut Value) {
     if let Some(milliseconds) = milliseconds(value) {
-        return seconds(milliseconds);
+        *value = seconds(milliseconds);
+        return;
     }
     match value {
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(name, value)| (name.clone(), plain(value)))
-                .collect(),
-        ),
-        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        other => other.clone(),
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(make_plain);
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        _ => {}
     }
 }
 

@@ -215,7 +215,7 @@ impl Decoded {
 impl Reply {
     fn answer(&self, aws: &Aws, result: Value) -> Response<Bytes> {
         let response = match self.format {
-            Format::Json(kind) => respond(200, kind, json::write(&result)),
+            Format::Json(kind) => respond(200, kind, json::write(result)),
             Format::Query => respond(
                 200,
                 "text/xml",

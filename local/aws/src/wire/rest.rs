@@ -133,7 +133,7 @@ pub(super) fn respond(status: u16, result: Value) -> Response<Bytes> {
     let body = match parts.body {
         Some(bytes) => bytes,
         None if status == 204 => Bytes::new(),
-        None => json::write(&Value::Object(parts.members)).into(),
+        None => json::write(Value::Object(parts.members)).into(),
     };
     let mut response = super::respond(status, "application/json", body);
     RestParts::put_headers(&parts.headers, &mut response);

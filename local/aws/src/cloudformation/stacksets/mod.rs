@@ -131,7 +131,8 @@ fn page<T>(
     let limit = usize::try_from(limit).unwrap_or(1);
     let mut rest = items.skip(start);
     let shown: Vec<Value> = rest.by_ref().take(limit).map(show).collect();
-    let mut answer = json!({ member: shown });
+    let mut answer = json!({});
+    answer[member] = Value::Array(shown);
     if rest.next().is_some() {
         answer["NextToken"] = json!(format!("{}-{}", call.operation, start + limit));
     }

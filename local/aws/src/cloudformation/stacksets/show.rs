@@ -148,16 +148,19 @@ fn reason(phase: Phase) -> Option<&'static str> {
 
 /// An operation in a list, with the status that the reader sees.
 pub(super) fn operation_summary(operation: &Operation, phase: Phase) -> Value {
-    json!({
+    let mut shown = json!({
         "OperationId": operation.id.as_ref(),
         "Action": operation.request.action.as_str(),
         "Status": phase.as_str(),
-        "CreationTimestamp": timestamp(operation.created),
-        "EndTimestamp": operation.ended().filter(|_| phase.is_final()).map(timestamp),
         "StatusReason": reason(phase),
-        "StatusDetails": if phase.is_final() { details(operation) } else { Value::Null },
-        "OperationPreferences": preferences(operation),
-    })
+    });
+    shown["CreationTimestamp"] = timestamp(operation.created);
+    if phase.is_final() {
+        shown["EndTimestamp"] = operation.ended().map_or(Value::Null, timestamp);
+        shown["StatusDetails"] = details(operation);
+    }
+    shown["OperationPreferences"] = preferences(operation);
+    shown
 }
 
 fn announce(aws: &Aws, key: &SetKey, arn: &str, detail_type: &str, detail: Value) {
