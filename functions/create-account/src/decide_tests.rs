@@ -181,9 +181,9 @@ fn a_redrive_leaves_the_failure_behind_that_it_was_made_for() {
 }
 
 #[test]
-fn waits_for_a_slot_do_not_grow_while_others_are_served() {
+fn waits_for_a_slot_hardly_grow_while_others_are_served() {
     let now = at("2026-11-21T12:00:00Z");
-    let old = SignedDuration::from_hours(2);
+    let old = SignedDuration::from_mins(40);
     let quick = Awaited::Slot { age: Some(SignedDuration::from_secs(60)) };
     let quick = wait(quick, old, now, &tenant());
     assert!((10..=12).contains(&quick), "{quick}");
@@ -191,11 +191,27 @@ fn waits_for_a_slot_do_not_grow_while_others_are_served() {
     let slow = wait(slow, old, now, &tenant());
     assert!((35..=44).contains(&slow), "{slow}");
     let stuck = wait(Awaited::Slot { age: None }, old, now, &tenant());
-    assert!(stuck >= 900, "{stuck}");
+    assert!(stuck >= 300, "{stuck}");
     let fresh = creation("car-1", "x", CreationProgress::Running);
     let soon = at("2026-11-21T10:20:00Z");
     assert!(oldest(std::slice::from_ref(&fresh), soon).is_some());
     assert_eq!(oldest(&[fresh], now), None);
+}
+
+#[test]
+fn who_gets_no_slot_all_day_stays_far_below_the_longest_history() {
+    let now = at("2026-11-21T12:00:00Z");
+    for age in [0, 20, 180, 1_200] {
+        let slot = Awaited::Slot { age: Some(SignedDuration::from_secs(age)) };
+        let (mut elapsed, mut polls) = (SignedDuration::ZERO, 0);
+        while elapsed < SignedDuration::from_hours(24) {
+            let seconds = wait(slot, elapsed, now, &tenant());
+            elapsed += SignedDuration::from_secs(i64::from(seconds));
+            polls += 1;
+        }
+        // A poll is about nine events; AWS ends an execution at 25,000.
+        assert!(polls * 9 < 12_500, "{polls} polls beside a creation of {age} s");
+    }
 }
 
 #[test]
