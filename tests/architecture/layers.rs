@@ -100,6 +100,9 @@ fn fault(one: &Use) -> Option<String> {
     if package == "lifecycle" && one.ships() && !OF_LIFECYCLE.contains(&name.as_str()) {
         return breaks("the vocabulary holds values and pure functions");
     }
+    if package == "stack-set-reasons" && one.ships() && name != "serde" {
+        return breaks("the table of classes holds values and pure functions");
+    }
     if package == "lambda-kit" {
         if is_sdk || functions.contains(name) || local.contains(name) {
             return breaks("lambda-kit knows no service, no function and no stand-in");
@@ -162,6 +165,7 @@ fn every_rule_of_the_layers_finds_its_breach() {
     let (normal, development) = (DependencyKind::Normal, DependencyKind::Development);
     for (package, name, kind) in [
         ("lifecycle", "tokio", normal),
+        ("stack-set-reasons", "aws-sdk-cloudformation", normal),
         ("lambda-kit", "aws-sdk-sts", normal),
         ("lambda-kit", "aws-types", normal),
         ("lambda-kit", "place-account", development),

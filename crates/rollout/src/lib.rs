@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod alarms;
-pub mod class;
 pub mod cut;
 pub mod error;
 mod fields;
@@ -13,7 +12,6 @@ mod read_plan;
 pub mod stack_set;
 pub mod standing;
 
-pub use class::Class;
 pub use cut::{Batch, Instance};
 pub use error::{Error, Stop};
 pub use files::Files;
@@ -21,4 +19,5 @@ pub use input::{DEFAULT_PLANS, Input, Template};
 pub use manifest::{Header, Manifest, Reason, ReasonCode};
 pub use plan::Plan;
 pub use stack_set::StackSet;
+pub use stack_set_reasons::Class;
 pub use standing::{Counts, Row, Standing};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lifecycle::{AccountId, RegionName};
 use serde::{Deserialize, Serialize};
+use stack_set_reasons::{Again, Class, normalized};
 
-use crate::class::{Class, essence};
 use crate::cut::Batch;
 
 /// The longest reason that is kept of one instance, in characters.
@@ -84,10 +84,10 @@ impl Counts {
         match class {
             Class::Succeeded => &mut self.succeeded,
             Class::Vetoed => &mut self.vetoed,
-            Class::Transient => &mut self.transient,
+            Class::Transient | Class::NotYet => &mut self.transient,
             Class::Suspended => &mut self.suspended,
             Class::Cancelled => &mut self.cancelled,
-            Class::Failed => &mut self.failed,
+            Class::Failed | Class::RoleMissing | Class::MissingDependency => &mut self.failed,
             Class::Unclassified => &mut self.unclassified,
         }
     }
@@ -130,10 +130,11 @@ impl Standing {
         counts
     }
 
-    /// The instances that are to be tried again, as batches of identical Region sets.
-    pub fn again(&self, classes: &[Class], size: usize) -> Vec<Batch> {
+    /// The instances that are to be tried again, as batches of identical Region sets: those whose
+    /// class says so for the place that asks.
+    pub fn again(&self, wanted: impl Fn(Again) -> bool, size: usize) -> Vec<Batch> {
         let mut regions: BTreeMap<AccountId, BTreeSet<RegionName>> = BTreeMap::new();
-        for row in self.open.iter().filter(|row| classes.contains(&row.class)) {
+        for row in self.open.iter().filter(|row| wanted(row.class.policy().again)) {
             regions.entry(row.account.clone()).or_default().insert(row.region.clone());
         }
         crate::cut::batches(regions, size)
@@ -152,11 +153,11 @@ impl Standing {
 pub fn most_common_error<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Option<(usize, String)> {
     let mut errors: BTreeMap<String, (BTreeSet<&AccountId>, &str)> = BTreeMap::new();
     for row in rows {
-        let Some(reason) = row.reason.as_deref().filter(|_| row.class.is_real_failure()) else {
+        let Some(reason) = row.reason.as_deref().filter(|_| row.class.policy().is_failure()) else {
             continue;
         };
         errors
-            .entry(essence(reason))
+            .entry(normalized(reason))
             .or_insert_with(|| (BTreeSet::new(), reason))
             .0
             .insert(&row.account);
@@ -193,7 +194,7 @@ mod tests {
             row(3, Class::Succeeded),
             row(4, Class::Failed),
         ];
-        let batches = Standing::default().with(&rows).again(&[Class::Transient], 100);
+        let batches = Standing::default().with(&rows).again(|again| again.wave, 100);
         let shown: Vec<_> = batches.iter().map(|b| (b.accounts.len(), b.regions.len())).collect();
         assert_eq!(shown, [(1, 1), (1, 2)]);
     }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::plan::WavePlan;
 use rollout::standing::most_common_error;
 use rollout::{Class, Counts, Reason, ReasonCode, Row, Standing};
+use stack_set_reasons::{Counting, Policy};
 
 use crate::state::State;
 
@@ -55,8 +56,9 @@ impl Tolerances {
 /// one that is on its way.
 pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
     let rows = standing.open.iter();
-    let count = |wanted: fn(Class) -> bool| rows.clone().filter(|row| wanted(row.class)).count();
-    let failures = count(Class::is_real_failure);
+    let count =
+        |wanted: fn(Policy) -> bool| rows.clone().filter(|row| wanted(row.class.policy())).count();
+    let failures = count(Policy::is_failure);
     let because = |code, text: String| Some(Reason { code, text });
     if let Some((accounts, error)) = most_common_error(rows.clone())
         && accounts >= tolerances.same_error
@@ -69,7 +71,7 @@ pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
         let text = format!("{failures} instances failed, and {most} failures are tolerated");
         return because(ReasonCode::TooManyFailures, text);
     }
-    let vetoes = count(|class| class == Class::Vetoed);
+    let vetoes = count(|policy| policy.counting == Counting::Veto);
     if vetoes > tolerances.vetoes {
         let most = tolerances.vetoes;
         let text = format!("{vetoes} instances were vetoed, and {most} vetoes are tolerated");
@@ -80,8 +82,8 @@ pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
 
 /// Why the wave must stop once nothing more is tried: what never came to work counts as failed.
 pub fn judge_end(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
-    let counts = standing.counts();
-    let failures = counts.real_failures() + counts.transient + counts.cancelled;
+    let fails = |row: &&Row| row.class.policy().fails_in_the_end();
+    let failures = standing.open.iter().filter(fails).count();
     (failures > tolerances.failures).then(|| Reason {
         code: ReasonCode::TooManyFailures,
         text: format!(

@@ -8,6 +8,7 @@ use rollout::cut::batches;
 use rollout::manifest::{Operations, StageResult, folder, listed_before};
 use rollout::stack_set::Listed;
 use rollout::{Batch, Class, Instance, Row, Standing, Stop};
+use stack_set_reasons::Again;
 
 use crate::decide::{backoff, between_tries};
 use crate::run::Run;
@@ -15,8 +16,6 @@ use crate::state::State;
 
 /// The most accounts of an operation that tries again.
 const RETRY_SIZE: usize = 500;
-/// What the stage of late comers tries again and again.
-const LATE: [Class; 3] = [Class::Vetoed, Class::Transient, Class::Cancelled];
 /// Seconds of the plan's time that a wave needs at least once it goes on.
 const AFTER_HOLD: i64 = 1_800;
 /// The most pages of instances that are read in a call: half a minute of a slow day.
@@ -37,6 +36,11 @@ pub(crate) fn nobody_took_it(standing: &Standing) -> bool {
 /// or whose deployment failed, is in the hands of who enrols it.
 fn is_outdated(listed: &Listed) -> bool {
     !listed.current && !listed.instance.inoperable && listed.detailed == "SUCCEEDED"
+}
+
+/// What the stage of late comers tries again and again.
+fn late(again: Again) -> bool {
+    again.late
 }
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
@@ -87,7 +91,7 @@ impl Run<'_> {
         }
         self.files.write(NEWCOMERS, &self.newcomers(gathering.files).await?).await?;
         let left = self.standing(state).await?;
-        let operations = Operations { operations: left.again(&LATE, RETRY_SIZE), restores: false };
+        let operations = Operations { operations: left.again(late, RETRY_SIZE), restores: false };
         self.files.write(&self.first_file(), &operations).await?;
         state.gathering.done = true;
         Ok(())
@@ -124,7 +128,7 @@ impl Run<'_> {
                 let name = format!("waves/{:02}/result.json", wave.number);
                 let result: Option<StageResult> = self.files.find(&name).await?;
                 let rows = result.map(|result| result.standing.open).unwrap_or_default();
-                standing.open.extend(rows.into_iter().filter(|row| LATE.contains(&row.class)));
+                standing.open.extend(rows.into_iter().filter(|row| late(row.class.policy().again)));
             }
             let newcomers: Option<Vec<Row>> = self.files.find(NEWCOMERS).await?;
             standing.open.extend(newcomers.unwrap_or_default());
@@ -143,23 +147,20 @@ impl Run<'_> {
         let (batches, not_before) = match self.stage {
             Stage::Late => {
                 let wait = between_tries(retry.vetoed_every_seconds, state.retries);
-                (standing.again(&LATE, RETRY_SIZE), later(now, wait))
+                (standing.again(late, RETRY_SIZE), later(now, wait))
             }
             // Nobody has taken the change: nothing is known of it, and the next wave would be the
             // first to find out.
             Stage::Wave { .. } if nobody_took_it(standing) => {
                 let wait = between_tries(retry.vetoed_every_seconds, state.holds);
-                (standing.again(&LATE, RETRY_SIZE), later(now, wait))
+                (standing.again(late, RETRY_SIZE), later(now, wait))
             }
             Stage::Wave { .. } => {
-                let again = standing.again(&[Class::Transient, Class::Cancelled], RETRY_SIZE);
+                let again = standing.again(|again| again.wave, RETRY_SIZE);
                 (again, later(now, backoff(retry.backoff_seconds, state.retries)))
             }
             Stage::Back { .. } | Stage::Leave => {
-                let again = standing.again(
-                    &[Class::Transient, Class::Cancelled, Class::Vetoed, Class::Unclassified],
-                    RETRY_SIZE,
-                );
+                let again = standing.again(|again| again.back, RETRY_SIZE);
                 (again, later(now, backoff(retry.backoff_seconds, state.retries)))
             }
         };

@@ -480,7 +480,7 @@ async fn gates_that_were_just_deployed_have_to_answer() {
 
     let set = Set::default();
     let world = set.serve(planned(1, json!({"proveGate": true})));
-    set.fate(0, &["ok", "AccountGate check failed"]);
+    set.fate(0, &["ok", "vetoed"]);
     let done = deployed(&world, request("WAVE", 1)).await.unwrap();
     assert_eq!(done["reason"]["code"], "GATE_DOES_NOT_ANSWER", "{done}");
 }

@@ -7,6 +7,7 @@ use lifecycle::{AccountId, RegionName, StackSetName};
 use rollout::manifest::StageResult;
 use rollout::{Batch, Class, Counts, Reason, Row};
 use serde::{Deserialize, Serialize};
+use stack_set_reasons::Counting;
 
 /// How many instances an event names.
 const NAMED: usize = 20;
@@ -138,7 +139,8 @@ pub fn outcome(
     rollback: Option<Rollback>,
     astray: &[Astray],
 ) -> Outcome {
-    let left_over = astray.iter().any(|one| one.class != Some(Class::Suspended));
+    let excused = |class: Class| class.policy().counting == Counting::Excused;
+    let left_over = astray.iter().any(|one| !one.class.is_some_and(excused));
     match (course, choice, rollback) {
         (Course::Passed, ..) if left_over => Outcome::Incomplete,
         (Course::Passed, ..) => Outcome::Succeeded,
@@ -182,10 +184,9 @@ fn astray(row: &Row, template: Has) -> Astray {
 
 /// Who does not have the change after all waves have passed.
 pub fn without_the_change(waves: &[StageResult], late: Option<&StageResult>) -> Vec<Astray> {
-    let again = [Class::Vetoed, Class::Transient, Class::Cancelled];
     let of_waves = waves.iter().flat_map(|wave| &wave.standing.open);
     // What the late comers' stage tried again is in its own result.
-    let of_waves = of_waves.filter(|row| late.is_none() || !again.contains(&row.class));
+    let of_waves = of_waves.filter(|row| late.is_none() || !row.class.policy().again.late);
     let of_late = late.into_iter().flat_map(|late| &late.standing.open);
     of_waves.chain(of_late).map(|row| astray(row, Has::Old)).collect()
 }
@@ -203,8 +204,8 @@ pub fn with_the_change(
         let open: BTreeSet<_> =
             result.standing.open.iter().map(|row| (&row.account, &row.region)).collect();
         all.extend(result.standing.open.iter().map(|row| {
-            let never_touched = matches!(row.class, Class::Vetoed | Class::Cancelled);
-            astray(row, if never_touched { Has::New } else { Has::Unknown })
+            let touched = row.class.policy().touched;
+            astray(row, if touched { Has::Unknown } else { Has::New })
         }));
         // Whoever is not among the open ones came back, unless the stage broke off before.
         let settled = result.standing.succeeded + result.standing.open.len();

@@ -9,9 +9,9 @@ use aws_sdk_cloudformation::types::{
 use jiff::Timestamp;
 use lifecycle::{AccountId, RegionName};
 use sha2::{Digest, Sha256};
+use stack_set_reasons::{Account, Class, Told, classify, is_gate_hole, needs_witness};
 
 use super::StackSet;
-use crate::class::{Class, Told, classify, is_gate_hole};
 use crate::cut::Instance;
 use crate::error::{Error, Stop};
 use crate::standing::Row;
@@ -314,6 +314,12 @@ fn row(summary: &StackSetOperationResultSummary) -> Option<Row> {
         reason: summary.status_reason().unwrap_or_default(),
         gate: gate.and_then(|gate| gate.status()).map(|one| one.as_str()).unwrap_or_default(),
         gate_reason,
+        account: Account::NotAsked,
+    };
+    let told = Told {
+        // Until the caller asks Organizations.
+        account: if needs_witness(told) { Account::NotActive } else { Account::NotAsked },
+        ..told
     };
     let account: AccountId = summary.account()?.parse().ok()?;
     let region: RegionName = summary.region()?.parse().ok()?;

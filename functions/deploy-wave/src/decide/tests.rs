@@ -13,7 +13,7 @@ fn row(account: usize, class: Class, reason: &str) -> Row {
 }
 
 fn rows(count: usize, class: Class) -> Vec<Row> {
-    // Each with an error of its own: letters, for digits are no part of an error's essence.
+    // Each with an error of its own: letters, for digits are no part of the normalized error.
     let reason = |n: usize| "x".repeat(n + 1);
     (0..count).map(|n| row(n, class, &reason(n))).collect()
 }
