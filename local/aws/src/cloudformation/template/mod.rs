@@ -4,6 +4,7 @@
 //! an error that names it and its line: nothing is skipped. A resource whose metadata holds
 //! `landlord:local: inert` is the one exception: it only gets a physical id.
 
+mod arguments;
 mod error;
 mod evaluate;
 mod graph;

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::node::{Kind, Node};
-use super::{TemplateError, graph, sam, schema};
+use super::{TemplateError, arguments, graph, sam, schema};
 use crate::cloudformation::resources;
 
 /// A template that was read and checked.
@@ -108,6 +108,7 @@ impl Template {
                 ));
             }
         }
+        arguments::check(&root)?;
         let mut template = Self {
             description: root.get("Description").and_then(Node::as_text).map(str::to_owned),
             parameters: each(&root, "Parameters", parameter)?,

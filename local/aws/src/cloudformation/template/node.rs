@@ -245,7 +245,11 @@ impl<'t> Builder<'t> {
             let line = span.start.line();
             let key = match event {
                 Event::MappingEnd => break,
-                Event::Scalar(text, ..) => text.into_owned(),
+                Event::Scalar(text, _, _, None) => text.into_owned(),
+                Event::Scalar(..) => {
+                    let message = "a key is plain text: no function stands in it";
+                    return Err(TemplateError::at(line, "", message));
+                }
                 _ => return Err(TemplateError::at(line, "", "a map's key is not a scalar")),
             };
             let (event, span) = self.next()?;
@@ -264,7 +268,14 @@ fn intrinsic(mut members: IndexMap<String, Node>) -> Result<Kind, TemplateError>
     let Some((key, line)) = members.first().map(|(key, node)| (key.clone(), node.line)) else {
         return Ok(Kind::Map(members));
     };
-    if members.len() != 1 || !(key == "Ref" || key.starts_with("Fn::")) {
+    let is_function = |key: &str| key == "Ref" || key.starts_with("Fn::");
+    if members.len() != 1
+        && let Some((key, node)) = members.iter().find(|(key, _)| is_function(key))
+    {
+        let message = format!("{key} stands beside other keys: a function is a map of its own");
+        return Err(TemplateError::at(node.line, "", message));
+    }
+    if members.len() != 1 || !is_function(&key) {
         return Ok(Kind::Map(members));
     }
     known(&key, line)?;

@@ -134,6 +134,110 @@ fn what_is_unknown_is_named_with_its_line() {
     }
 }
 
+/// A property's value, in a template that has a parameter, a list, a mapping and a condition.
+fn with_value(value: &str) -> String {
+    format!(
+        "
+Parameters: {{P: {{Type: String, Default: p}}, Ids: {{Type: CommaDelimitedList, Default: 'a,b'}}}}
+Mappings: {{Sizes: {{p: {{Days: 5}}}}}}
+Conditions: {{Yes: !Equals [!Ref P, p]}}
+Resources:
+  Other: {{Type: AWS::SQS::Queue}}
+  Q:
+    Type: AWS::SSM::Parameter
+    Properties:
+      Type: String
+      Value: {value}
+"
+    )
+}
+
+/// As CloudFormation does: one wrong argument, and no resource of the template is made.
+#[test]
+fn a_function_where_only_a_literal_may_stand_refuses_the_template() {
+    let cases = [
+        ("!Join [!Sub ',${P}', !Ref Ids]", "the delimiter of Fn::Join takes no function"),
+        ("!Join [!Ref P, !Ref Ids]", "the delimiter of Fn::Join takes no function"),
+        ("!Join [',', a]", "the values of Fn::Join: expected a list, found text"),
+        ("!Join [',', !Sub 'a,b']", "the values of Fn::Join can not be Fn::Sub"),
+        ("!Join [',', [!Split [',', 'a,b']]]", "the values of Fn::Join can not be Fn::Split"),
+        ("!Join [',']", "every Fn::Join object requires two parameters"),
+        ("!Select [0, !Split [!Ref P, 'a,b']]", "the delimiter of Fn::Split takes no function"),
+        ("!Select [0, !Split ['', 'a,b']]", "the delimiter of Fn::Split is empty"),
+        ("!Select [0, !Split [',', !Ref Ids, 1]]", "every Fn::Split object requires two"),
+        ("!Select [!Sub '0', !Ref Ids]", "the index of Fn::Select can not be Fn::Sub"),
+        ("!Select [0, !Join ['', [a]]]", "the list of Fn::Select can not be Fn::Join"),
+        ("!Select [0]", "Fn::Select requires a list argument with two elements"),
+        ("!Sub ['${A}', !Ref P]", "Fn::Sub needs text, or a list of text and a map"),
+        ("!Sub ['${A}', {A: !Split [',', 'a']}]", "a variable of Fn::Sub can not be Fn::Split"),
+        ("!Sub [!Ref P, {A: a}]", "the text of Fn::Sub takes no function"),
+        ("{'Fn::Sub': !Ref P}", "the text of Fn::Sub takes no function"),
+        ("!FindInMap [!Sub Sizes, p, Days]", "a name in Fn::FindInMap can not be Fn::Sub"),
+        ("!FindInMap [Sizes, p]", "every Fn::FindInMap object requires three parameters"),
+        ("!GetAtt [!Ref P, Arn]", "the logical id in Fn::GetAtt takes no function"),
+        ("!GetAtt [Other, !Sub Arn]", "the attribute in Fn::GetAtt can not be Fn::Sub"),
+        ("{Ref: !Sub P}", "the name in Ref takes no function"),
+        ("!If [!Ref P, a, b]", "the condition of Fn::If takes no function"),
+        ("!If [Yes, a]", "Fn::If requires a list argument"),
+        ("!Base64 [a]", "the argument of Fn::Base64 is a list"),
+        ("!Equals [a, b]", "Fn::Equals is not allowed in this part of a template"),
+        ("{Ref: P, Other: x}", "Ref stands beside other keys"),
+        ("{a: 1, 'Fn::Sub': x}", "Fn::Sub stands beside other keys"),
+        ("{!Sub '${P}': x}", "no function stands in it"),
+    ];
+    for (value, expected) in cases {
+        let error = fault(&with_value(value));
+        assert!(error.contains(expected), "{value}: {error}\nshould say {expected}");
+    }
+    for fine in [
+        "!Join [',', !Split ['|', !Sub '${P}|x']]",
+        "!Join ['', [!Ref P, !GetAtt Other.Arn, !Select [0, !Ref Ids], 1, true]]",
+        "!Select [!FindInMap [Sizes, !Ref P, Days], [a, b, c, d, e, f]]",
+        "!GetAtt [Other, Arn]",
+        "!If [Yes, !Sub ['${A}', {A: !Join ['', [a]]}], !Ref AWS::NoValue]",
+    ] {
+        evaluated(&with_value(fine), &[], "Q").unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+}
+
+#[test]
+fn a_function_in_a_part_that_is_not_evaluated_refuses_the_template() {
+    let queue = "Resources: {Q: {Type: AWS::SQS::Queue}}\n";
+    let cases = [
+        (format!("Description: !Sub x\n{queue}"), "Description: Fn::Sub is not allowed here"),
+        (
+            format!("Parameters: {{P: {{Type: String, Default: !Ref AWS::Region}}}}\n{queue}"),
+            "Parameters: Ref is not allowed here",
+        ),
+        (
+            format!("Mappings: {{M: {{a: {{b: !Ref AWS::Region}}}}}}\n{queue}"),
+            "Mappings: Ref is not allowed here",
+        ),
+        (
+            format!("Conditions: {{C: !Contains [[a], a]}}\n{queue}"),
+            "Fn::Contains is no condition function that is allowed here",
+        ),
+        (
+            format!("Conditions: {{C: !Equals [!If [C, a, b], a]}}\n{queue}"),
+            "a side of Fn::Equals can not be Fn::If",
+        ),
+        (format!("Conditions: {{C: !And [!Equals [a, a]]}}\n{queue}"), "two to ten conditions"),
+        (format!("Conditions: {{C: true}}\n{queue}"), "expected a condition function"),
+        (
+            "Resources: {Q: {Type: AWS::SQS::Queue, DeletionPolicy: !Ref AWS::Region}}\n".into(),
+            "Resources.Q.DeletionPolicy: expected text, found an intrinsic function",
+        ),
+        (
+            "Resources: {Q: {Type: AWS::SQS::Queue, DependsOn: [!Ref Q]}}\n".into(),
+            "Resources.Q.DependsOn: expected logical ids",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = fault(&text);
+        assert!(error.contains(expected), "{text}: {error}\nshould say {expected}");
+    }
+}
+
 #[test]
 fn an_inert_resource_needs_no_known_type() {
     let text = "
