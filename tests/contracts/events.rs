@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use admit_tenant::{TenantAdmitted, TenantRejected};
 use announce_outcome::TenantOnboardingFailed;
-use lifecycle::{TenantReady, TenantSignedUp};
+use lifecycle::{TenantLeft, TenantReady, TenantSignedUp, TenantSignupContradicted};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -56,8 +56,21 @@ fn examples() -> Vec<(&'static str, Value)> {
     });
     let mut live = ready.clone();
     live["organizationalUnit"] = Value::Null;
-    live["baseline"] = json!([]);
-    live["quotas"] = json!([]);
+    live["metadata"] = json!({"orderId": "o-7"});
+    live["originalTenantId"] = json!("Acme");
+    let left = json!({
+        "tenantId": "acme", "accountId": "222222222222", "eventId": "7bf73129",
+        "executionArn": ARN, "endedAt": "2026-11-21T10:09:00Z", "metadata": {"orderId": "o-7"},
+    });
+    let mut left_before = left.clone();
+    left_before["accountId"] = Value::Null;
+    left_before["executionArn"] = Value::Null;
+    let contradicted = json!({
+        "tenantId": "acme", "accountId": "222222222222", "eventId": "7bf73129",
+        "differences": [{"field": "tier", "signup": "gold", "tenant": "standard"}],
+        "changeWith": "TenantChanged", "executionArn": ARN, "endedAt": "2026-11-21T10:09:00Z",
+        "metadata": {"orderId": "o-7"}, "originalTenantId": "Acme",
+    });
     let failed = json!({
         "tenantId": "acme", "accountId": "222222222222", "eventId": "7bf73129",
         "executionArn": ARN, "status": "FAILED", "step": "EnrollBaseline",
@@ -119,6 +132,9 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("RolloutFinished", over),
         ("TenantReady", written::<TenantReady>(ready)),
         ("TenantReady", written::<TenantReady>(live)),
+        ("TenantLeft", written::<TenantLeft>(left)),
+        ("TenantLeft", written::<TenantLeft>(left_before)),
+        (TenantSignupContradicted::DETAIL_TYPE, written::<TenantSignupContradicted>(contradicted)),
         ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(failed)),
         ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(stopped)),
         ("TenantAdmitted", written::<TenantAdmitted>(admitted)),
@@ -150,14 +166,14 @@ fn what_the_functions_write_fits_the_schemas_and_each_schema_has_an_example() {
     assert_eq!(seen, described());
 }
 
+const MAY_BE_LEFT_OUT: [&str; 5] =
+    ["email", "tags", "retireAfterDays", "metadata", "originalTenantId"];
+
 #[test]
 fn a_detail_that_lacks_a_field_or_has_another_does_not_fit() {
     for (event, detail) in examples() {
         let fields: Vec<String> = detail.as_object().expect("an object").keys().cloned().collect();
-        for field in fields
-            .iter()
-            .filter(|field| !["email", "tags", "retireAfterDays"].contains(&field.as_str()))
-        {
+        for field in fields.iter().filter(|field| !MAY_BE_LEFT_OUT.contains(&field.as_str())) {
             let mut less = detail.clone();
             less.as_object_mut().expect("an object").remove(field);
             assert!(!faults(event, &less).is_empty(), "{event} without {field}");

@@ -19,7 +19,7 @@ use simulation::library::{FunctionFault, FunctionFaults};
 use simulation::world::{World, settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const ENDS: [&str; 2] = ["TenantReady", "TenantOnboardingFailed"];
+const ENDS: [&str; 3] = ["TenantReady", "TenantLeft", "TenantOnboardingFailed"];
 
 /// The tasks of the machine that call a function: state, and the function's code.
 const TASKS: [(&str, &str); 6] = [
@@ -170,15 +170,20 @@ async fn a_task_that_fails_is_named_and_a_new_signup_resumes_after_each_of_its_e
             world.library.set_faults(Some(Arc::new(at)));
             sign_up(&world).await;
             let ended = world.gather(24 * HOUR, &ENDS, 1).await.unwrap();
-            let failed = ended.first().unwrap_or_else(|| panic!("{state}, {error}: no end"));
-            assert_eq!(failed.name, "TenantOnboardingFailed", "{state}, {error}");
-            assert_eq!(failed.detail["step"], state, "{error}: {}", failed.detail);
-            assert_eq!(failed.detail["error"], error);
+            let end = ended.first().unwrap_or_else(|| panic!("{state}, {error}: no end"));
             // The bus is told first.
             world.aws().sleep(Duration::from_secs(60)).await;
             let told: BTreeSet<bool> =
                 world.aws().published().iter().map(|m| m.message.contains(error)).collect();
-            assert!(told.contains(&true), "{state}, {error}: the topic was not told");
+            if error == "TenantLeft" {
+                assert_eq!(end.name, "TenantLeft", "{state}: {}", end.detail);
+                assert!(!told.contains(&true), "{state}: people were told of an expected end");
+            } else {
+                assert_eq!(end.name, "TenantOnboardingFailed", "{state}, {error}");
+                assert_eq!(end.detail["step"], state, "{error}: {}", end.detail);
+                assert_eq!(end.detail["error"], error);
+                assert!(told.contains(&true), "{state}, {error}: the topic was not told");
+            }
             sign_up(&world).await;
             let ready = world
                 .until(24 * HOUR, |heard| heard.name == "TenantReady")

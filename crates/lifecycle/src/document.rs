@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::names::{DisplayName, StackSetName, TierName};
@@ -36,6 +36,10 @@ pub struct TenantDocument {
     pub tier: TierName,
     /// The email of its account.
     pub email: Email,
+    /// Whether the signup gave the email; else it follows from the tenant's id, and the signup
+    /// says nothing of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_is_given: bool,
     /// The name of its account.
     pub account_name: AccountName,
     /// All tags with which its account is created.
@@ -50,6 +54,12 @@ pub struct TenantDocument {
     pub quotas: Vec<WantedQuota>,
     /// How long onboarding may take, from the execution's start, before it is given up.
     pub deadline_seconds: u32,
+    /// What the signup wants to be told again, in every answer.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// The tenant's id as the signup system writes it, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
 }
 
 /// The organizational unit of a ready tenant.
@@ -190,6 +200,9 @@ impl TenantDocument {
                 },
                 account_name: account_name?,
                 email: email?,
+                email_is_given: draft.email_is_given,
+                metadata: Map::new(),
+                original_tenant_id: None,
                 tags: tags.map_err(|fault| faults.push(fault)).ok()?,
                 tenant_id,
                 tenant_name,

@@ -9,5 +9,8 @@ pub const ACCESS_DENIED: &str = "AccessDenied";
 /// AWS refused for a reason that nobody foresaw; the message carries service, call and code.
 pub const AWS_REFUSED: &str = "AwsRefused";
 
-/// All of them.
+/// The tenant left after it had signed up: no failure, and the machine of an onboarding ends as left.
+pub const TENANT_LEFT: &str = "TenantLeft";
+
+/// Those that every function may have.
 pub const SHARED: [&str; 4] = [INVALID_REQUEST, DEADLINE_PASSED, ACCESS_DENIED, AWS_REFUSED];

@@ -33,7 +33,9 @@ pub use execution::{Deadline, DeadlinePassed, ExecutionTimes};
 pub use fault::{Fault, Faults};
 pub use ids::{AccountId, OuId, OuName, ParentId, RootId, TenantId};
 pub use names::{DisplayName, QuotaCode, ServiceCode, StackSetName, TierName};
-pub use outcome::TenantReady;
+pub use outcome::{
+    CHANGE_WITH, Difference, OnboardingOutcome, TenantLeft, TenantReady, TenantSignupContradicted,
+};
 pub use progress::{Pending, Progress, Resume};
 pub use quota::{QuotaValue, WantedQuota};
 pub use regions::RegionName;

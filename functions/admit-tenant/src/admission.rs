@@ -2,7 +2,7 @@
 
 use lifecycle::{Admission, Fault, SignupEvent, TenantDocument, TenantSignedUp, TiersConfig};
 
-use crate::answers::{TenantAdmitted, TenantRejected, send_admitted, send_ready, send_rejected};
+use crate::answers::{TenantAdmitted, TenantRejected, send_admitted, send_outcome, send_rejected};
 use crate::decide::{Event, Meaning, execution_name, meaning, read_event, when_ready};
 use crate::error::{Call, Error};
 use crate::executions::{Started, find_all, start};
@@ -46,7 +46,7 @@ async fn onboard(app: &App, event: &Event, document: &TenantDocument) -> Result<
         Meaning::Ready(number) => {
             let ready = found.iter().find(|found| found.execution.number == number);
             if let Some(ready) = ready {
-                send_ready(app, &ready.outcome()?).await?;
+                send_outcome(app, &ready.outcome()?).await?;
                 tracing::info!(tenant.id = %tenant_id, event.id, "the tenant is ready already");
             }
             return Ok(Outcome::Answered);

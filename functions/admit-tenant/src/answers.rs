@@ -1,7 +1,7 @@
 //! The events by which signups are answered.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use lifecycle::{Fault, TenantId, TenantReady};
+use lifecycle::{Fault, OnboardingOutcome, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Call, Error};
@@ -44,8 +44,8 @@ pub(crate) async fn send_rejected(app: &App, answer: &TenantRejected) -> Result<
     send(app, "TenantRejected", answer).await
 }
 
-pub(crate) async fn send_ready(app: &App, answer: &TenantReady) -> Result<(), Error> {
-    send(app, TenantReady::DETAIL_TYPE, answer).await
+pub(crate) async fn send_outcome(app: &App, answer: &OnboardingOutcome) -> Result<(), Error> {
+    send(app, answer.detail_type(), answer).await
 }
 
 async fn send<T: Serialize>(app: &App, detail_type: &str, detail: &T) -> Result<(), Error> {

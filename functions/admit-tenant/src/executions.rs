@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::Timestamp;
-use lifecycle::{Fault, TenantDocument, TenantId, TenantReady};
+use lifecycle::{Fault, OnboardingOutcome, TenantDocument, TenantId};
 use serde_json::Value;
 
 use crate::decide::{Execution, Standing, execution_name};
@@ -25,10 +25,10 @@ pub(crate) struct Found {
 
 impl Found {
     /// What it said when it succeeded.
-    pub(crate) fn outcome(&self) -> Result<TenantReady, Error> {
+    pub(crate) fn outcome(&self) -> Result<OnboardingOutcome, Error> {
         let read = || {
             let ended = self.stopped.as_ref().ok_or_else(|| Fault::missing("stopDate"))?;
-            TenantReady::of_execution(
+            OnboardingOutcome::of_execution(
                 &self.input,
                 self.output.as_deref().unwrap_or("null"),
                 &self.arn,

@@ -5,7 +5,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use lambda_kit::sdk::code;
 use lifecycle::{AccountId, Fault};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::error::{Call, Error};
 use crate::handler::{App, EventName, Status};
@@ -34,6 +34,12 @@ pub struct TenantOnboardingFailed {
     pub error: Option<String>,
     /// What happened, in words.
     pub cause: Option<String>,
+    /// What the signup wants to be told again.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// The tenant's id as the signup system writes it, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
 }
 
 impl TenantOnboardingFailed {

@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::types::HistoryEvent;
 use jiff::Timestamp;
-use lifecycle::{AccountId, Fault, TenantReady};
+use lifecycle::{AccountId, Fault, OnboardingOutcome};
 use serde_json::Value;
 
 use crate::announcement::TenantOnboardingFailed;
@@ -70,10 +70,10 @@ impl Execution {
     }
 
     /// What an execution that succeeded has to tell.
-    pub(crate) fn ready(&self) -> Result<TenantReady, Fault> {
+    pub(crate) fn outcome(&self) -> Result<OnboardingOutcome, Fault> {
         let output = self.output.as_deref().unwrap_or("null");
         let ended = self.stopped_at.ok_or_else(|| Fault::missing("stopDate"))?;
-        TenantReady::of_execution(&self.input, output, &self.arn, self.started_at, ended)
+        OnboardingOutcome::of_execution(&self.input, output, &self.arn, self.started_at, ended)
     }
 }
 
@@ -106,6 +106,8 @@ pub(crate) async fn read_failure(
         step,
         error: execution.error.clone().or(error),
         cause: execution.cause.as_deref().map(readable).or(cause),
+        metadata: input.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default(),
+        original_tenant_id: text("originalTenantId"),
     })
 }
 

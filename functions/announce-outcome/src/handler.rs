@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
-use lifecycle::{Fault, TenantReady};
+use lifecycle::{Fault, OnboardingOutcome, TenantLeft, TenantReady, TenantSignupContradicted};
 use serde::{Deserialize, Serialize};
 
 use crate::announcement::{Announcement, TenantOnboardingFailed};
@@ -75,7 +75,7 @@ pub struct Detail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// The tenant is ready.
+    /// It has an outcome: the tenant is ready, or what was expected came of it.
     Succeeded,
     /// A step failed.
     Failed,
@@ -101,13 +101,6 @@ impl Status {
             .into_iter()
             .find(|status| status.as_str() == word)
     }
-
-    fn event(self) -> EventName {
-        match self {
-            Self::Succeeded => EventName::TenantReady,
-            _ => EventName::TenantOnboardingFailed,
-        }
-    }
 }
 
 /// What was ensured: the outcome has been announced.
@@ -117,8 +110,8 @@ pub struct Response {
     /// Whether this call did it. False when an earlier one did, and when the execution has been
     /// redriven since: then its next end is announced.
     pub announced: bool,
-    /// The event.
-    pub event: EventName,
+    /// The event; nothing when the execution was redriven since.
+    pub event: Option<EventName>,
 }
 
 /// The events that this function sends.
@@ -126,6 +119,10 @@ pub struct Response {
 pub enum EventName {
     /// The tenant's account is ready.
     TenantReady,
+    /// The tenant left while it was being onboarded.
+    TenantLeft,
+    /// The signup contradicts what is there.
+    TenantSignupContradicted,
     /// Onboarding needs a person.
     TenantOnboardingFailed,
 }
@@ -135,7 +132,19 @@ impl EventName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TenantReady => TenantReady::DETAIL_TYPE,
+            Self::TenantLeft => TenantLeft::DETAIL_TYPE,
+            Self::TenantSignupContradicted => TenantSignupContradicted::DETAIL_TYPE,
             Self::TenantOnboardingFailed => TenantOnboardingFailed::DETAIL_TYPE,
+        }
+    }
+}
+
+impl EventName {
+    fn of(outcome: &OnboardingOutcome) -> Self {
+        match outcome {
+            OnboardingOutcome::Ready(_) => Self::TenantReady,
+            OnboardingOutcome::Left(_) => Self::TenantLeft,
+            OnboardingOutcome::Contradicted(_) => Self::TenantSignupContradicted,
         }
     }
 }
@@ -150,7 +159,6 @@ impl EventName {
 pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
     let Detail { execution_arn, status, redrive_count } = request.detail;
     let name = execution_name(&execution_arn)?;
-    let event = status.event();
     let execution = Box::pin(Execution::read(app, &execution_arn)).await?;
     if !execution.is_at(status, redrive_count)? {
         tracing::info!(
@@ -158,23 +166,27 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
             "{} is not announced: the execution has been redriven since",
             status.as_str()
         );
-        return Ok(Response { announced: false, event });
+        return Ok(Response { announced: false, event: None });
     }
     let announcement = Announcement {
         app,
         execution_arn: &execution_arn,
         note: format!("announced/{name}/{}-{}", execution.redrive_count, status.as_str()),
     };
+    let outcome = match status {
+        Status::Succeeded => Some(execution.outcome()?),
+        Status::Failed | Status::TimedOut | Status::Aborted => None,
+    };
+    let event = outcome.as_ref().map_or(EventName::TenantOnboardingFailed, EventName::of);
     if Box::pin(announcement.is_noted()).await? {
-        return Ok(Response { announced: false, event });
+        return Ok(Response { announced: false, event: Some(event) });
     }
-    let tenant_id = match event {
-        EventName::TenantReady => {
-            let ready = execution.ready()?;
-            announcement.send(event, &ready).await?;
-            ready.tenant_id.to_string()
+    let tenant_id = match outcome {
+        Some(outcome) => {
+            announcement.send(event, &outcome).await?;
+            outcome.tenant_id().to_string()
         }
-        EventName::TenantOnboardingFailed => {
+        None => {
             let failed = Box::pin(read_failure(app, &execution, status, name)).await?;
             announcement.send(event, &failed).await?;
             Box::pin(announcement.tell_operators(&failed)).await?;
@@ -188,7 +200,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
         "announced {}",
         event.as_str()
     );
-    Ok(Response { announced: true, event })
+    Ok(Response { announced: true, event: Some(event) })
 }
 
 fn execution_name(arn: &str) -> Result<&str, Fault> {

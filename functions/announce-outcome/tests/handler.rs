@@ -124,6 +124,37 @@ async fn a_tenant_that_is_ready_is_announced_and_noted() {
 }
 
 #[tokio::test]
+async fn ends_that_are_no_failures_are_told_as_what_they_are_and_not_to_operators() {
+    let difference = json!({"field": "tier", "signup": "gold", "tenant": "standard"});
+    for (output, event) in [
+        (json!({"outcome": "LEFT", "accountId": null}), "TenantLeft"),
+        (
+            json!({"outcome": "CONTRADICTED", "accountId": "222222222222",
+                   "differences": [difference]}),
+            "TenantSignupContradicted",
+        ),
+    ] {
+        let mut document: Value =
+            serde_json::from_str(include_str!("../events/document.json")).unwrap();
+        document["metadata"] = json!({"orderId": "o-7"});
+        let more = json!({"output": output.to_string(), "input": document.to_string()});
+        let aws = silent().json("DescribeExecution", execution("SUCCEEDED", more));
+        let answer = call(&aws, request("SUCCEEDED")).await.unwrap();
+        assert_eq!(answer, json!({"status": "DONE", "announced": true, "event": event}));
+        assert_eq!(aws.calls_of("PutEvents")[0].field("Entries/0/DetailType"), event);
+        let detail = detail(&aws);
+        assert_eq!(detail["eventId"], document["eventId"], "{detail}");
+        assert_eq!(detail["metadata"], document["metadata"], "{detail}");
+        assert_eq!(detail["accountId"], output["accountId"], "{detail}");
+        assert_eq!(
+            aws.operations(),
+            ["DescribeExecution", "GetObject", "PutEvents", "PutObject"],
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_announced_with_account_step_error_and_a_readable_cause() {
     let aws = failed();
     let answer = call(&aws, request("FAILED")).await.unwrap();

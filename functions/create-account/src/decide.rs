@@ -1,7 +1,10 @@
 //! What follows from what AWS says: pure functions of what was observed and the clock.
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{AccountId, AccountName, Email, ParentId, TenantId, tags, waiting};
+use lifecycle::retirement::{AccountState, AccountTags, left_at};
+use lifecycle::{
+    AccountId, AccountName, Difference, Email, ParentId, TenantDocument, TenantId, tags, waiting,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -30,8 +33,11 @@ pub enum Standing {
     New,
     /// Somebody began to make it, and it is not ready.
     HalfMade,
-    /// It stands in a tenants' organizational unit: it is ready, and is never pulled back.
+    /// It stands in a tenants' OU: it is in use, and is never pulled back. Whether it is ready, the
+    /// steps that follow see.
     Live,
+    /// It is there, and the signup says otherwise of it.
+    Contradicted,
 }
 
 /// What is read afresh of one account.
@@ -40,23 +46,25 @@ pub(crate) struct Facts {
     pub(crate) id: AccountId,
     pub(crate) partition: String,
     pub(crate) email: Option<String>,
-    /// AWS's word for its state; from `State`, or from `Status` where there is no `State`.
-    pub(crate) state: String,
-    /// The value of its tag `landlord:tenant`.
-    pub(crate) tenant: Option<String>,
+    pub(crate) state: AccountState,
+    pub(crate) tags: AccountTags,
     pub(crate) parent: ParentId,
 }
 
 impl Facts {
+    /// The value of its tag `landlord:tenant`.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.tags.get(tags::TENANT).map(String::as_str)
+    }
+
     pub(crate) fn belongs_to(&self, tenant: &TenantId) -> bool {
-        self.tenant.as_deref() == Some(tenant.as_str())
+        self.tenant() == Some(tenant.as_str())
     }
 
     /// An account of the tenant's past: closed for good, and not in the way of another with
     /// another email. One that AWS suspended is not of the past.
     pub(crate) fn is_past(&self, email: &Email) -> bool {
-        matches!(self.state.as_str(), "CLOSED" | "PENDING_CLOSURE")
-            && self.email.as_deref().is_some_and(|its| !email.is_same_as(its))
+        self.state.is_gone() && self.email.as_deref().is_some_and(|its| !email.is_same_as(its))
     }
 }
 
@@ -73,43 +81,121 @@ pub(crate) fn only_one(tenant: &TenantId, mut found: Vec<Facts>) -> Result<Optio
 }
 
 /// What to do with the tenant's account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reception {
-    /// It is done: nothing of it is touched.
+    /// It is done: what is missing is mended where it stands.
     Live,
+    /// It is done: nothing of it is touched, for the signup says something else of it.
+    Contradicted(Vec<Difference>),
     /// It is done when its role can be assumed.
     Probe,
-    /// AWS has not finished its sign-up.
-    Await,
+    /// AWS does not say that it works; its word.
+    Await(AccountState),
 }
 
-/// Receives the tenant's account, by its state and by where it stands.
+/// Where an account stands, to onboarding.
+enum Place {
+    Root,
+    Onboarding,
+    Home,
+    Retirement,
+    Unknown,
+}
+
+impl Place {
+    fn of(parent: &ParentId, config: &Config) -> Self {
+        match parent {
+            ParentId::Root(_) => Self::Root,
+            ParentId::Ou(ou) if *ou == config.onboarding => Self::Onboarding,
+            ParentId::Ou(ou) if *ou == config.retiring || *ou == config.suspended => {
+                Self::Retirement
+            }
+            ParentId::Ou(ou) if config.tenant_units.name_of(ou).is_some() => Self::Home,
+            ParentId::Ou(_) => Self::Unknown,
+        }
+    }
+}
+
+/// Receives the tenant's account, by its marks, its state and where it stands.
+///
+/// A tenant that left after its signup comes first: whatever else holds of its account is then
+/// the business of its retirement.
 ///
 /// # Errors
-/// `AccountClosed`, `AccountRetiring`, `UnexpectedOrganizationalUnit`.
+/// `TenantLeft`, `AccountClosed`, `AccountRetiring`, `UnexpectedOrganizationalUnit`.
 pub(crate) fn receive(
     facts: &Facts,
-    tenant: &TenantId,
+    document: &TenantDocument,
     config: &Config,
 ) -> Result<Reception, Error> {
-    let (tenant, account) = (tenant.clone(), facts.id.clone());
-    if matches!(facts.state.as_str(), "CLOSED" | "SUSPENDED" | "PENDING_CLOSURE") {
-        return Err(Error::AccountClosed { tenant, account, state: facts.state.clone() });
+    let (tenant, account) = (document.tenant_id.clone(), facts.id.clone());
+    let left_at = left_at(&facts.tags);
+    if let Some(left_at) = left_at
+        && left_at > document.signed_up_at
+    {
+        return Err(Error::TenantLeft { tenant, account: Some(account), left_at });
     }
     let unit = facts.parent.clone();
-    match &facts.parent {
-        ParentId::Ou(ou) if config.tenant_units.name_of(ou).is_some() => Ok(Reception::Live),
-        ParentId::Ou(ou) if *ou == config.retiring || *ou == config.suspended => {
-            Err(Error::AccountRetiring { tenant, account, unit })
+    let place = Place::of(&facts.parent, config);
+    match facts.state {
+        AccountState::Closed | AccountState::PendingClosure | AccountState::Suspended => {
+            return Err(Error::AccountClosed { tenant, account, state: facts.state.to_string() });
         }
-        ParentId::Ou(ou) if *ou != config.onboarding => {
-            Err(Error::UnexpectedOrganizationalUnit { tenant, account, unit })
-        }
-        ParentId::Root(_) | ParentId::Ou(_) if facts.state == "PENDING_ACTIVATION" => {
-            Ok(Reception::Await)
-        }
-        ParentId::Root(_) | ParentId::Ou(_) => Ok(Reception::Probe),
+        AccountState::Active | AccountState::PendingActivation | AccountState::Unknown => {}
     }
+    match place {
+        Place::Unknown => {
+            return Err(Error::UnexpectedOrganizationalUnit { tenant, account, unit });
+        }
+        Place::Retirement => return Err(Error::AccountRetiring { tenant, account, unit }),
+        // Its retirement has begun, and will move it: it left before this signup.
+        Place::Root | Place::Onboarding | Place::Home if left_at.is_some() => {
+            return Err(Error::AccountRetiring { tenant, account, unit });
+        }
+        Place::Root | Place::Onboarding | Place::Home => {}
+    }
+    let differences = differences(facts, document, matches!(place, Place::Home));
+    if !differences.is_empty() {
+        return Ok(Reception::Contradicted(differences));
+    }
+    match (facts.state, place) {
+        (AccountState::Active, Place::Home) => Ok(Reception::Live),
+        (AccountState::Active, _) => Ok(Reception::Probe),
+        (other, _) => Ok(Reception::Await(other)),
+    }
+}
+
+/// In what the signup and the account differ that no step of an onboarding may change: the address
+/// always, and of a live tenant everything that the signup says. A tag that is missing is no
+/// difference: it is put there.
+fn differences(facts: &Facts, document: &TenantDocument, is_live: bool) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut note = |field: String, signup: &str, tenant: &str| {
+        let (signup, tenant) = (signup.to_owned(), tenant.to_owned());
+        differences.push(Difference { field, signup, tenant });
+    };
+    if let Some(email) = facts.email.as_deref().filter(|_| document.email_is_given)
+        && !document.email.is_same_as(email)
+    {
+        note("email".to_owned(), document.email.as_str(), email);
+    }
+    if !is_live {
+        return differences;
+    }
+    for (key, wanted) in document.tags.iter() {
+        let field = match key {
+            // The first is how the account was found; the second follows from the tier.
+            tags::TENANT | tags::BASELINE => continue,
+            tags::TIER => "tier".to_owned(),
+            tags::NAME => "tenantName".to_owned(),
+            other => format!("tags.{other}"),
+        };
+        if let Some(present) = facts.tags.get(key).filter(|present| *present != wanted) {
+            let said = if key == tags::NAME { document.tenant_name.as_str() } else { wanted };
+            note(field, said, present);
+        }
+    }
+    differences
 }
 
 /// A creation, as AWS lists it.
@@ -261,7 +347,7 @@ pub(crate) fn paternity(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Paternity {
-    match facts.and_then(|facts| facts.tenant.as_deref()) {
+    match facts.and_then(Facts::tenant) {
         Some(its) if its == tenant.as_str() => Paternity::Ours,
         Some(_) => Paternity::Foreign,
         None if since.is_some_and(|since| now.duration_since(since) > TAGS_MAY_LAG) => {

@@ -29,14 +29,28 @@ fn facts(state: &str, parent: &str) -> Facts {
         id: "123456789012".parse().unwrap(),
         partition: "aws".into(),
         email: Some("aws+acme@example.com".into()),
-        state: state.into(),
-        tenant: Some("acme".into()),
+        state: AccountState::of(Some(state), None),
+        tags: [(tags::TENANT.to_owned(), "acme".to_owned())].into(),
         parent: parent.parse().unwrap(),
     }
 }
 
+fn document(more: serde_json::Value) -> TenantDocument {
+    let first_call = include_str!("../events/first-call.json");
+    let mut call: serde_json::Value = serde_json::from_str(first_call).unwrap();
+    for (key, value) in more.as_object().unwrap() {
+        call["tenant"][key] = value.clone();
+    }
+    serde_json::from_value(call["tenant"].take()).unwrap()
+}
+
+fn received(facts: &Facts, document: &TenantDocument) -> Result<Reception, &'static str> {
+    receive(facts, document, &config()).map_err(|error| lambda_kit::Named::name(&error))
+}
+
 #[test]
 fn an_account_is_received_by_its_state_and_place() {
+    use AccountState::{PendingActivation, Unknown};
     for (state, parent, expected) in [
         ("ACTIVE", "r-root", Ok(Reception::Probe)),
         ("ACTIVE", "ou-root-onboard1", Ok(Reception::Probe)),
@@ -45,16 +59,80 @@ fn an_account_is_received_by_its_state_and_place() {
         ("ACTIVE", "ou-root-retiring", Err("AccountRetiring")),
         ("ACTIVE", "ou-root-suspende", Err("AccountRetiring")),
         ("ACTIVE", "ou-root-internal", Err("UnexpectedOrganizationalUnit")),
-        ("PENDING_ACTIVATION", "r-root", Ok(Reception::Await)),
+        ("PENDING_ACTIVATION", "r-root", Ok(Reception::Await(PendingActivation))),
+        ("PENDING_ACTIVATION", "ou-root-general1", Ok(Reception::Await(PendingActivation))),
         ("CLOSED", "ou-root-suspende", Err("AccountClosed")),
         ("SUSPENDED", "ou-root-general1", Err("AccountClosed")),
         ("PENDING_CLOSURE", "r-root", Err("AccountClosed")),
-        ("A_STATE_OF_TOMORROW", "r-root", Ok(Reception::Probe)),
+        ("A_STATE_OF_TOMORROW", "r-root", Ok(Reception::Await(Unknown))),
+        ("A_STATE_OF_TOMORROW", "ou-root-general1", Ok(Reception::Await(Unknown))),
     ] {
-        let received = receive(&facts(state, parent), &tenant(), &config());
-        let received = received.map_err(|error| lambda_kit::Named::name(&error));
-        assert_eq!(received, expected, "{state} in {parent}");
+        let found = received(&facts(state, parent), &document(serde_json::json!({})));
+        assert_eq!(found, expected, "{state} in {parent}");
     }
+}
+
+#[test]
+fn a_tenant_that_left_after_its_signup_ends_as_left_wherever_its_account_is() {
+    let document = document(serde_json::json!({"signedUpAt": "2026-11-21T10:00:00Z"}));
+    for (state, parent, lifecycle, at, expected) in [
+        ("ACTIVE", "ou-root-retiring", "RETIRING", "2026-11-21T10:00:01Z", "TenantLeft"),
+        ("CLOSED", "ou-root-suspende", "RETIRING", "2026-11-21T10:00:01Z", "TenantLeft"),
+        ("ACTIVE", "ou-root-onboard1", "RETIRING", "2026-11-21T10:00:01Z", "TenantLeft"),
+        ("ACTIVE", "ou-root-general1", "RETIRING", "2026-11-21T10:00:01Z", "TenantLeft"),
+        // Of the same time, coming wins; what left before is in the way of this signup.
+        ("ACTIVE", "ou-root-retiring", "RETIRING", "2026-11-21T10:00:00Z", "AccountRetiring"),
+        ("ACTIVE", "ou-root-general1", "RETIRING", "2026-11-20T10:00:00Z", "AccountRetiring"),
+        ("ACTIVE", "ou-root-retiring", "REINSTATED", "2026-11-21T10:00:01Z", "AccountRetiring"),
+        ("CLOSED", "ou-root-suspende", "RETIRING", "2026-11-20T10:00:00Z", "AccountClosed"),
+    ] {
+        let mut facts = facts(state, parent);
+        facts.tags.insert(tags::LIFECYCLE.to_owned(), lifecycle.to_owned());
+        facts.tags.insert(tags::LIFECYCLE_AT.to_owned(), at.to_owned());
+        assert_eq!(received(&facts, &document), Err(expected), "{state} {parent} {lifecycle} {at}");
+    }
+    let mut back = facts("ACTIVE", "ou-root-general1");
+    back.tags.insert(tags::LIFECYCLE.to_owned(), "REINSTATED".to_owned());
+    back.tags.insert(tags::LIFECYCLE_AT.to_owned(), "2026-11-21T11:00:00Z".to_owned());
+    assert_eq!(received(&back, &document), Ok(Reception::Live));
+}
+
+#[test]
+fn a_signup_contradicts_a_live_tenant_in_what_it_says_and_a_half_made_one_in_its_address() {
+    let differing = |parent: &str, email_is_given: bool| {
+        let mut facts = facts("ACTIVE", parent);
+        facts.email = Some("root@acme.example".to_owned());
+        for (key, value) in [
+            (tags::TIER, "gold"),
+            (tags::NAME, "Globex"),
+            (tags::BASELINE, "of another tier"),
+            ("cost-center", "7"),
+        ] {
+            facts.tags.insert(key.to_owned(), value.to_owned());
+        }
+        let document = document(serde_json::json!({"emailIsGiven": email_is_given}));
+        match received(&facts, &document).unwrap() {
+            Reception::Contradicted(found) => {
+                found.into_iter().map(|it| (it.field, it.signup, it.tenant)).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    let email = row("email", "aws+acme@example.com", "root@acme.example");
+    let said = [
+        row("tags.cost-center", "42", "7"),
+        row("tenantName", "Acme & Co", "Globex"),
+        row("tier", "standard", "gold"),
+    ];
+    assert_eq!(differing("ou-root-general1", false), said);
+    let all: Vec<_> = std::iter::once(email.clone()).chain(said).collect();
+    assert_eq!(differing("ou-root-general1", true), all);
+    assert_eq!(differing("ou-root-onboard1", true), [email]);
+    assert_eq!(differing("ou-root-onboard1", false), []);
+    // A tag that is missing is put there, and no contradiction.
+    let found = received(&facts("ACTIVE", "ou-root-general1"), &document(serde_json::json!({})));
+    assert_eq!(found, Ok(Reception::Live));
 }
 
 #[test]
@@ -130,8 +208,10 @@ fn an_account_is_ours_by_its_tag_alone() {
     let created = Some(at("2026-11-21T10:00:00Z"));
     let soon = at("2026-11-21T10:01:00Z");
     let late = at("2026-11-21T10:06:00Z");
-    let tagged =
-        |tag: Option<&str>| Facts { tenant: tag.map(str::to_owned), ..facts("ACTIVE", "r-root") };
+    let tagged = |tag: Option<&str>| Facts {
+        tags: tag.map(|tag| (tags::TENANT.to_owned(), tag.to_owned())).into_iter().collect(),
+        ..facts("ACTIVE", "r-root")
+    };
     for (facts, now, expected) in [
         (Some(tagged(Some("acme"))), late, Paternity::Ours),
         (Some(tagged(Some("globex"))), soon, Paternity::Foreign),

@@ -1,6 +1,7 @@
 //! Everything final that `create-account` can answer, and the names by which the machines and the
 //! runbook know it. No message holds an email: messages are logged.
 
+use jiff::Timestamp;
 use lambda_kit::Named;
 use lambda_kit::sdk::Refusal;
 use lifecycle::{AccountId, DeadlinePassed, Fault, ParentId, TenantId, error_names};
@@ -96,6 +97,16 @@ pub enum Error {
         /// Where it stands.
         unit: ParentId,
     },
+    /// The tenant left after it had signed up: not a failure, and its onboarding ends as left.
+    #[error("tenant {tenant} left at {left_at}, after its signup{}", of_account(.account.as_ref()))]
+    TenantLeft {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its account, if there is one.
+        account: Option<AccountId>,
+        /// When it left.
+        left_at: Timestamp,
+    },
     /// The tenant has an account that is closed, closing or suspended by AWS.
     #[error("account {account} of tenant {tenant} is {state}; a new signup needs another email")]
     AccountClosed {
@@ -140,6 +151,7 @@ impl Named for Error {
             Self::TagsRefused { .. } => "TagsRefused",
             Self::CreationRefused { .. } => "CreationRefused",
             Self::AccountRetiring { .. } => "AccountRetiring",
+            Self::TenantLeft { .. } => error_names::TENANT_LEFT,
             Self::AccountClosed { .. } => "AccountClosed",
             Self::AmbiguousTenant { .. } => "AmbiguousTenant",
             Self::UnexpectedOrganizationalUnit { .. } => "UnexpectedOrganizationalUnit",
@@ -148,7 +160,7 @@ impl Named for Error {
 }
 
 /// The names of all errors of this function.
-pub const ERROR_NAMES: [&str; 14] = [
+pub const ERROR_NAMES: [&str; 15] = [
     error_names::INVALID_REQUEST,
     error_names::DEADLINE_PASSED,
     error_names::ACCESS_DENIED,
@@ -160,6 +172,7 @@ pub const ERROR_NAMES: [&str; 14] = [
     "TagsRefused",
     "CreationRefused",
     "AccountRetiring",
+    error_names::TENANT_LEFT,
     "AccountClosed",
     "AmbiguousTenant",
     "UnexpectedOrganizationalUnit",
@@ -170,6 +183,10 @@ fn holder(account: Option<&AccountId>) -> String {
         || "an account outside of the organization".to_owned(),
         |account| format!("account {account}"),
     )
+}
+
+fn of_account(account: Option<&AccountId>) -> String {
+    account.map_or_else(String::new, |account| format!(", from account {account}"))
 }
 
 fn list(accounts: &[AccountId]) -> String {

@@ -9,7 +9,9 @@ mod calls;
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
-use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantDocument};
+use lifecycle::{
+    AccountId, Difference, ExecutionTimes, ParentId, Progress, Resume, TenantDocument,
+};
 use serde::{Deserialize, Serialize};
 
 use self::calls::{OrderFailed, Page, Trouble};
@@ -76,8 +78,11 @@ pub struct Ensured {
     pub account_id: AccountId,
     /// What it is to the machine.
     pub standing: Standing,
-    /// Where it stands: a root, or an organizational unit.
+    /// Where it stands: a root, or an OU.
     pub organizational_unit_id: ParentId,
+    /// In what the signup contradicts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
 }
 
 /// Takes one step.
@@ -339,14 +344,19 @@ impl Attempt<'_> {
         let config = &self.app.config;
         let since = known.since;
         let standing = if known.is_new { Standing::New } else { Standing::HalfMade };
-        let reception = decide::receive(&facts, &self.document.tenant_id, config)?;
-        if reception != decide::Reception::Live {
-            self.state.account = Some(known);
+        let reception = decide::receive(&facts, self.document, config)?;
+        match reception {
+            // Its place, its state and its tags are read again at every call.
+            decide::Reception::Live | decide::Reception::Contradicted(_) => {}
+            decide::Reception::Probe | decide::Reception::Await(_) => {
+                self.state.account = Some(known);
+            }
         }
-        let standing = match reception {
-            decide::Reception::Live => Standing::Live,
-            decide::Reception::Await => {
-                let because = format!("account {} is being activated by AWS", facts.id);
+        let (standing, differences) = match reception {
+            decide::Reception::Live => (Standing::Live, Vec::new()),
+            decide::Reception::Contradicted(differences) => (Standing::Contradicted, differences),
+            decide::Reception::Await(state) => {
+                let because = format!("account {} is {state}, and not ACTIVE yet", facts.id);
                 return Err(Halt::Wait(Awaited::Account { since }, because));
             }
             decide::Reception::Probe => {
@@ -354,10 +364,15 @@ impl Attempt<'_> {
                 if let Some(refusal) = refused.map_err(|t| self.trouble(t))? {
                     return Err(self.not_let_in(&facts, since, refusal));
                 }
-                standing
+                (standing, Vec::new())
             }
         };
-        Ok(Ensured { account_id: facts.id, standing, organizational_unit_id: facts.parent })
+        Ok(Ensured {
+            account_id: facts.id,
+            standing,
+            organizational_unit_id: facts.parent,
+            differences,
+        })
     }
 
     /// A new account refuses its role for minutes; one that goes on refusing is not set up as

@@ -1,6 +1,7 @@
 //! Everything final that `place-account` can answer, and the names by which the machines and the
 //! runbook know it.
 
+use jiff::Timestamp;
 use lambda_kit::Named;
 use lambda_kit::sdk::Refusal;
 use lifecycle::{AccountId, DeadlinePassed, Fault, OuId, ParentId, error_names};
@@ -50,6 +51,14 @@ pub enum Error {
         /// Where it may come from.
         allowed: Vec<String>,
     },
+    /// The tenant left after it had signed up: not a failure, and its onboarding ends as left.
+    #[error("the tenant of account {account} left at {left_at}, after its signup")]
+    TenantLeft {
+        /// The account.
+        account: AccountId,
+        /// When it left.
+        left_at: Timestamp,
+    },
     /// There is no such account in the organization.
     #[error("account {account} is not in the organization")]
     AccountNotFound {
@@ -74,6 +83,7 @@ impl Named for Error {
             Self::AccessDenied { .. } => error_names::ACCESS_DENIED,
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
             Self::UnexpectedOrganizationalUnit { .. } => "UnexpectedOrganizationalUnit",
+            Self::TenantLeft { .. } => error_names::TENANT_LEFT,
             Self::AccountNotFound { .. } => "AccountNotFound",
             Self::DestinationNotFound { .. } => "DestinationNotFound",
         }
@@ -81,12 +91,13 @@ impl Named for Error {
 }
 
 /// The names of all errors of this function.
-pub const ERROR_NAMES: [&str; 7] = [
+pub const ERROR_NAMES: [&str; 8] = [
     error_names::INVALID_REQUEST,
     error_names::DEADLINE_PASSED,
     error_names::ACCESS_DENIED,
     error_names::AWS_REFUSED,
     "UnexpectedOrganizationalUnit",
+    error_names::TENANT_LEFT,
     "AccountNotFound",
     "DestinationNotFound",
 ];

@@ -1,7 +1,6 @@
 //! One step towards the account's place: where it stands is read first, and a refusal of the move
 //! is believed only after it was read again.
 
-use std::collections::BTreeMap;
 use std::error::Error as StdError;
 
 use aws_sdk_organizations::Client;
@@ -11,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 use lambda_kit::sdk::{self, Refusal, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
+use lifecycle::retirement::{self, AccountTags};
 use lifecycle::{
     AccountId, ExecutionTimes, Fault, OuId, ParentId, Progress, Resume, Tags, waiting,
 };
@@ -54,6 +54,9 @@ pub struct Request {
     /// The tags that it is to have besides those that it has.
     #[serde(default)]
     pub tags: Option<Tags>,
+    /// When the tenant signed up, for a caller whom it matters that it left since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_up_at: Option<Timestamp>,
     /// How long waiting may take, from the execution's start.
     pub deadline_seconds: u32,
     /// The execution's times.
@@ -134,6 +137,9 @@ impl Attempt<'_> {
         let parent = self.parent().await?;
         match decide::step(&parent, destination_id, allowed_from) {
             Step::Refuse => {
+                if self.request.signed_up_at.is_some() {
+                    self.refuse_if_left(&self.tags().await?)?;
+                }
                 return Err(Halt::Fail(Error::UnexpectedOrganizationalUnit {
                     account: account_id.clone(),
                     found: parent,
@@ -144,8 +150,13 @@ impl Attempt<'_> {
             Step::Move => self.move_from(&parent).await?,
             Step::Stay => {}
         }
-        if let Some(tags) = tags.as_ref().filter(|tags| !tags.is_empty()) {
-            self.add_missing(tags).await?;
+        let wanted = tags.as_ref().filter(|tags| !tags.is_empty());
+        if wanted.is_some() || self.request.signed_up_at.is_some() {
+            let present = self.tags().await?;
+            self.refuse_if_left(&present)?;
+            if let Some(wanted) = wanted {
+                self.add_missing(wanted, &present).await?;
+            }
         }
         Ok(Placed {
             account_id: account_id.clone(),
@@ -210,10 +221,20 @@ impl Attempt<'_> {
         }
     }
 
+    /// Halts when the tenant left after it had signed up.
+    fn refuse_if_left(&self, tags: &AccountTags) -> Result<(), Halt> {
+        let account = self.request.account_id.clone();
+        match (self.request.signed_up_at, retirement::left_at(tags)) {
+            (Some(signed_up_at), Some(left_at)) if left_at > signed_up_at => {
+                Err(Error::TenantLeft { account, left_at }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Adds the tags that the account lacks.
-    async fn add_missing(&self, wanted: &Tags) -> Result<(), Halt> {
-        let present = self.tags().await?;
-        let missing: Result<Vec<Tag>, _> = decide::missing(wanted, &present)
+    async fn add_missing(&self, wanted: &Tags, present: &AccountTags) -> Result<(), Halt> {
+        let missing: Result<Vec<Tag>, _> = decide::missing(wanted, present)
             .into_iter()
             .map(|(key, value)| Tag::builder().key(key).value(value).build())
             .collect();
@@ -234,8 +255,8 @@ impl Attempt<'_> {
         tagged.map(|_| ()).map_err(|error| self.halt("TagResource", &error))
     }
 
-    async fn tags(&self) -> Result<BTreeMap<String, String>, Halt> {
-        let mut tags = BTreeMap::new();
+    async fn tags(&self) -> Result<AccountTags, Halt> {
+        let mut tags = AccountTags::new();
         let mut token: Option<String> = None;
         loop {
             let page = self

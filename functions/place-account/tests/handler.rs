@@ -162,6 +162,35 @@ async fn only_tags_that_differ_are_written() {
     assert_eq!(answer(request, calls).await.unwrap(), done(true));
 }
 
+/// The tags of an account whose newest event is of this kind and time.
+fn lifecycle(kind: &str, at: &str) -> Exchange {
+    call("ListTagsForResource", json!({})).answers(&json!({"Tags": [
+        {"Key": "landlord:lifecycle", "Value": kind},
+        {"Key": "landlord:lifecycle-at", "Value": at}]}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_left_after_its_signup_is_told_apart_from_an_account_in_a_wrong_place() {
+    let mut request = request();
+    request["signedUpAt"] = json!("2026-11-21T09:00:00Z");
+    for (kind, at, name) in [
+        ("RETIRING", "2026-11-21T09:30:00Z", "TenantLeft"),
+        ("RETIRING", "2026-11-21T09:00:00Z", "UnexpectedOrganizationalUnit"),
+        ("RETIRING", "2026-11-20T09:00:00Z", "UnexpectedOrganizationalUnit"),
+        ("REINSTATED", "2026-11-21T09:30:00Z", "UnexpectedOrganizationalUnit"),
+        ("RETIRING", "yesterday", "UnexpectedOrganizationalUnit"),
+    ] {
+        let calls = vec![stands_in("ou-root-retiring"), lifecycle(kind, at)];
+        refused(answer(request.clone(), calls).await, name);
+    }
+    // Its mark is written before it is moved.
+    let calls = vec![stands_in("ou-root-onboard1"), lifecycle("RETIRING", "2026-11-21T09:30:00Z")];
+    refused(answer(request.clone(), calls).await, "TenantLeft");
+    let calls =
+        vec![stands_in("ou-root-onboard1"), lifecycle("REINSTATED", "2026-11-21T09:30:00Z")];
+    assert_eq!(answer(request, calls).await.unwrap(), done(false));
+}
+
 #[tokio::test(start_paused = true)]
 async fn tags_that_are_there_are_not_written_again() {
     let mut request = request();

@@ -265,6 +265,15 @@ fn malformed(key: &str, value: &str, rule: &str) -> (Code, String) {
     (Code::TagsMalformed, format!("its tag {key} is {value:?} and must be {rule}"))
 }
 
+/// When the tenant left, by the newest event that was applied to its account; nothing when that
+/// event brought it back, or there was none that can be read.
+pub fn left_at(tags: &AccountTags) -> Option<Timestamp> {
+    match Lifecycle::of(tags.get(tags::LIFECYCLE)?)? {
+        Lifecycle::Retiring => tags.get(tags::LIFECYCLE_AT)?.parse().ok(),
+        Lifecycle::Reinstated => None,
+    }
+}
+
 /// A time as the tags carry it: UTC, whole seconds.
 pub fn tag_time(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()

@@ -12,6 +12,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 use lambda_kit::sdk::{self, Refusal};
+use lifecycle::retirement::{AccountState, AccountTags};
 use lifecycle::{AccountId, RoleName, TenantDocument, TenantId};
 
 use super::App;
@@ -116,7 +117,7 @@ impl App {
             Err(error) => return Err(trouble(ORGANIZATIONS, "DescribeAccount", &error)),
         };
         let Some(account) = account else { return Ok(None) };
-        let Some(tenant) = self.tenant_tag(id).await? else { return Ok(None) };
+        let Some(tags) = self.tags(id).await? else { return Ok(None) };
         let parents = self.organizations.list_parents().child_id(id.as_str()).send().await;
         let parents = match parents {
             Ok(output) => output.parents.unwrap_or_default(),
@@ -132,15 +133,16 @@ impl App {
         Ok(Some(Facts {
             id: id.clone(),
             partition: account.arn().and_then(partition_of_arn).unwrap_or("aws").to_owned(),
-            state: state.or(status).unwrap_or("UNKNOWN").to_owned(),
+            state: AccountState::of(state, status),
             email: account.email,
-            tenant,
+            tags,
             parent,
         }))
     }
 
-    /// The value of the account's tag `landlord:tenant`; `None` when there is no such account.
-    async fn tenant_tag(&self, id: &AccountId) -> Result<Option<Option<String>>, Trouble> {
+    /// The account's tags; `None` when there is no such account.
+    async fn tags(&self, id: &AccountId) -> Result<Option<AccountTags>, Trouble> {
+        let mut tags = AccountTags::new();
         let mut token: Option<String> = None;
         loop {
             let page = self
@@ -155,12 +157,10 @@ impl App {
                 Err(error) if is(&error, "TargetNotFoundException") => return Ok(None),
                 Err(error) => return Err(trouble(ORGANIZATIONS, "ListTagsForResource", &error)),
             };
-            if let Some(tag) = page.tags().iter().find(|tag| tag.key() == TAG) {
-                return Ok(Some(Some(tag.value().to_owned())));
-            }
-            token = page.next_token;
+            tags.extend(page.tags().iter().map(|tag| (tag.key().into(), tag.value().into())));
+            token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(Some(None));
+                return Ok(Some(tags));
             }
         }
     }

@@ -34,7 +34,8 @@ fn shipped(definition: &str) -> Value {
 /// A tenant with one of everything: lists of one have to stay lists.
 fn document() -> Value {
     json!({
-        "version": 1, "eventId": "event-1", "tenantId": "acme", "tier": "standard",
+        "version": 1, "eventId": "event-1", "signedUpAt": "2026-11-20T23:59:50Z",
+        "tenantId": "acme", "tier": "standard", "tags": {"landlord:tenant": "acme"},
         "homeOrganizationalUnit": {"id": "ou-root-general0", "name": "General"},
         "regions": ["eu-central-1"],
         "quotas": [{"serviceCode": "lambda", "quotaCode": "L-B99A9384", "region": "eu-central-1"}],
@@ -87,7 +88,7 @@ async fn a_tenant_of_one_of_everything_gets_ready_and_its_lists_stay_lists() {
     assert_eq!(
         output(ended),
         json!({
-            "tenantId": "acme", "accountId": "111111111111",
+            "outcome": "READY", "tenantId": "acme", "accountId": "111111111111",
             "organizationalUnitId": "ou-root-general0", "organizationalUnit": "General",
             "tier": "standard",
             "baseline": [{"stackSet": "baseline", "region": "eu-central-1", "status": "CURRENT"}],
@@ -116,8 +117,15 @@ async fn each_function_is_given_what_its_contract_says() {
                 assert_eq!(given["waitFor"], "REQUIRED");
             }
             "PlaceInOnboarding" => assert_eq!(given["allowedFrom"], json!(["ROOT"])),
-            "PlaceInHome" => assert_eq!(given["allowedFrom"], json!(["ou-root-onboarding"])),
+            "PlaceInHome" => {
+                assert_eq!(given["allowedFrom"], json!(["ou-root-onboarding"]));
+                assert_eq!(given["destinationId"], "ou-root-general0");
+            }
             _ => assert_eq!(given["tenant"], document()),
+        }
+        if ["PlaceInOnboarding", "PlaceInHome"].contains(&request.state.as_str()) {
+            assert_eq!(given["tags"], document()["tags"]);
+            assert_eq!(given["signedUpAt"], document()["signedUpAt"]);
         }
         if request.state != "StartRaiseQuotas" {
             assert_eq!((&given["execution"], &given["resume"]), (&execution, &json!({})));
@@ -160,18 +168,85 @@ async fn a_tier_without_quotas_starts_nobody_to_follow_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_live_tenant_is_ready_without_another_step() {
+async fn a_live_tenant_is_looked_at_where_it_stands_and_never_pulled_back() {
     let world = World::with(|request| {
         let mut payload = done(&request.state);
-        payload["standing"] = json!("LIVE");
-        payload["organizationalUnitId"] = json!("ou-root-canary00");
+        match request.state.as_str() {
+            "CreateAccount" => {
+                payload["standing"] = json!("LIVE");
+                payload["organizationalUnitId"] = json!("ou-root-canary00");
+            }
+            "PlaceInHome" => {
+                let given = &request.arguments["Payload"];
+                assert_eq!(given["destinationId"], "ou-root-canary00");
+                assert_eq!(given["allowedFrom"], json!([]), "it is not moved from anywhere");
+                payload["organizationalUnitId"] = given["destinationId"].clone();
+            }
+            _ => {}
+        }
         answer(Ok(answered(&request, payload)))
     });
     let ready = output(world.run(shipped(ONBOARD_TENANT), document()).await);
-    assert_eq!(world.called(), ["CreateAccount"]);
+    let mut called = world.called();
+    called[2..4].sort();
+    assert_eq!(
+        called,
+        [
+            "CreateAccount",
+            "LabelAccount",
+            "EnrollBaseline",
+            "RequestQuotas",
+            "PlaceInHome",
+            "StartRaiseQuotas"
+        ]
+    );
+    assert_eq!(ready["outcome"], "READY");
     assert_eq!(ready["organizationalUnitId"], "ou-root-canary00");
-    assert_eq!(ready["organizationalUnit"], Value::Null, "the name of another unit is not known");
-    assert_eq!((&ready["baseline"], &ready["quotas"]), (&json!([]), &json!([])));
+    assert_eq!(ready["organizationalUnit"], Value::Null, "the name of another OU is not known");
+    assert_eq!(ready["baseline"], done("EnrollBaseline")["baseline"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signup_that_contradicts_touches_nothing_and_names_what_differs() {
+    let difference = json!({"field": "tier", "signup": "gold", "tenant": "standard"});
+    let told = difference.clone();
+    let world = World::with(move |request| {
+        let mut payload = done(&request.state);
+        payload["standing"] = json!("CONTRADICTED");
+        payload["differences"] = json!([told]);
+        answer(Ok(answered(&request, payload)))
+    });
+    let ended = output(world.run(shipped(ONBOARD_TENANT), document()).await);
+    assert_eq!(world.called(), ["CreateAccount"]);
+    assert_eq!(
+        ended,
+        json!({
+            "outcome": "CONTRADICTED", "tenantId": "acme", "accountId": "111111111111",
+            "differences": [difference], "eventId": "event-1",
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_leaves_at_any_step_ends_as_left() {
+    for state in
+        ["CreateAccount", "PlaceInOnboarding", "EnrollBaseline", "RequestQuotas", "PlaceInHome"]
+    {
+        let world = World::with(move |request| {
+            answer(match request.state.as_str() {
+                found if found == state => Err(TaskFailure::new("TenantLeft", "it left")),
+                found => Ok(answered(&request, done(found))),
+            })
+        });
+        let ended = output(world.run(shipped(ONBOARD_TENANT), document()).await);
+        let account = (state != "CreateAccount").then_some("111111111111");
+        assert_eq!(
+            ended,
+            json!({"outcome": "LEFT", "tenantId": "acme", "accountId": account,
+                   "eventId": "event-1"}),
+            "{state}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
