@@ -39,6 +39,7 @@ mod cbor;
 mod credentials;
 mod error;
 mod json;
+mod members;
 mod query;
 mod rest;
 mod s3;
@@ -165,6 +166,7 @@ fn understand(aws: &Aws, request: &Request<Bytes>, reply: &mut Reply) -> Result<
         reply.format = Format::RestJson(operation.status);
     }
     reply.operation.clone_from(&operation.name);
+    members::check(service, &operation.name, &operation.input)?;
     let caller = crate::iam::caller(aws, &scope.access_key, scope.token.as_deref())?;
     let region =
         if GLOBAL.contains(&service) { "us-east-1".to_owned() } else { scope.region.clone() };
@@ -200,6 +202,50 @@ fn guess(request: &Request<Bytes>) -> Format {
 
 fn header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Headers of AWS's that say how a request travels, not what it asks for.
+const OF_TRANSPORT: &[&str] = &[
+    "x-amz-api-version",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-security-token",
+    "x-amz-te",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+];
+
+/// Refuses a REST request with a header that changes what an operation does and that it does not
+/// read.
+fn refuse_unread_headers(
+    request: &Request<Bytes>,
+    service: &str,
+    operation: &str,
+    read: &[&str],
+) -> Result<(), AwsError> {
+    let asks = |name: &str| {
+        name.starts_with("x-amz-") && !name.starts_with("x-amz-meta-")
+            || name.starts_with("if-")
+            || name == "range"
+    };
+    let unread = request
+        .headers()
+        .keys()
+        .map(http::HeaderName::as_str)
+        .find(|name| asks(name) && !OF_TRANSPORT.contains(name) && !read.contains(name));
+    match unread {
+        None => Ok(()),
+        Some(name) => Err(AwsError::unknown_operation(
+            service,
+            &format!("{operation} with the header \"{name}\", which it does not read"),
+        )),
+    }
 }
 
 impl Decoded {

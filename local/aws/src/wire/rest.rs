@@ -6,7 +6,7 @@ use http::{Request, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Operation, RestParts, blob, header, json};
+use super::{Operation, RestParts, blob, header, json, refuse_unread_headers};
 use crate::AwsError;
 
 /// Method, path, operation, status of a success.
@@ -29,6 +29,30 @@ const LAMBDA: &[Route] = &[
     ("POST", "2015-03-31/functions/{FunctionName}/policy", "AddPermission", 201),
     ("GET", "2015-03-31/functions/{FunctionName}/policy", "GetPolicy", 200),
     ("DELETE", "2015-03-31/functions/{FunctionName}/policy/{StatementId}", "RemovePermission", 204),
+    (
+        "PUT",
+        "2019-09-25/functions/{FunctionName}/event-invoke-config",
+        "PutFunctionEventInvokeConfig",
+        200,
+    ),
+    (
+        "POST",
+        "2019-09-25/functions/{FunctionName}/event-invoke-config",
+        "UpdateFunctionEventInvokeConfig",
+        200,
+    ),
+    (
+        "GET",
+        "2019-09-25/functions/{FunctionName}/event-invoke-config",
+        "GetFunctionEventInvokeConfig",
+        200,
+    ),
+    (
+        "DELETE",
+        "2019-09-25/functions/{FunctionName}/event-invoke-config",
+        "DeleteFunctionEventInvokeConfig",
+        204,
+    ),
     ("PUT", "2017-10-31/functions/{FunctionName}/concurrency", "PutFunctionConcurrency", 200),
     ("GET", "2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency", 200),
     ("DELETE", "2017-10-31/functions/{FunctionName}/concurrency", "DeleteFunctionConcurrency", 204),
@@ -75,6 +99,9 @@ pub(super) fn read(service: &str, request: &Request<Bytes>) -> Result<Operation,
         .find_map(|(_, pattern, name, status)| Some((*name, *status, bind(pattern, path)?)))
         .ok_or_else(|| AwsError::unknown_operation(service, &format!("{method} /{path}")))?;
     query_members(request, &mut members);
+    let headers: Vec<&str> =
+        if name == "Invoke" { HEADERS.iter().map(|(wire, _)| *wire).collect() } else { Vec::new() };
+    refuse_unread_headers(request, service, name, &headers)?;
     for (wire, member) in HEADERS {
         if let Some(value) = header(request, wire) {
             members.insert((*member).to_owned(), value.into());
@@ -147,13 +174,11 @@ mod tests {
     use super::*;
 
     fn read_one(service: &str, method: &str, uri: &str, body: &str) -> Operation {
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header("x-amz-invocation-type", "Event")
-            .body(Bytes::from(body.to_owned()))
-            .unwrap();
-        read(service, &request).unwrap()
+        let mut request = Request::builder().method(method).uri(uri);
+        if uri.contains("invocations") {
+            request = request.header("x-amz-invocation-type", "Event");
+        }
+        read(service, &request.body(Bytes::from(body.to_owned())).unwrap()).unwrap()
     }
 
     #[test]

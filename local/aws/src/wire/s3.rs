@@ -1,5 +1,7 @@
 //! S3's REST-XML: buckets in the path or in the host's name, objects as bodies.
 
+mod routes;
+
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use percent_encoding::percent_decode_str;
@@ -9,74 +11,28 @@ use super::xml::{Style, content, element, parse, tagged};
 use super::{Operation, RestParts, blob, header};
 use crate::AwsError;
 
-/// What a sub-resource names: its query parameter, and the operations' name without verb.
-const BUCKET_RESOURCES: &[(&str, &str)] = &[
-    ("accelerate", "BucketAccelerateConfiguration"),
-    ("acl", "BucketAcl"),
-    ("cors", "BucketCors"),
-    ("encryption", "BucketEncryption"),
-    ("lifecycle", "BucketLifecycleConfiguration"),
-    ("location", "BucketLocation"),
-    ("logging", "BucketLogging"),
-    ("notification", "BucketNotificationConfiguration"),
-    ("object-lock", "ObjectLockConfiguration"),
-    ("ownershipControls", "BucketOwnershipControls"),
-    ("policy", "BucketPolicy"),
-    ("policyStatus", "BucketPolicyStatus"),
-    ("publicAccessBlock", "PublicAccessBlock"),
-    ("replication", "BucketReplication"),
-    ("tagging", "BucketTagging"),
-    ("versioning", "BucketVersioning"),
-    ("website", "BucketWebsite"),
-];
-
-const OBJECT_RESOURCES: &[(&str, &str)] = &[
-    ("acl", "ObjectAcl"),
-    ("attributes", "ObjectAttributes"),
-    ("legal-hold", "ObjectLegalHold"),
-    ("retention", "ObjectRetention"),
-    ("tagging", "ObjectTagging"),
-];
-
 /// Query parameters that are members.
 const PARAMETERS: &[(&str, &str)] = &[
     ("prefix", "Prefix"),
     ("delimiter", "Delimiter"),
     ("max-keys", "MaxKeys"),
-    ("max-buckets", "MaxBuckets"),
     ("continuation-token", "ContinuationToken"),
     ("start-after", "StartAfter"),
     ("fetch-owner", "FetchOwner"),
-    ("marker", "Marker"),
-    ("key-marker", "KeyMarker"),
-    ("version-id-marker", "VersionIdMarker"),
     ("encoding-type", "EncodingType"),
-    ("versionId", "VersionId"),
-    ("partNumber", "PartNumber"),
-    ("uploadId", "UploadId"),
 ];
 
 /// Headers that are members.
 const HEADERS: &[(&str, &str)] = &[
     ("if-match", "IfMatch"),
     ("if-none-match", "IfNoneMatch"),
-    ("if-modified-since", "IfModifiedSince"),
-    ("if-unmodified-since", "IfUnmodifiedSince"),
     ("range", "Range"),
     ("content-type", "ContentType"),
-    ("content-disposition", "ContentDisposition"),
-    ("content-language", "ContentLanguage"),
-    ("cache-control", "CacheControl"),
-    ("x-amz-acl", "ACL"),
-    ("x-amz-bucket-region", "BucketRegion"),
     ("x-amz-checksum-mode", "ChecksumMode"),
     ("x-amz-checksum-sha256", "ChecksumSHA256"),
-    ("x-amz-copy-source", "CopySource"),
     ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
-    ("x-amz-metadata-directive", "MetadataDirective"),
     ("x-amz-server-side-encryption", "ServerSideEncryption"),
-    ("x-amz-storage-class", "StorageClass"),
-    ("x-amz-tagging", "Tagging"),
+    ("x-amz-server-side-encryption-aws-kms-key-id", "SSEKMSKeyId"),
 ];
 
 /// Elements of request bodies that are lists even when there is one.
@@ -89,7 +45,7 @@ pub(super) fn read(request: &Request<Bytes>) -> Result<Operation, AwsError> {
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-    let name = operation(request, bucket.is_some(), key.is_some(), &query)?;
+    let name = routes::operation(request, bucket.is_some(), key.is_some(), &query)?.to_owned();
     let mut members = Map::new();
     if let Some(bucket) = bucket {
         members.insert("Bucket".to_owned(), bucket.into());
@@ -142,55 +98,6 @@ fn address(request: &Request<Bytes>) -> Result<(Option<String>, Option<String>),
         },
     };
     Ok((bucket.filter(|name| !name.is_empty()), Some(key).filter(|key| !key.is_empty())))
-}
-
-fn operation(
-    request: &Request<Bytes>,
-    bucket: bool,
-    key: bool,
-    query: &[(String, String)],
-) -> Result<String, AwsError> {
-    let has = |name: &str| query.iter().any(|(parameter, _)| parameter == name);
-    let method = request.method().as_str();
-    let verb = match method {
-        "GET" => "Get",
-        "PUT" => "Put",
-        "DELETE" => "Delete",
-        _ => "",
-    };
-    let resources = if key { OBJECT_RESOURCES } else { BUCKET_RESOURCES };
-    if let Some((_, resource)) = resources.iter().find(|(parameter, _)| bucket && has(parameter)) {
-        // Deleting a bucket's life cycle is the one that drops a word.
-        let resource = match (verb, *resource) {
-            ("Delete", "BucketLifecycleConfiguration") => "BucketLifecycle",
-            (_, resource) => resource,
-        };
-        return Ok(format!("{verb}{resource}"));
-    }
-    let name = match (method, bucket, key) {
-        ("GET", false, _) => "ListBuckets",
-        ("PUT", true, false) => "CreateBucket",
-        ("DELETE", true, false) => "DeleteBucket",
-        ("HEAD", true, false) => "HeadBucket",
-        ("POST", true, false) if has("delete") => "DeleteObjects",
-        ("GET", true, false) if has("versions") => "ListObjectVersions",
-        ("GET", true, false) if has("uploads") => "ListMultipartUploads",
-        ("GET", true, false) if has("list-type") => "ListObjectsV2",
-        ("GET", true, false) => "ListObjects",
-        ("POST", true, true) if has("uploads") => "CreateMultipartUpload",
-        ("PUT", true, true) if has("uploadId") => "UploadPart",
-        ("POST", true, true) if has("uploadId") => "CompleteMultipartUpload",
-        ("DELETE", true, true) if has("uploadId") => "AbortMultipartUpload",
-        ("PUT", true, true) if request.headers().contains_key("x-amz-copy-source") => "CopyObject",
-        ("PUT", true, true) => "PutObject",
-        ("GET", true, true) => "GetObject",
-        ("HEAD", true, true) => "HeadObject",
-        ("DELETE", true, true) => "DeleteObject",
-        _ => {
-            return Err(AwsError::unknown_operation("s3", &format!("{method} {}", request.uri())));
-        }
-    };
-    Ok(name.to_owned())
 }
 
 fn header_members(request: &Request<Bytes>, members: &mut Map<String, Value>) {
