@@ -92,8 +92,9 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         "SetTopicAttributes" => {
             let mut state = aws.lock();
             let topic = topic_mut(&mut state.sns, call)?;
+            let name = known_attribute(call.text("AttributeName")?)?;
             let value = call.opt_text("AttributeValue").unwrap_or_default().to_owned();
-            topic.attributes.insert(call.text("AttributeName")?.to_owned(), value);
+            topic.attributes.insert(name.to_owned(), value);
             Ok(json!({}))
         }
         "Subscribe" => subscribe(aws, call),
@@ -132,6 +133,28 @@ fn no_topic(arn: &str) -> AwsError {
     AwsError::new("NotFound", format!("Topic does not exist: {arn}")).status(404)
 }
 
+/// An attribute of a topic that is kept here. How a topic delivers, orders or archives is not
+/// modelled: an attribute that would change it is refused by name.
+fn known_attribute(name: &str) -> Result<&str, AwsError> {
+    match name {
+        "DisplayName" | "KmsMasterKeyId" | "Policy" => Ok(name),
+        "ArchivePolicy"
+        | "ContentBasedDeduplication"
+        | "DeliveryPolicy"
+        | "FifoThroughputScope"
+        | "FifoTopic"
+        | "SignatureVersion"
+        | "TracingConfig" => {
+            let call = format!("a topic with the attribute \"{name}\", which is not read");
+            Err(AwsError::unknown_operation("sns", &call))
+        }
+        _ => Err(AwsError::new(
+            "InvalidParameter",
+            format!("Invalid parameter: AttributeName: {name}"),
+        )),
+    }
+}
+
 fn topic_mut<'a>(sns: &'a mut Sns, call: &Call) -> Result<&'a mut Topic, AwsError> {
     let arn = call.text("TopicArn")?;
     sns.topics.get_mut(arn).ok_or_else(|| no_topic(arn))
@@ -147,14 +170,15 @@ fn create(sns: &mut Sns, call: &Call) -> Result<Value, AwsError> {
             format!("Invalid parameter: Topic Name: \"{name}\": 1 to 256 letters, digits, - and _"),
         ));
     }
-    let arn = format!("arn:aws:sns:{}:{}:{name}", call.region, call.account);
-    let topic = sns.topics.entry(arn.clone()).or_default();
-    if let Some(attributes) = call.input.get("Attributes").and_then(Value::as_object) {
-        for (key, value) in attributes {
+    let mut attributes = BTreeMap::new();
+    if let Some(given) = call.input.get("Attributes").and_then(Value::as_object) {
+        for (key, value) in given {
             let value = value.as_str().unwrap_or_default().to_owned();
-            topic.attributes.insert(key.clone(), value);
+            attributes.insert(known_attribute(key)?.to_owned(), value);
         }
     }
+    let arn = format!("arn:aws:sns:{}:{}:{name}", call.region, call.account);
+    sns.topics.entry(arn.clone()).or_default().attributes.extend(attributes);
     Ok(json!({ "TopicArn": arn }))
 }
 
@@ -256,5 +280,27 @@ async fn deliver(aws: &Aws, call: &Call, to: &Subscription, notification: &Value
     let call = Call::by_service("sns.amazonaws.com", service, operation, place, input);
     if let Err(error) = aws.perform(&call).await {
         tracing::warn!(subscription = to.arn, %error, "SNS could not deliver");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn an_attribute_that_would_change_what_a_topic_does_is_refused_by_name() {
+        let aws = Aws::new(Settings::default());
+        let place = ("111122223333", "eu-central-1");
+        let create = |attribute: &str| {
+            let input = json!({ "Name": "alerts", "Attributes": { attribute: "true" } });
+            Call::by_service("test.amazonaws.com", "sns", "CreateTopic", place, input)
+        };
+        aws.perform(&create("DisplayName")).await.unwrap();
+        let fifo = aws.perform(&create("FifoTopic")).await.unwrap_err();
+        assert_eq!(fifo.status, 501);
+        assert!(fifo.message.contains("FifoTopic"), "{fifo}");
+        let wrong = aws.perform(&create("Colour")).await.unwrap_err();
+        assert_eq!(wrong.code, "InvalidParameter");
     }
 }

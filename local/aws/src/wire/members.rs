@@ -88,4 +88,16 @@ mod tests {
         assert_eq!(names.len(), OPERATIONS.len());
         assert!(names.len() > 200, "{}", names.len());
     }
+
+    #[test]
+    fn the_readme_names_each_operation_of_the_table() {
+        let readme = include_str!("../../README.md");
+        let row = |service: &str| {
+            let start = format!("| {service} |");
+            readme.lines().find(|line| line.starts_with(&start)).unwrap_or_default()
+        };
+        for (service, operation, _) in rows() {
+            assert!(row(service).contains(&format!("`{operation}`")), "{service} {operation}");
+        }
+    }
 }
