@@ -45,11 +45,19 @@ fn variables_in(source: &str) -> BTreeSet<String> {
     variable.captures_iter(&code).map(|found| found[1].to_owned()).collect()
 }
 
+/// Where a function's settings are read that others check as well.
+const SHARED: [(&str, &str); 1] = [("account-gate", "crates/gate-rules/src/settings.rs")];
+
 /// The variables that a function reads: its `Config`, where it has one.
 fn read_by(function: &str) -> BTreeSet<String> {
-    let file = format!("functions/{function}/src/config.rs");
-    let exists = crate::workspace::root().join(&file).is_file();
-    if exists { variables_in(&text(file)) } else { BTreeSet::new() }
+    let own = format!("functions/{function}/src/config.rs");
+    let shared =
+        SHARED.iter().filter(|(of, _)| *of == function).map(|(_, file)| (*file).to_owned());
+    std::iter::once(own)
+        .filter(|file| crate::workspace::root().join(file).is_file())
+        .chain(shared)
+        .flat_map(|file| variables_in(&text(file)))
+        .collect()
 }
 
 /// The variables that the template sets for a function.

@@ -1,11 +1,10 @@
 //! What the gate says: to StackSets, to an operator who asks why, and to the log.
 
+use gate_rules::{Check, FailMode, Finding, Status, Verdict, vetoes};
 use jiff::Timestamp;
 use lifecycle::gate::GATE_FUNCTION;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-
-use crate::decide::{Check, FailMode, Finding, Status, Verdict, vetoes};
 
 /// The answer to an invocation.
 ///

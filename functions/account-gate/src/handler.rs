@@ -10,14 +10,16 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use gate_rules::{
+    Check, FailMode, Finding, Settings, Status, Verdict, decide, look_at_clock, read_fail_mode,
+};
 use lambda_kit::sdk::{RetryConfig, TimeoutConfig, Wire};
 use lambda_kit::{Clock, Lookup, chain, client};
 use serde_json::Value;
 
 use crate::answer::{Answer, log_line};
 use crate::checks;
-use crate::config::{Config, fail_mode, override_parameter};
-use crate::decide::{Check, FailMode, Finding, Status, Verdict, decide};
+use crate::config::override_parameter;
 use crate::https;
 
 /// The gate answers within this time, counted from the request. How long StackSets waits is not
@@ -41,7 +43,7 @@ pub struct App {
 struct Setup {
     clients: Result<Clients, String>,
     override_parameter: String,
-    config: Result<Config, String>,
+    settings: Result<Settings, String>,
     fail_mode: FailMode,
 }
 
@@ -85,9 +87,8 @@ impl App {
         let setup = Setup {
             clients,
             override_parameter: override_parameter(lookup),
-            // A fail mode that can not be read is the safe one.
-            fail_mode: fail_mode(lookup).unwrap_or_default(),
-            config: Config::load(lookup).map_err(|error| chain(&error)),
+            fail_mode: read_fail_mode(lookup),
+            settings: Settings::read(lookup).map_err(|faults| faults.to_string()),
         };
         Self { setup, clock, log: Arc::new(|_| {}) }
     }
@@ -181,26 +182,26 @@ fn checks(app: &App, asked: Asked) -> Vec<(Vec<Check>, Work<'_>)> {
         Ok(clients) => clients,
         Err(because) => return vec![wrong_settings(because)],
     };
-    let config = setup.config.as_ref();
-    let preconditions = config.map(|config| config.preconditions.as_slice()).unwrap_or_default();
+    let settings = setup.settings.as_ref();
+    let preconditions = settings.map(|known| known.preconditions.as_slice()).unwrap_or_default();
     let mut stands_for = vec![Check::Override];
     if !preconditions.is_empty() {
         stands_for.push(Check::Parameters);
     }
     let look = checks::parameters(&clients.ssm, &setup.override_parameter, preconditions, now);
     let mut all: Vec<(Vec<Check>, Work<'_>)> = vec![(stands_for, look.boxed())];
-    match config {
+    match settings {
         Err(because) => all.push(wrong_settings(because)),
-        Ok(config) => {
-            if let Some(filter) = &config.alarms {
+        Ok(settings) => {
+            if let Some(filter) = &settings.alarms {
                 let look = checks::alarms(&clients.cloudwatch, filter);
                 all.push((vec![Check::Alarms], look.map(|found| vec![found]).boxed()));
             }
-            if !config.calendars.is_empty() {
-                let look = checks::calendars(&clients.ssm, &config.calendars);
+            if !settings.calendars.is_empty() {
+                let look = checks::calendars(&clients.ssm, &settings.calendars);
                 all.push((vec![Check::Calendars], look.map(|found| vec![found]).boxed()));
             }
-            let look = async move { vec![checks::windows(config, now, asked.explain)] };
+            let look = async move { vec![look_at_clock(settings, now, asked.explain)] };
             all.push((vec![Check::Windows], look.boxed()));
         }
     }

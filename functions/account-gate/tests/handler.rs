@@ -241,7 +241,7 @@ async fn wrong_settings_are_answered_by_the_fail_mode_and_named() {
     let world = World::default();
     let answer = ask(&world, &[("MAINTENANCE_WINDOWS", "nightly")]).await;
     assert_eq!(answer.status, Status::Failed);
-    assert!(answer.reason.contains("MAINTENANCE_WINDOWS is `nightly`"), "{}", answer.reason);
+    assert!(answer.reason.contains("MAINTENANCE_WINDOWS: \"nightly\""), "{}", answer.reason);
     let open = [("MAINTENANCE_WINDOWS", "nightly"), ("FAIL_MODE", "open")];
     assert_eq!(ask(&world, &open).await.status, Status::Succeeded);
     // A fail mode that can not be read is the safe one.

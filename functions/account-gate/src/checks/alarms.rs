@@ -6,8 +6,7 @@ use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType, StateValue};
 
 use super::{MOST_NAMED, named, refused};
-use crate::config::{AlarmFilter, AlarmPattern};
-use crate::decide::{Check, Finding, Verdict};
+use gate_rules::{AlarmFilter, AlarmPattern, Check, Finding, Verdict};
 
 /// The most that a page holds.
 const PAGE: i32 = 100;

@@ -4,7 +4,7 @@
 use aws_sdk_ssm::types::CalendarState;
 
 use super::{named, refused};
-use crate::decide::{Check, Finding, Verdict};
+use gate_rules::{Check, Finding, Verdict};
 
 pub(crate) async fn calendars(ssm: &aws_sdk_ssm::Client, names: &[String]) -> Finding {
     let found = |verdict, reason: String| Finding::new(Check::Calendars, verdict, reason);

@@ -3,7 +3,6 @@
 mod alarms;
 mod calendars;
 mod parameters;
-mod windows;
 
 use std::fmt::Write as _;
 
@@ -15,7 +14,6 @@ use lambda_kit::chain;
 pub(crate) use alarms::alarms;
 pub(crate) use calendars::calendars;
 pub(crate) use parameters::parameters;
-pub(crate) use windows::windows;
 
 /// How many alarms, parameters or windows a reason names.
 pub(crate) const MOST_NAMED: usize = 5;

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use lifecycle::gate::{GateAction, GateOverride};
 
 use super::{named, refused};
-use crate::config::Precondition;
-use crate::decide::{Check, Finding, Verdict};
+use gate_rules::{Check, Finding, Precondition, Verdict};
 
 /// `GetParameters` takes ten names.
 const NAMES_A_CALL: usize = 10;

@@ -1,18 +1,14 @@
 //! When a schedule runs: `rate(…)`, `cron(…)` and `at(…)`, in a time zone.
 //!
-//! Daylight saving as AWS documents it: a time that the clock skips is skipped; a time that it
-//! repeats runs once. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
+//! Cron is evaluated by `aws-cron`. Daylight saving as AWS documents it: a time that the clock skips
+//! is skipped; a time that it repeats runs once, whatever the hours are. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
 
 use std::time::Duration;
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
+use aws_cron::{ClockChanges, Cron, ZonedCron};
 use jiff::civil;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp};
-
-/// How often a crossing of the clock may swallow an occurrence before the search ends.
-const MOST_SKIPS: usize = 64;
 
 /// When a schedule runs.
 #[derive(Debug, Clone)]
@@ -34,7 +30,10 @@ impl Expression {
             .ok_or_else(|| format!("\"{text}\" is not rate(…), cron(…) or at(…)"))?;
         match kind {
             "rate" => rate(inside).map(Self::Rate),
-            "cron" => cron(inside).map(|cron| Self::Cron(Box::new(cron))),
+            "cron" => match Cron::parse(text) {
+                Ok(cron) => Ok(Self::Cron(Box::new(cron))),
+                Err(fault) => Err(format!("{text}: {fault}")),
+            },
             "at" => civil::DateTime::strptime("%Y-%m-%dT%H:%M:%S", inside)
                 .map(Self::At)
                 .map_err(|_| format!("at({inside}): the form is at(yyyy-mm-ddThh:mm:ss)")),
@@ -53,7 +52,10 @@ impl Expression {
     ) -> Option<Timestamp> {
         match self {
             Self::Rate(distance) => next_of_rate(every(*distance), anchor, after),
-            Self::Cron(cron) => next_of_cron(cron, zone, after),
+            Self::Cron(cron) => {
+                let (cron, zone) = (cron.as_ref().clone(), zone.clone());
+                ZonedCron::new(cron, zone, ClockChanges::SCHEDULER).next(after)
+            }
             Self::At(moment) => {
                 let moment = zone.to_ambiguous_timestamp(*moment).compatible().ok()?;
                 (moment > after).then_some(moment)
@@ -64,7 +66,9 @@ impl Expression {
 
 /// A time zone by its IANA name.
 pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| format!("\"{name}\" is not a time zone of the IANA database"))
+    TimeZoneDatabase::bundled()
+        .get(name)
+        .map_err(|_| format!("\"{name}\" is not a time zone of the IANA database"))
 }
 
 fn rate(inside: &str) -> Result<Duration, String> {
@@ -85,32 +89,6 @@ fn rate(inside: &str) -> Result<Duration, String> {
     value.checked_mul(seconds).map(Duration::from_secs).ok_or_else(fault)
 }
 
-fn cron(inside: &str) -> Result<Cron, String> {
-    let fields: Vec<&str> = inside.split_whitespace().collect();
-    let &[minutes, hours, days, months, weekdays, years] = fields.as_slice() else {
-        return Err(format!(
-            "cron({inside}): six fields: minutes, hours, day of month, month, day of week, year; \
-             here are {}",
-            fields.len()
-        ));
-    };
-    if (days == "?") == (weekdays == "?") {
-        return Err(format!(
-            "cron({inside}): exactly one of day of month and day of week is ?, because the other \
-             one decides"
-        ));
-    }
-    CronParser::builder()
-        .seconds(Seconds::Required)
-        .year(Year::Required)
-        .alternative_weekdays(true)
-        .sloppy_ranges(true)
-        .dom_and_dow(true)
-        .build()
-        .parse(&format!("0 {minutes} {hours} {days} {months} {weekdays} {years}"))
-        .map_err(|fault| format!("cron({inside}): {fault}"))
-}
-
 fn next_of_rate(distance: Duration, anchor: Timestamp, after: Timestamp) -> Option<Timestamp> {
     if anchor > after {
         return Some(anchor);
@@ -119,24 +97,6 @@ fn next_of_rate(distance: Duration, anchor: Timestamp, after: Timestamp) -> Opti
     let passed = after.as_millisecond() - anchor.as_millisecond();
     let steps = passed.div_euclid(distance) + 1;
     anchor.checked_add(Span::new().milliseconds(steps.checked_mul(distance)?)).ok()
-}
-
-fn next_of_cron(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    // The search knows nothing of zones: what the clock skips or repeats is decided here.
-    let mut wall = zone.to_datetime(after);
-    for _ in 0..MOST_SKIPS {
-        wall = cron.find_next_occurrence(&wall, false).ok()?;
-        let found = zone.to_ambiguous_timestamp(wall);
-        if let AmbiguousOffset::Gap { .. } = found.offset() {
-            continue;
-        }
-        // Of a repeated hour the first one counts.
-        let moment = found.earlier().ok()?;
-        if moment > after {
-            return Some(moment);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -188,6 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn the_last_day_of_the_week_is_saturday_and_a_range_goes_over_its_end() {
+        assert_eq!(
+            following("cron(0 10 ? * L *)", "UTC", "2026-11-21T00:00:00Z", 2),
+            ["2026-11-21T10:00:00Z", "2026-11-28T10:00:00Z"]
+        );
+        assert_eq!(
+            following("cron(0 10 ? * FRI-MON *)", "UTC", "2026-11-21T11:00:00Z", 3),
+            ["2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z", "2026-11-27T10:00:00Z"]
+        );
+        assert_eq!(
+            following("cron(30 * * * ? *)", "Europe/Berlin", "2026-10-25T00:00:00Z", 3),
+            ["2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z", "2026-10-25T03:30:00Z"],
+            "the second 02:30 runs nothing"
+        );
+    }
+
+    #[test]
     fn days_of_the_week_count_from_sunday_as_one() {
         let sundays = ["2026-11-22T10:00:00Z", "2026-11-29T10:00:00Z"];
         assert_eq!(following("cron(0 10 ? * 1 *)", "UTC", "2026-11-21T00:00:00Z", 2), sundays);
@@ -235,10 +212,10 @@ mod tests {
             ("every day", "is not rate(…), cron(…) or at(…)"),
             ("rate(0 days)", "a whole value from 1 on"),
             ("rate(1 week)", "minute, minutes, hour"),
-            ("cron(0 3 * * ?)", "here are 5"),
-            ("cron(0 3 * * * *)", "exactly one of day of month and day of week is ?"),
-            ("cron(0 3 ? * ? *)", "exactly one of day of month and day of week is ?"),
-            ("cron(61 3 * * ? *)", "cron(61 3 * * ? *):"),
+            ("cron(0 3 * * ?)", "the fields are six"),
+            ("cron(0 3 * * * *)", "* can't be in both"),
+            ("cron(0 3 ? * ? *)", "? can't be in both"),
+            ("cron(61 3 * * ? *)", "Minutes is `61`: a value is 0-59"),
             ("at(tomorrow)", "at(yyyy-mm-ddThh:mm:ss)"),
         ] {
             let fault = Expression::parse(text).unwrap_err();

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Check {
     /// The gate's own settings.
     Settings,
@@ -47,7 +47,7 @@ impl Check {
 }
 
 /// What a check makes of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Verdict {
     /// Nothing against an operation.
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 /// What one check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Finding {
     /// Which check.
@@ -97,13 +97,13 @@ impl FromStr for FailMode {
         match text {
             "closed" => Ok(Self::Closed),
             "open" => Ok(Self::Open),
-            _ => Err("it is `closed` or `open`"),
+            _ => Err("must be closed or open"),
         }
     }
 }
 
 /// What StackSets reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// The operation proceeds.
@@ -122,7 +122,7 @@ impl fmt::Display for Status {
 }
 
 /// True when `finding` stands in the way under `mode`.
-pub(crate) fn vetoes(finding: &Finding, mode: FailMode) -> bool {
+pub fn vetoes(finding: &Finding, mode: FailMode) -> bool {
     match finding.verdict {
         Verdict::Veto => true,
         Verdict::Unknown => mode == FailMode::Closed,
@@ -134,7 +134,7 @@ pub(crate) fn vetoes(finding: &Finding, mode: FailMode) -> bool {
 ///
 /// `open` wins at once. A veto is final when the override is known, for only an override can
 /// still open. Without either, every check has to be in.
-pub(crate) fn decide(findings: &[Finding], missing: usize, mode: FailMode) -> Option<Status> {
+pub fn decide(findings: &[Finding], missing: usize, mode: FailMode) -> Option<Status> {
     if findings.iter().any(|finding| finding.verdict == Verdict::Open) {
         return Some(Status::Succeeded);
     }
@@ -207,6 +207,6 @@ mod tests {
     fn a_fail_mode_is_one_of_two_words() {
         assert_eq!("closed".parse(), Ok(FailMode::Closed));
         assert_eq!("open".parse(), Ok(FailMode::Open));
-        assert_eq!("OPEN".parse::<FailMode>(), Err("it is `closed` or `open`"));
+        assert_eq!("OPEN".parse::<FailMode>(), Err("must be closed or open"));
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use account_gate::{Freeze, Window};
+use gate_rules::{Freeze, Span, Window};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -67,6 +67,14 @@ const ORDINARY: &[Case] = &[
     ("cron(0 2 ? * MON-FRI *)", 2, 0, "UTC", "2026-11-20T02:30:00Z", true),
     ("cron(0 2 ? * MON-FRI *)", 2, 0, "UTC", "2026-11-21T02:30:00Z", false),
     ("cron(0 2 ? * TUE,THU *)", 2, 0, "UTC", "2026-11-19T02:30:00Z", true),
+    // The last day of the week, and ranges over its end and over midnight.
+    ("cron(0 2 ? * L *)", 2, 0, "UTC", "2026-11-21T02:30:00Z", true),
+    ("cron(0 2 ? * L *)", 2, 0, "UTC", "2026-11-22T02:30:00Z", false),
+    ("cron(0 2 ? * SAT-SUN *)", 2, 0, "UTC", "2026-11-22T02:30:00Z", true),
+    ("cron(0 2 ? * FRI-MON *)", 2, 0, "UTC", "2026-11-23T02:30:00Z", true),
+    ("cron(0 2 ? * FRI-MON *)", 2, 0, "UTC", "2026-11-24T02:30:00Z", false),
+    ("cron(0 22-2 * * ? *)", 1, 0, "UTC", "2026-11-21T23:30:00Z", true),
+    ("cron(0 22-2 * * ? *)", 1, 0, "UTC", "2026-11-21T03:30:00Z", false),
     // The third Thursday, the last Friday.
     ("cron(0 2 ? * THU#3 *)", 2, 0, "UTC", "2026-11-19T02:30:00Z", true),
     ("cron(0 2 ? * THU#3 *)", 2, 0, "UTC", "2026-11-12T02:30:00Z", false),
@@ -152,7 +160,7 @@ fn the_next_opening_is_found_across_gaps_and_leap_years_or_not_at_all() {
         ("cron(0 2 ? * SUN *)", BERLIN, "2026-11-21T12:00:00Z", Some("2026-11-22T01:00:00Z")),
         ("cron(30 2 ? * SUN *)", BERLIN, "2026-03-28T12:00:00Z", Some("2026-03-29T01:00:00Z")),
         ("cron(0 2 29 2 ? *)", "UTC", "2026-11-21T12:00:00Z", Some("2028-02-29T02:00:00Z")),
-        ("cron(0 2 30 2 ? *)", "UTC", "2026-11-21T12:00:00Z", None),
+        ("cron(0 2 29 2 ? 2104)", "UTC", "2026-11-21T12:00:00Z", Some("2104-02-29T02:00:00Z")),
         ("cron(0 2 * * ? 2020)", "UTC", "2026-11-21T12:00:00Z", None),
     ];
     for (schedule, zone, now, next) in table {
@@ -163,25 +171,192 @@ fn the_next_opening_is_found_across_gaps_and_leap_years_or_not_at_all() {
 
 #[test]
 fn a_window_that_breaks_a_rule_is_refused_with_field_value_and_rule() {
+    let cron = |expression: &str| json!({"Schedule": expression, "Duration": 2});
+    let with = |member: &str, value: serde_json::Value| {
+        let mut window = json!({"Schedule": "cron(0 2 * * ? *)", "Duration": 2});
+        window[member] = value;
+        window
+    };
     let table = [
-        (json!({"Schedule": "rate(7 days)", "Duration": 2}), "a rate() has no beginning"),
-        (json!({"Schedule": "cron(0 2 * * ?)", "Duration": 2}), "six fields"),
-        (json!({"Schedule": "cron(0 2 * * * *)", "Duration": 2}), "exactly one of Day-of-month"),
-        (json!({"Schedule": "cron(0 2 ? * ? *)", "Duration": 2}), "exactly one of Day-of-month"),
-        (json!({"Schedule": "cron(0 25 * * ? *)", "Duration": 2}), "Schedule is `cron(0 25"),
-        (json!({"Schedule": "cron(0 2 * * ? *)", "Duration": 0}), "Duration is `0`: 1 to 24"),
+        (cron("rate(7 days)"), "Schedule: \"rate(7 days)\" must stand beside a StartDate"),
+        (cron("rate(7 weeks)"), "must be rate(value unit)"),
+        (cron("every day"), "must be cron(Minutes Hours Day-of-month Month Day-of-week Year)"),
+        (cron("at(tomorrow)"), "must be at(yyyy-mm-ddThh:mm:ss)"),
+        (cron("cron(0 2 * * ?)"), "the fields are six, or seven"),
+        (cron("cron(0 2 * * * *)"), "* can't be in both"),
+        (cron("cron(0 2 ? * ? *)"), "? can't be in both"),
+        (cron("cron(0 25 * * ? *)"), "Schedule: \"cron(0 25 * * ? *)\" must be an expression"),
+        (cron("cron(0 25 * * ? *)"), "Hours is `25`: a value is 0-23, not 25"),
+        (cron("cron(0 2 30 2 ? *)"), "must have an opening: there is no such day"),
+        (cron("at(2026-02-30T02:00:00)"), "must be at(yyyy-mm-ddThh:mm:ss)"),
+        (with("Duration", json!(0)), "Duration: 0 must be 1 to 24 hours"),
+        (with("Duration", json!("2")), "invalid type: string \"2\""),
+        (with("Cutoff", json!(2)), "Cutoff: 2 must be 0 or more hours, and less than Duration"),
         (
-            json!({"Schedule": "cron(0 2 * * ? *)", "Duration": 2, "Cutoff": 2}),
-            "Cutoff is `2`: 0 or more hours, and less than Duration",
+            with("ScheduleTimezone", json!("Europe/Munich")),
+            "ScheduleTimezone: \"Europe/Munich\" must be a time zone of IANA's database",
         ),
+        (with("ScheduleOffset", json!(7)), "ScheduleOffset: 7 must be 1 to 6 days"),
         (
-            json!({"Schedule": "cron(0 2 * * ? *)", "Duration": 2, "ScheduleTimezone": "Europe/Munich"}),
-            "ScheduleTimezone is `Europe/Munich`: a time zone of IANA's database",
+            json!({"Schedule": "at(2026-12-20T18:00:00)", "Duration": 2, "ScheduleOffset": 1}),
+            "ScheduleOffset: 1 must stand beside a cron() only",
         ),
+        (with("StartDate", json!("soon")), "StartDate: \"soon\" must be a time of ISO 8601"),
+        (
+            json!({"Schedule": "cron(0 2 * * ? *)", "Duration": 2, "StartDate": "2026-12-20T18:00Z",
+                   "EndDate": "2026-12-20T18:00+01:00"}),
+            "EndDate: \"2026-12-20T18:00+01:00\" must be later than StartDate",
+        ),
+        (with("Frequency", json!(1)), "unknown field `Frequency`"),
     ];
     for (text, rule) in table {
         let error = serde_json::from_value::<Window>(text.clone()).unwrap_err().to_string();
         assert!(error.contains(rule), "{text}: {error}");
+    }
+}
+
+/// The README's own window, and others that begin in the very minute in which clocks jump ahead.
+#[test]
+fn a_window_that_begins_with_the_jump_opens_at_its_end_and_stays_open_for_its_hours() {
+    let table = [
+        ("cron(0 2 ? * SUN *)", BERLIN, "2027-03-28T01:00:00Z"),
+        ("cron(0 2 ? * SUN *)", NEW_YORK, "2027-03-14T07:00:00Z"),
+        ("cron(0 1 ? * SUN *)", "Europe/London", "2027-03-28T01:00:00Z"),
+        ("cron(0 0 * * ? *)", "America/Santiago", "2026-09-06T04:00:00Z"),
+        ("cron(0 0 * * ? *)", "Africa/Cairo", "2026-04-23T22:00:00Z"),
+        ("cron(0 2 ? * SUN *)", LORD_HOWE, "2026-10-03T15:30:00Z"),
+    ];
+    for (schedule, zone, opens) in table {
+        let (window, opens) = (window(schedule, 4, 1, zone), at(opens));
+        let (hours, second) =
+            (jiff::SignedDuration::from_hours, jiff::SignedDuration::from_secs(1));
+        assert_eq!(window.opened(opens - second), None, "{window}");
+        assert_eq!(window.opened(opens), Some(opens), "{window}");
+        assert_eq!(window.opened(opens + hours(3) - second), Some(opens), "{window}");
+        assert_eq!(window.opened(opens + hours(3)), None, "{window}");
+        assert_eq!(window.opens_next(opens - hours(5)), Some(opens), "{window}");
+        let spans = window.spans(opens - hours(5), opens + hours(5));
+        assert_eq!(spans, [Span { opens, closes: opens + hours(3) }], "{window}");
+    }
+}
+
+#[test]
+fn the_object_that_the_aws_cli_prints_is_a_window() {
+    let printed = json!({
+        "WindowId": "mw-0c5ed765acEXAMPLE",
+        "Name": "My-Second-Maintenance-Window",
+        "Description": "patches",
+        "StartDate": "2021-01-01T00:00:00-08:00",
+        "EndDate": "2031-01-01T00:00:00-08:00",
+        "Schedule": "cron(0 30 23 ? * TUE#3 *)",
+        "ScheduleTimezone": "America/Los_Angeles",
+        "ScheduleOffset": 2,
+        "NextExecutionTime": "2021-01-21T23:30-08:00",
+        "Duration": 4,
+        "Cutoff": 1,
+        "AllowUnassociatedTargets": true,
+        "Enabled": true,
+        "CreatedDate": "2021-01-01T10:39:28.275000-08:00",
+        "ModifiedDate": 1_609_526_368.275,
+    });
+    let window: Window = serde_json::from_value(printed.clone()).unwrap();
+    // The third Tuesday of January 2021 is the 19th, and two days make it a Thursday.
+    let opens = at("2021-01-22T07:30:00Z");
+    assert_eq!(window.opens_next(at("2020-06-01T00:00:00Z")), Some(opens));
+    assert_eq!(window.opened(at("2021-01-22T10:29:59Z")), Some(opens));
+    assert_eq!(window.opened(at("2021-01-22T10:30:00Z")), None);
+    assert!(window.to_string().starts_with("\"My-Second-Maintenance-Window\" cron("));
+    let mut disabled = printed;
+    disabled["Enabled"] = json!(false);
+    let window: Window = serde_json::from_value(disabled).unwrap();
+    assert!(!window.is_enabled());
+    assert_eq!(window.opened(at("2021-01-22T08:00:00Z")), None);
+    assert_eq!(window.opens_next(at("2020-06-01T00:00:00Z")), None);
+    assert_eq!(window.spans(at("2020-06-01T00:00:00Z"), at("2022-06-01T00:00:00Z")), []);
+}
+
+#[test]
+fn a_window_opens_between_its_dates_only() {
+    let nightly = |starts: &str, ends: &str| -> Window {
+        serde_json::from_value(json!({
+            "Schedule": "cron(0 2 * * ? *)", "Duration": 4, "ScheduleTimezone": BERLIN,
+            "StartDate": starts, "EndDate": ends,
+        }))
+        .unwrap()
+    };
+    // By the offset, whatever the window's own zone is: 02:00 in Berlin is 01:00 UTC.
+    let window = nightly("2026-12-01T02:00:00+01:00", "2026-12-03T03:00:00Z");
+    assert_eq!(window.opened(at("2026-11-30T02:00:00Z")), None);
+    assert_eq!(window.opens_next(at("2026-01-01T00:00:00Z")), Some(at("2026-12-01T01:00:00Z")));
+    assert_eq!(window.opened(at("2026-12-01T01:00:00Z")), Some(at("2026-12-01T01:00:00Z")));
+    // The end date closes what is open.
+    assert_eq!(window.opened(at("2026-12-03T02:59:59Z")), Some(at("2026-12-03T01:00:00Z")));
+    assert_eq!(window.opened(at("2026-12-03T03:00:00Z")), None);
+    assert_eq!(window.opens_next(at("2026-12-03T01:00:00Z")), None);
+    let closes = |span: &Span| span.closes.to_string();
+    let spans = window.spans(at("2026-11-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+    let closed: Vec<String> = spans.iter().map(closes).collect();
+    assert_eq!(closed, ["2026-12-01T05:00:00Z", "2026-12-02T05:00:00Z", "2026-12-03T03:00:00Z"]);
+    // An opening just before the start date does not count. Without an offset a date is UTC.
+    let window = nightly("2026-12-01T01:00:01", "2026-12-31");
+    assert_eq!(window.opened(at("2026-12-01T02:00:00Z")), None);
+    assert_eq!(window.opens_next(at("2026-01-01T00:00:00Z")), Some(at("2026-12-02T01:00:00Z")));
+}
+
+#[test]
+fn a_rate_counts_from_its_start_date_and_a_moment_comes_once() {
+    let window = |schedule: &str, zone: &str| -> Window {
+        serde_json::from_value(json!({
+            "Schedule": schedule, "Duration": 3, "ScheduleTimezone": zone,
+            "StartDate": "2019-01-01T03:15:00+09:00", "EndDate": "2019-06-30T06:15:00+09:00",
+        }))
+        .unwrap()
+    };
+    // AWS's own example: each Tuesday at 03:15 in Tokyo.
+    let weekly = window("rate(7 days)", "Asia/Tokyo");
+    let first = at("2018-12-31T18:15:00Z");
+    assert_eq!(weekly.opens_next(at("2018-01-01T00:00:00Z")), Some(first));
+    assert_eq!(weekly.opens_next(first), Some(at("2019-01-07T18:15:00Z")));
+    assert_eq!(weekly.opened(at("2018-12-31T18:14:59Z")), None);
+    assert_eq!(weekly.opened(at("2019-01-07T20:00:00Z")), Some(at("2019-01-07T18:15:00Z")));
+    assert_eq!(weekly.opened(at("2019-01-07T21:15:00Z")), None);
+    assert_eq!(weekly.opens_next(at("2019-06-24T18:15:00Z")), None);
+    assert_eq!(weekly.spans(first, at("2020-01-01T00:00:00Z")).len(), 26);
+    let once: Window = serde_json::from_value(json!({
+        "Schedule": "at(2026-03-29T02:30:00)", "Duration": 1, "ScheduleTimezone": BERLIN,
+    }))
+    .unwrap();
+    assert_eq!(once.opens_next(at("2020-01-01T00:00:00Z")), Some(at("2026-03-29T01:00:00Z")));
+    assert_eq!(once.opens_next(at("2026-03-29T01:00:00Z")), None);
+}
+
+#[test]
+fn windows_that_meet_or_overlap_are_one_span() {
+    let all_day = window("cron(0 0 * * ? *)", 24, 0, BERLIN);
+    let spans = all_day.spans(at("2026-10-20T00:00:00Z"), at("2026-10-24T00:00:00Z"));
+    assert_eq!(spans.len(), 1, "{spans:?}");
+    // Of the day of 25 hours the last one is not covered: hours are real ones.
+    let spans = all_day.spans(at("2026-10-24T00:00:00Z"), at("2026-10-27T00:00:00Z"));
+    let hole = [at("2026-10-25T22:00:00Z"), at("2026-10-25T23:00:00Z")];
+    assert_eq!([spans[0].closes, spans[1].opens], hole);
+}
+
+#[test]
+fn a_freeze_with_an_offset_means_that_offset() {
+    let freeze = |from: &str, to: &str| -> Freeze {
+        serde_json::from_value(json!({"From": from, "To": to, "Timezone": BERLIN})).unwrap()
+    };
+    let (from, to) = (at("2026-12-21T02:00:00Z"), at("2027-01-02T06:00:00Z"));
+    let sale = freeze("2026-12-20T18:00-08:00", "2027-01-02T06:00Z");
+    assert_eq!((sale.from, sale.to), (from, to));
+    let mixed = freeze("2026-12-20T18:00-08:00", "2027-01-02T07:00");
+    assert_eq!((mixed.from, mixed.to), (from, to));
+    for text in
+        ["2026-12-20T18:00[America/Los_Angeles]", "2026-12-20T18:00 PST", "2026-12-20T18:00+26"]
+    {
+        let wrong = json!({"From": text, "To": "2027-01-02T06:00Z"});
+        let error = serde_json::from_value::<Freeze>(wrong).unwrap_err().to_string();
+        assert!(error.contains("From: ") && error.contains("must be a time like"), "{error}");
     }
 }
 
