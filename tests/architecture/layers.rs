@@ -113,6 +113,9 @@ fn fault(one: &Use) -> Option<String> {
     {
         return breaks("it holds values and pure functions");
     }
+    if package == "gate-console" && (is_sdk || functions.contains(name) || local.contains(name)) {
+        return breaks("an operator's command asks nobody, and needs no stand-in");
+    }
     if package == "lambda-kit" {
         if is_sdk || functions.contains(name) || local.contains(name) {
             return breaks("lambda-kit knows no service, no function and no stand-in");
@@ -178,6 +181,7 @@ fn every_rule_of_the_layers_finds_its_breach() {
         ("stack-set-reasons", "aws-sdk-cloudformation", normal),
         ("aws-cron", "lifecycle", normal),
         ("gate-rules", "lambda-kit", normal),
+        ("gate-console", "local-aws", normal),
         ("lambda-kit", "aws-sdk-sts", normal),
         ("lambda-kit", "aws-types", normal),
         ("lambda-kit", "place-account", development),

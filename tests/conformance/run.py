@@ -1,4 +1,5 @@
-"""Drives the local AWS with boto3 and the AWS CLI, each script in a world of its own.
+"""Drives the local AWS with boto3 and the AWS CLI, each script in a world of its own; and holds
+the gate's windows against a second implementation of AWS's cron, which needs no world.
 
 Usage: run.py DIRECTORY   (where cargo put `landlord`, the functions and `examples/serve`)
 """
@@ -12,8 +13,9 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 BINARIES = pathlib.Path(sys.argv[1]).resolve()
-# Script to world: a bare one, or one with Landlord deployed in it, with or without the gate's Regions.
+# Script to world: none, a bare one, or one with Landlord deployed in it, with or without the gate's Regions.
 SCRIPTS = {
+    "cron.py": "none",
     "organizations.py": "bare",
     "scheduler.py": "bare",
     "stacksets.py": "bare",
@@ -46,7 +48,13 @@ def wait_for(server, port):
 
 def main():
     failed = 0
+    # Nothing of the machine's own AWS configuration may get in.
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     for script, world in SCRIPTS.items():
+        if world == "none":
+            alone = [sys.executable, HERE / script, BINARIES / "landlord"]
+            failed += subprocess.run(alone, env=clean, timeout=1800, check=False).returncode != 0
+            continue
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -54,8 +62,6 @@ def main():
         try:
             wait_for(server, port)
             arguments = [sys.executable, HERE / script, f"http://127.0.0.1:{port}"]
-            # Nothing of the machine's own AWS configuration may get in.
-            clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
             done = subprocess.run(arguments, env=clean, timeout=300, check=False)
             failed += done.returncode != 0
         finally:

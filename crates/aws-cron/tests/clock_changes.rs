@@ -186,7 +186,7 @@ const ZONES: [&str; 10] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
     #[test]
     fn moments_are_those_of_a_walk_through_the_days_of_a_change(
         minute in prop::sample::select(vec!["0", "30", "0,30", "15/15", "59", "*"]),

@@ -39,6 +39,7 @@ pub struct Window {
     /// From here on nothing is open.
     ends: Option<Timestamp>,
     enabled: bool,
+    zone_name: String,
     text: String,
 }
 
@@ -165,6 +166,7 @@ impl Window {
             starts,
             ends,
             enabled: text.enabled,
+            zone_name: zone_name.to_owned(),
             text: format!("{name}{} {zone_name}", text.schedule),
         })
     }
@@ -208,6 +210,11 @@ impl Window {
             }
         }
         spans
+    }
+
+    /// The time zone by whose clock it opens.
+    pub fn zone_name(&self) -> &str {
+        &self.zone_name
     }
 
     /// Whether it is switched on.

@@ -45,6 +45,9 @@ enum Command {
     Bench(bench::Bench),
     #[command(subcommand)]
     Drill(drill::Drill),
+    /// The account gate's settings: when they let changes pass, and whether the gate understands them
+    #[command(subcommand)]
+    Gate(gate_console::Gate),
 }
 
 impl Cli {
@@ -57,6 +60,7 @@ impl Cli {
             Command::Simulate(simulate) => simulate.run(),
             Command::Bench(bench) => in_real_time(bench.run()),
             Command::Drill(drill) => in_real_time(drill.run()),
+            Command::Gate(gate) => gate.run(),
         }
     }
 }
