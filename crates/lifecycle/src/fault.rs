@@ -6,6 +6,20 @@ use std::fmt;
 /// systems, and a message has to stay readable whatever they send.
 const SHOWN: usize = 120;
 
+/// How many sentences an answer to somebody outside has at most.
+const MOST_REASONS: usize = 20;
+/// The longest of them, in characters.
+const LONGEST_REASON: usize = 500;
+
+fn cut(text: String) -> String {
+    if text.chars().count() <= LONGEST_REASON {
+        return text;
+    }
+    let mut shown: String = text.chars().take(LONGEST_REASON - 1).collect();
+    shown.push('…');
+    shown
+}
+
 /// One value that breaks one rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {value} {rule}")]
@@ -87,6 +101,20 @@ impl Faults {
         self.0.iter().map(Fault::to_string).collect()
     }
 
+    /// The sentences, as far as somebody reads them: at most 20, the last of which
+    /// then says how many there are more, each cut to 500 characters. What comes from
+    /// outside chooses neither the number of its faults' sentences nor their length.
+    pub fn bounded_reasons(&self) -> Vec<String> {
+        let shown = if self.0.len() > MOST_REASONS { MOST_REASONS - 1 } else { self.0.len() };
+        let mut reasons: Vec<String> =
+            self.0.iter().take(shown).map(|fault| cut(fault.to_string())).collect();
+        let more = self.0.len() - shown;
+        if more > 0 {
+            reasons.push(format!("and {more} more"));
+        }
+        reasons
+    }
+
     /// `value` if there is no fault.
     ///
     /// # Errors
@@ -136,6 +164,25 @@ mod tests {
         let fault = Fault::new("x", &"ö".repeat(500), "is too long");
         assert!(fault.value.chars().count() < 130, "{}", fault.value);
         assert!(fault.value.contains('…'));
+    }
+
+    #[test]
+    fn reasons_for_outsiders_are_cut_in_number_and_length() {
+        let faults = |count: usize| {
+            let mut faults = Faults::new();
+            (0..count)
+                .for_each(|n| faults.push(Fault::missing(format!("{n}{}", "ö".repeat(2_000)))));
+            faults.bounded_reasons()
+        };
+        assert_eq!(faults(20).len(), 20);
+        let reasons = faults(20_000);
+        assert_eq!(reasons.len(), MOST_REASONS);
+        assert_eq!(reasons.last().unwrap(), "and 19981 more");
+        assert!(reasons.iter().all(|reason| reason.chars().count() <= LONGEST_REASON));
+        assert_eq!(
+            Faults::from(Fault::missing("a")).bounded_reasons(),
+            ["a: nothing where it is required"]
+        );
     }
 
     #[test]

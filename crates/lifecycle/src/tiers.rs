@@ -12,9 +12,12 @@ use crate::regions::RegionName;
 use crate::units::WeightedUnit;
 use crate::{Fault, Faults, OrganizationalUnits};
 
-/// All tiers. Whoever has one knows that every value in it keeps AWS's rules.
+/// All tiers. A [`Tier`] keeps AWS's rules in every value; one that does not is known by its faults.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TiersConfig(BTreeMap<TierName, Tier>);
+pub struct TiersConfig {
+    tiers: BTreeMap<TierName, Tier>,
+    held: BTreeMap<TierName, Faults>,
+}
 
 /// What a tenant of this tier gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,14 +31,40 @@ pub struct Tier {
 }
 
 impl TiersConfig {
-    /// The tier of this name.
-    pub fn get(&self, name: &TierName) -> Option<&Tier> {
-        self.0.get(name)
+    /// Reads the document as far as it goes: a fault in one tier is that tier's alone, so that it
+    /// holds nobody else. Units are checked as by [`TiersConfig::check_units`].
+    ///
+    /// # Errors
+    /// When there is no document, or no tier in it.
+    pub fn tolerant(text: &str, units: &OrganizationalUnits) -> Result<Self, Faults> {
+        let mut config = Self { tiers: BTreeMap::new(), held: BTreeMap::new() };
+        for (name, tier, mut faults) in read(text)? {
+            // A tier whose name is none is nobody's: a signup for it is refused for the name.
+            let Some(name) = name else { continue };
+            if let Some(tier) = &tier {
+                tier.check_units(&name, units, &mut faults);
+            }
+            match tier {
+                Some(tier) if faults.is_empty() => drop(config.tiers.insert(name, tier)),
+                _ => drop(config.held.insert(name, faults)),
+            }
+        }
+        Ok(config)
     }
 
-    /// Names and tiers.
+    /// The tier of this name, when nothing is wrong with it.
+    pub fn get(&self, name: &TierName) -> Option<&Tier> {
+        self.tiers.get(name)
+    }
+
+    /// What is wrong with the tier of this name.
+    pub fn faults_of(&self, name: &TierName) -> Option<&Faults> {
+        self.held.get(name)
+    }
+
+    /// Names and tiers of those with which nothing is wrong.
     pub fn iter(&self) -> impl Iterator<Item = (&TierName, &Tier)> {
-        self.0.iter()
+        self.tiers.iter()
     }
 
     /// Checks that every unit that a tier names is one of `units`.
@@ -44,15 +73,41 @@ impl TiersConfig {
     /// Every unknown name, with its place.
     pub fn check_units(&self, units: &OrganizationalUnits) -> Result<(), Faults> {
         let mut faults = Faults::new();
-        for (name, tier) in &self.0 {
+        for (name, tier) in &self.tiers {
             tier.check_units(name, units, &mut faults);
         }
         faults.none_or(Some(()))
     }
 
     pub(crate) fn names(&self) -> String {
-        self.0.keys().map(TierName::as_str).collect::<Vec<_>>().join(", ")
+        let names: BTreeSet<&str> =
+            self.tiers.keys().chain(self.held.keys()).map(TierName::as_str).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Each tier of the document: its name, what could be read of it, and what is wrong with either.
+fn read(text: &str) -> Result<Vec<(Option<TierName>, Option<Tier>, Faults)>, Faults> {
+    let raw: RawConfig = serde_json::from_str(text).map_err(|error| {
+        Fault::of("tiers", "the document", format!("is not a tiers configuration: {error}"))
+    })?;
+    if raw.tiers.is_empty() {
+        return Err(Fault::missing("tiers").into());
+    }
+    let each = raw.tiers.into_iter().map(|(name, tier)| {
+        let at = format!("tiers.{name}");
+        let mut faults = Faults::new();
+        let name = faults.keep(&at, name.parse::<TierName>());
+        let tier = match serde_json::from_value::<RawTier>(tier) {
+            Ok(tier) => Some(tier.check(&at, &mut faults)),
+            Err(error) => {
+                faults.push(Fault::of(&at, "the tier", format!("is not a tier: {error}")));
+                None
+            }
+        };
+        (name, tier, faults)
+    });
+    Ok(each.collect())
 }
 
 impl Tier {
@@ -77,30 +132,22 @@ impl FromStr for TiersConfig {
 
     /// Reads and checks the whole document.
     fn from_str(text: &str) -> Result<Self, Faults> {
-        let raw: RawConfig = serde_json::from_str(text).map_err(|error| {
-            Fault::of("tiers", "the document", format!("is not a tiers configuration: {error}"))
-        })?;
-        let mut faults = Faults::new();
+        let mut all = Faults::new();
         let mut tiers = BTreeMap::new();
-        if raw.tiers.is_empty() {
-            faults.push(Fault::missing("tiers"));
-        }
-        for (name, tier) in raw.tiers {
-            let at = format!("tiers.{name}");
-            let name = faults.keep(&at, name.parse::<TierName>());
-            let tier = tier.check(&at, &mut faults);
-            if let Some(name) = name {
+        for (name, tier, faults) in read(text)? {
+            faults.into_iter().for_each(|fault| all.push(fault));
+            if let (Some(name), Some(tier)) = (name, tier) {
                 tiers.insert(name, tier);
             }
         }
-        faults.none_or(Some(Self(tiers)))
+        all.none_or(Some(Self { tiers, held: BTreeMap::new() }))
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RawConfig {
-    tiers: BTreeMap<String, RawTier>,
+    tiers: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]

@@ -1,23 +1,56 @@
 //! One signup from its message to its answer.
 
-use lifecycle::{Admission, Fault, SignupEvent, TenantDocument, TenantSignedUp, TiersConfig};
+use lifecycle::{
+    Admission, Fault, Faults, SignupEvent, TenantDocument, TenantId, TenantSignedUp, TiersConfig,
+};
 
 use crate::answers::{TenantAdmitted, TenantRejected, send_admitted, send_outcome, send_rejected};
-use crate::decide::{Event, Meaning, execution_name, meaning, read_event, when_ready};
+use crate::decide::{Event, Lane, Meaning, Room, Standing, execution_name, meaning, read_event};
 use crate::error::{Call, Error};
-use crate::executions::{Started, find_all, start};
+use crate::executions::{Found, Started, find_all, start};
 use crate::handler::{App, Outcome, Record};
-use crate::room::{accounts_in, lack_of_room};
+use crate::room::lack_of_room;
 
-/// Answers the signup, unless there is no room for it.
-pub(crate) async fn admit(app: &App, record: &Record) -> Result<Outcome, Error> {
+/// Answers the signup, unless it has to wait.
+///
+/// What is told of executions comes first: a repeated event is answered as it was, whatever has
+/// become of the rules since, and whether the tiers can be read or not.
+pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outcome, Error> {
     let event = read_event(&record.body).map_err(Error::NotAnEvent)?;
     if let Some(replay) = event.replay.as_deref().filter(|_| !app.config.admit_replays) {
         let rule = "must not be there: events that are replayed are not admitted";
-        let reasons = vec![Fault::new("replay-name", replay, rule).to_string()];
-        return reject(app, &event, reasons).await;
+        return reject(app, &event, Fault::new("replay-name", replay, rule).into()).await;
     }
-    let tiers = Box::pin(read_tiers(app)).await?;
+    let found = match TenantSignedUp::tenant_id_in(&event.detail) {
+        Some(tenant_id) => Box::pin(find_all(app, &tenant_id)).await?,
+        None => Vec::new(),
+    };
+    let executions: Vec<_> = found.iter().map(|found| found.execution.clone()).collect();
+    let meant = meaning(&event.id, &executions);
+    if let Meaning::Repeated(number) = meant {
+        return repeat(app, &event, &found, number).await;
+    }
+    let parsed = TenantSignedUp::parse(&event.detail);
+    let tiers = match (Box::pin(read_tiers(app)).await, &parsed) {
+        (Ok(tiers), _) => tiers,
+        // Whatever is wrong without the tiers is told although they cannot be read.
+        (Err(Error::TiersInvalid { .. }), Err(faults)) => {
+            return reject(app, &event, faults.clone()).await;
+        }
+        (Err(error @ Error::TiersInvalid { .. }), Ok(_)) => {
+            return match meant {
+                Meaning::InHand(number) => in_hand(app, &event, number).await,
+                Meaning::Repeated(_) | Meaning::Start { .. } => Err(error),
+            };
+        }
+        (Err(error), _) => return Err(error),
+    };
+    if let (Ok(signup), Meaning::Start { .. }) = (&parsed, meant)
+        && let Some(faults) = tiers.faults_of(&signup.tier)
+    {
+        let because = format!("tier {} has faults: {faults}", signup.tier);
+        return Ok(Outcome::TierHeld(signup.tier.clone(), because));
+    }
     let signup = SignupEvent { id: &event.id, time: event.time, detail: &event.detail };
     let admission = Admission {
         tiers: &tiers,
@@ -27,40 +60,71 @@ pub(crate) async fn admit(app: &App, record: &Record) -> Result<Outcome, Error> 
     };
     let document = match TenantDocument::resolve(signup, admission) {
         Ok(document) => document,
-        Err(faults) => return reject(app, &event, faults.reasons()).await,
+        Err(faults) => return reject(app, &event, faults).await,
     };
-    onboard(app, &event, &document).await
+    match meant {
+        Meaning::Repeated(number) => repeat(app, &event, &found, number).await,
+        Meaning::InHand(number) => in_hand(app, &event, number).await,
+        Meaning::Start { number, room } => {
+            onboard(app, &event, &document, number, room, lane).await
+        }
+    }
 }
 
-async fn onboard(app: &App, event: &Event, document: &TenantDocument) -> Result<Outcome, Error> {
-    let tenant_id = &document.tenant_id;
-    let found = Box::pin(find_all(app, tenant_id)).await?;
-    let executions: Vec<_> = found.iter().map(|found| found.execution.clone()).collect();
-    let mut meant = meaning(&event.id, &executions);
-    if let Meaning::Ready(number) = meant {
-        let unready = Box::pin(accounts_in(app, app.config.onboarding.as_str())).await?;
-        let came_back = unready.contains(document.account_name.as_str());
-        meant = when_ready(&event.id, &executions, number, came_back);
-    }
-    let (number, duplicate) = match meant {
-        Meaning::Ready(number) => {
-            let ready = found.iter().find(|found| found.execution.number == number);
-            if let Some(ready) = ready {
-                send_outcome(app, &ready.outcome()?).await?;
-                tracing::info!(tenant.id = %tenant_id, event.id, "the tenant is ready already");
-            }
-            return Ok(Outcome::Answered);
+/// Repeats the answer to an event that started an execution.
+async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Result<Outcome, Error> {
+    let same = found.iter().find(|found| found.execution.number == number);
+    match same.filter(|same| same.execution.standing == Standing::Succeeded) {
+        Some(ended) => {
+            let outcome = ended.outcome()?;
+            send_outcome(app, &outcome).await?;
+            tracing::info!(tenant.id = %outcome.tenant_id(), event.id, "the answer is repeated");
+            Ok(Outcome::Answered)
         }
-        Meaning::Duplicate(number) => (number, true),
-        Meaning::Start(number) => {
+        None => in_hand(app, event, number).await,
+    }
+}
+
+/// Answers that the execution of this number has, or had, the tenant in hand.
+async fn in_hand(app: &App, event: &Event, number: u32) -> Result<Outcome, Error> {
+    let Some(tenant_id) = TenantSignedUp::tenant_id_in(&event.detail) else {
+        return Err(Fault::missing("detail.tenantId").into());
+    };
+    admitted(app, event, &tenant_id, number, true).await
+}
+
+async fn onboard(
+    app: &App,
+    event: &Event,
+    document: &TenantDocument,
+    number: u32,
+    room: Room,
+    lane: Lane,
+) -> Result<Outcome, Error> {
+    let tenant_id = &document.tenant_id;
+    match (room, lane) {
+        (Room::NotNeeded, _) => {}
+        // The rest of the front goes on; who waits for room waits in the other queue.
+        (Room::Needed, Lane::Front) => {
+            return Ok(Outcome::NoRoom("it needs an account".to_owned()));
+        }
+        (Room::Needed, Lane::Waiting | Lane::Held | Lane::Apart) => {
             if let Some(because) = Box::pin(lack_of_room(app)).await? {
                 return Ok(Outcome::NoRoom(because));
             }
-            let started =
-                Box::pin(start(app, &execution_name(tenant_id, number), document)).await?;
-            (number, started == Started::Before)
         }
-    };
+    }
+    let started = Box::pin(start(app, &execution_name(tenant_id, number), document)).await?;
+    admitted(app, event, tenant_id, number, started == Started::Before).await
+}
+
+async fn admitted(
+    app: &App,
+    event: &Event,
+    tenant_id: &TenantId,
+    number: u32,
+    duplicate: bool,
+) -> Result<Outcome, Error> {
     let execution_arn = app.config.execution_arn(&execution_name(tenant_id, number));
     tracing::info!(
         tenant.id = %tenant_id,
@@ -82,23 +146,25 @@ async fn onboard(app: &App, event: &Event, document: &TenantDocument) -> Result<
 /// Characters of a faulty tenant id that a rejection repeats.
 const LONGEST_ID_SHOWN: usize = 256;
 
-async fn reject(app: &App, event: &Event, reasons: Vec<String>) -> Result<Outcome, Error> {
+async fn reject(app: &App, event: &Event, faults: Faults) -> Result<Outcome, Error> {
     let tenant_id = TenantSignedUp::tenant_id_in(&event.detail);
     tracing::info!(
         tenant.id = tenant_id.as_ref().map(ToString::to_string),
         event.id,
-        faults = reasons.len(),
+        faults = faults.iter().count(),
         "the signup is rejected"
     );
     // As it was given, so that the sender knows its signup again; a reason says what is wrong.
     let given = event.detail.get("tenantId").and_then(|id| id.as_str());
     let tenant_id = given.map(|id| id.chars().take(LONGEST_ID_SHOWN).collect());
+    let reasons = faults.bounded_reasons();
     let answer = TenantRejected { tenant_id, event_id: event.id.clone(), reasons };
     send_rejected(app, &answer).await?;
     Ok(Outcome::Answered)
 }
 
-/// The tiers, checked whole: a fault in any of them is an operator's, and no reason to reject.
+/// The tiers, each of which is in order or known by its faults: those are an operator's, and no
+/// reason to reject.
 async fn read_tiers(app: &App) -> Result<TiersConfig, Error> {
     let parameter = &app.config.tiers_parameter;
     let call = Call { service: "ssm", name: "GetParameter" };
@@ -110,8 +176,6 @@ async fn read_tiers(app: &App) -> Result<TiersConfig, Error> {
         .await
         .map_err(|error| call.error(&error))?;
     let text = answer.parameter().and_then(|found| found.value()).unwrap_or_default();
-    let invalid = |faults| Error::TiersInvalid { parameter: parameter.clone(), faults };
-    let tiers: TiersConfig = text.parse().map_err(invalid)?;
-    tiers.check_units(&app.config.units).map_err(invalid)?;
-    Ok(tiers)
+    TiersConfig::tolerant(text, &app.config.units)
+        .map_err(|faults| Error::TiersInvalid { parameter: parameter.clone(), faults })
 }

@@ -1,10 +1,11 @@
 //! The events by which signups are answered.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use lambda_kit::sdk::code;
 use lifecycle::{Fault, OnboardingOutcome, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Call, Error};
+use crate::error::{Call, Error, words};
 use crate::handler::App;
 
 const SOURCE: &str = "landlord";
@@ -32,7 +33,8 @@ pub struct TenantRejected {
     pub tenant_id: Option<String>,
     /// The event that is answered.
     pub event_id: String,
-    /// Every fault: field, value and rule.
+    /// Every fault: field, value and rule. At most 20 of at most 500 characters, the last of which
+    /// then says how many there are more.
     pub reasons: Vec<String>,
 }
 
@@ -48,7 +50,7 @@ pub(crate) async fn send_outcome(app: &App, answer: &OnboardingOutcome) -> Resul
     send(app, answer.detail_type(), answer).await
 }
 
-async fn send<T: Serialize>(app: &App, detail_type: &str, detail: &T) -> Result<(), Error> {
+async fn send<T: Serialize>(app: &App, detail_type: &'static str, detail: &T) -> Result<(), Error> {
     let detail = serde_json::to_string(detail)
         .map_err(|error| Fault::of("detail", detail_type, error.to_string()))?;
     let entry = PutEventsRequestEntry::builder()
@@ -57,10 +59,41 @@ async fn send<T: Serialize>(app: &App, detail_type: &str, detail: &T) -> Result<
         .detail_type(detail_type)
         .detail(detail)
         .build();
-    let answer = Box::pin(app.events.put_events().entries(entry).send())
-        .await
-        .map_err(|error| CALL.error(&error))?;
+    let refused = |code: &str, message: &str| Error::AnswerRefused {
+        answer: detail_type,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    };
+    let answer = match Box::pin(app.events.put_events().entries(entry).send()).await {
+        Ok(answer) => answer,
+        // For one, the entries are larger than EventBridge takes.
+        Err(error) if code(&error) == Some("ValidationException") => {
+            return Err(refused("ValidationException", &words(&error)));
+        }
+        Err(error) => return Err(CALL.error(&error)),
+    };
     // The call succeeds although the bus took nothing: each entry has a code of its own.
-    let refused = answer.entries().iter().find_map(|entry| entry.error_code());
-    refused.map_or(Ok(()), |code| Err(CALL.try_again(code)))
+    // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+    let entry = answer.entries().iter().find(|entry| entry.error_code().is_some());
+    let Some(entry) = entry else { return Ok(()) };
+    let message = entry.error_message().unwrap_or_default();
+    Err(match entry.error_code().unwrap_or_default() {
+        code @ ("InternalFailure" | "InternalException" | "ThrottlingException") => {
+            CALL.try_again(code)
+        }
+        "AccessDeniedException"
+        | "NotAuthorizedForSourceException"
+        | "NotAuthorizedForDetailTypeException" => Error::AccessDenied {
+            service: CALL.service,
+            call: CALL.name,
+            message: message.to_owned(),
+        },
+        code @ ("InvalidArgument" | "MalformedDetail") => refused(code, message),
+        code => Error::AwsRefused {
+            service: CALL.service,
+            call: CALL.name,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        },
+    })
 }

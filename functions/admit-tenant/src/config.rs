@@ -2,7 +2,7 @@
 
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, optional, parsed, parsed_or, required};
-use lifecycle::{Naming, OrganizationalUnits, OuId};
+use lifecycle::{Naming, OrganizationalUnits};
 
 const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
 
@@ -16,14 +16,14 @@ pub struct Config {
     pub tiers_parameter: String,
     /// Where live tenants stand: `TENANT_OUS`, as `Name=ou-…,Name=ou-…`.
     pub units: OrganizationalUnits,
-    /// Where accounts stand until they are ready: `ONBOARDING_OU_ID`.
-    pub onboarding: OuId,
     /// The machine `onboard-tenant`: `STATE_MACHINE_ARN`.
     pub state_machine_arn: String,
     /// Where answers go: `EVENT_BUS_NAME`.
     pub event_bus: String,
-    /// The signups: `QUEUE_URL`.
+    /// The signups as they come in: `QUEUE_URL`.
     pub queue_url: String,
+    /// The signups that wait, for room or for an operator: `WAITING_QUEUE_URL`.
+    pub waiting_queue_url: String,
     /// Where messages go that are no signups: `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
     /// How many tenants may be admitted and have no account yet: `ADMISSION_WINDOW`, 1 or more,
@@ -57,10 +57,10 @@ impl Config {
             naming,
             tiers_parameter: required(lookup, "TIERS_PARAMETER")?,
             units: parsed(lookup, "TENANT_OUS")?,
-            onboarding: parsed(lookup, "ONBOARDING_OU_ID")?,
             state_machine_arn,
             event_bus: required(lookup, "EVENT_BUS_NAME")?,
             queue_url: required(lookup, "QUEUE_URL")?,
+            waiting_queue_url: required(lookup, "WAITING_QUEUE_URL")?,
             dead_letter_queue_url: required(lookup, "DEAD_LETTER_QUEUE_URL")?,
             admission_window: positive(lookup, "ADMISSION_WINDOW", 10_usize)?,
             deadline_seconds: positive(lookup, "DEADLINE_SECONDS", 86_400_u32)?,
@@ -96,10 +96,10 @@ mod tests {
             "EMAIL_DOMAIN" => "example.com",
             "TIERS_PARAMETER" => "/landlord/tiers",
             "TENANT_OUS" => "General=ou-root-general0",
-            "ONBOARDING_OU_ID" => "ou-root-onboarding",
             "STATE_MACHINE_ARN" => "arn:aws:states:eu-central-1:1:stateMachine:onboard-tenant",
             "EVENT_BUS_NAME" => "landlord",
             "QUEUE_URL" => "https://sqs/signups.fifo",
+            "WAITING_QUEUE_URL" => "https://sqs/waiting.fifo",
             "DEAD_LETTER_QUEUE_URL" => "https://sqs/dead.fifo",
             _ => return None,
         };

@@ -1,26 +1,20 @@
-//! What a message is, what the executions of a tenant mean for its signup, and how long to wait.
-//! Nothing here talks to AWS.
+//! What a message is, what the executions of a tenant mean for its signup, and what becomes of
+//! the message. Nothing here talks to AWS.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lifecycle::{AccountName, Naming, TenantId, TenantSignedUp};
+use lifecycle::{TenantId, TenantSignedUp};
 use serde_json::Value;
 
-/// Receives after which a waiting message is sent again, to count from one: the queue takes a
-/// message for a dead letter after 1,000.
-pub const MOST_RECEIVES: u32 = 900;
-/// The first wait of a message, in seconds; it grows by as much with each receive.
-pub const SHORTEST_WAIT_SECONDS: u32 = 10;
-/// The longest wait of a message, in seconds.
-pub const LONGEST_WAIT_SECONDS: u32 = 300;
+mod fate;
 
-/// How long a message waits that was received this many times.
-pub fn wait_seconds(receives: u32) -> u32 {
-    receives
-        .saturating_mul(SHORTEST_WAIT_SECONDS)
-        .clamp(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
-}
+pub use fate::{
+    Blame, Class, Fate, Finding, Group, Lane, MOST_RECEIVES, MOST_TRIES, Reason, fate, wait_seconds,
+};
+
+/// The longest event id, in characters. EventBridge's own are UUIDs.
+pub const LONGEST_EVENT_ID: usize = 256;
 
 /// An event of the bus that says that a tenant signed up, its detail unread.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +46,9 @@ pub fn read_event(body: &str) -> Result<Event, String> {
         None => return Err("it has no detail-type".to_owned()),
     }
     let id = text("id").filter(|id| !id.is_empty()).ok_or("it has no id")?;
+    if id.chars().count() > LONGEST_EVENT_ID {
+        return Err(format!("its id has more than {LONGEST_EVENT_ID} characters"));
+    }
     let time = text("time").ok_or("it has no time")?;
     let time = time.parse().map_err(|error| format!("its time is {time:?}: {error}"))?;
     let detail = event.get("detail").filter(|detail| detail.is_object());
@@ -103,57 +100,61 @@ pub struct Execution {
 /// What a signup event means, given the tenant's executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// The tenant is to be onboarded, by the execution of this number.
-    Start(u32),
-    /// The execution of this number has it in hand, or had, for the same event.
-    Duplicate(u32),
-    /// The tenant is ready; the execution of this number tells how.
-    Ready(u32),
+    /// The event started the execution of this number: its own answer is repeated.
+    Repeated(u32),
+    /// The execution of this number runs, for another event.
+    InHand(u32),
+    /// The execution of this number is to be started. It looks at what is there.
+    Start {
+        /// First, second, …
+        number: u32,
+        /// Whether it will want a new account.
+        room: Room,
+    },
 }
 
-/// What the event means. The newest execution speaks for the tenant; only after a failure a new
-/// event starts another, and an event that started one before starts nothing again.
+/// Whether an execution needs one of the few creations that AWS allows at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// No account of the tenant is known.
+    Needed,
+    /// The tenant was onboarded before, so it has an account. Where that is closed and the event
+    /// brings another address, one more creation waits than was counted, which is harmless.
+    NotNeeded,
+}
+
+/// What the event means. A repeated event repeats its own answer; while the newest execution
+/// runs, another event is a duplicate; after its end, whichever it was, another event starts the
+/// next one: what is said of a tenant has just been seen.
 pub fn meaning(event_id: &str, executions: &[Execution]) -> Meaning {
+    let same = |execution: &&Execution| execution.event_id.as_deref() == Some(event_id);
+    if let Some(same) = executions.iter().find(same) {
+        return Meaning::Repeated(same.number);
+    }
     let Some(newest) = executions.iter().max_by_key(|execution| execution.number) else {
-        return Meaning::Start(1);
+        return Meaning::Start { number: 1, room: Room::Needed };
     };
     match newest.standing {
-        Standing::Running => Meaning::Duplicate(newest.number),
-        Standing::Succeeded => Meaning::Ready(newest.number),
-        Standing::Failed => executions
-            .iter()
-            .find(|execution| execution.event_id.as_deref() == Some(event_id))
-            .map_or(Meaning::Start(newest.number.saturating_add(1)), |same| {
-                Meaning::Duplicate(same.number)
-            }),
+        Standing::Running => Meaning::InHand(newest.number),
+        Standing::Succeeded | Standing::Failed => {
+            let was_ready = executions.iter().any(|it| it.standing == Standing::Succeeded);
+            Meaning::Start {
+                number: newest.number.saturating_add(1),
+                room: if was_ready { Room::NotNeeded } else { Room::Needed },
+            }
+        }
     }
 }
 
-/// What the event of a tenant that is ready means. An account that came back without its stacks
-/// stands in Onboarding again: a new event onboards it once more, with what it has.
-pub fn when_ready(
-    event_id: &str,
-    executions: &[Execution],
-    number: u32,
-    stands_in_onboarding: bool,
-) -> Meaning {
-    let is_old = executions.iter().any(|it| it.event_id.as_deref() == Some(event_id));
-    if stands_in_onboarding && !is_old {
-        Meaning::Start(number.saturating_add(1))
-    } else {
-        Meaning::Ready(number)
-    }
-}
-
-/// How many of the running executions have no account yet. Executions that Landlord did not name
-/// have none to wait for.
-pub fn without_account(running: &[String], accounts: &BTreeSet<String>, naming: &Naming) -> usize {
+/// The tenants of running executions, each once, in the order of the list. Executions that
+/// Landlord did not name have none.
+pub fn tenants(running: &[String]) -> Vec<TenantId> {
+    let mut seen = BTreeSet::new();
     running
         .iter()
         .filter_map(|name| tenant_of(name))
-        .filter_map(|tenant| naming.account_name(&tenant).ok())
-        .filter(|name: &AccountName| !accounts.contains(name.as_str()))
-        .count()
+        .filter(|tenant| seen.insert(tenant.clone()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use lambda_kit::Named;
 use lambda_kit::sdk::{code, is_transient};
 use lifecycle::{Fault, Faults, error_names};
 
+use crate::decide::{Blame, Reason};
+
 /// What keeps a message from being answered. Only `InvalidRequest` leaves the function: all
 /// others are the fate of one message.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,16 @@ pub enum Error {
         /// AWS's words.
         message: String,
     },
+    /// EventBridge refuses this answer, and would refuse it again.
+    #[error("EventBridge does not take the answer {answer}: {code}: {message}")]
+    AnswerRefused {
+        /// The answer's detail type.
+        answer: &'static str,
+        /// AWS's code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
     /// The message broke the function.
     #[error("the message made the function panic: {0}")]
     Panicked(String),
@@ -89,6 +101,7 @@ impl Named for Error {
             Self::NotAnEvent(_) => "NotAnEvent",
             Self::OutcomeUnreadable { .. } => "OutcomeUnreadable",
             Self::ExecutionRefused { .. } => "ExecutionRefused",
+            Self::AnswerRefused { .. } => "AnswerRefused",
             Self::Panicked(_) => "Panicked",
         }
     }
@@ -96,7 +109,7 @@ impl Named for Error {
 
 impl Error {
     /// The names of all variants.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         error_names::INVALID_REQUEST,
         "TiersInvalid",
         error_names::ACCESS_DENIED,
@@ -105,22 +118,33 @@ impl Error {
         "NotAnEvent",
         "OutcomeUnreadable",
         "ExecutionRefused",
+        "AnswerRefused",
         "Panicked",
     ];
 
-    /// Whether the message itself is the reason, so that waiting changes nothing and only holds
+    /// Whose the error is: of what is the message's own, waiting changes nothing, and only holds
     /// up the signups behind it.
-    pub fn is_the_messages_own(&self) -> bool {
+    pub fn blame(&self) -> Blame {
         match self {
             Self::NotAnEvent(_)
             | Self::OutcomeUnreadable { .. }
             | Self::ExecutionRefused { .. }
-            | Self::Panicked(_) => true,
-            Self::InvalidRequest(_)
-            | Self::TiersInvalid { .. }
-            | Self::AccessDenied { .. }
-            | Self::AwsRefused { .. }
-            | Self::TryAgain { .. } => false,
+            | Self::AnswerRefused { .. }
+            | Self::InvalidRequest(_)
+            | Self::Panicked(_) => Blame::Message,
+            Self::TiersInvalid { .. } => Blame::World(Reason::TiersInvalid),
+            Self::AccessDenied { .. } => Blame::World(Reason::AccessDenied),
+            Self::AwsRefused { call, code, .. } => match (*call, code.as_str()) {
+                (
+                    "StartExecution",
+                    "StateMachineDoesNotExist" | "StateMachineDeleting" | "InvalidArn",
+                ) => Blame::World(Reason::AwsRefused),
+                // These say what the message says; all other calls only read or name what is
+                // Landlord's.
+                ("StartExecution" | "PutEvents", _) => Blame::PerhapsMessage(Reason::AwsRefused),
+                _ => Blame::World(Reason::AwsRefused),
+            },
+            Self::TryAgain { .. } => Blame::World(Reason::TryAgain),
         }
     }
 }

@@ -137,8 +137,16 @@ pub(crate) async fn start(
                 Err(START.try_again(format!("{name} was taken by another signup")))
             }
         }
-        Some(service) if service.is_invalid_execution_input() || service.is_invalid_name() => {
+        Some(service)
+            if service.is_invalid_execution_input()
+                || service.is_invalid_name()
+                || service.is_validation_exception() =>
+        {
             Err(refused(words(&error)))
+        }
+        // A million open executions: some of them end.
+        Some(service) if service.is_execution_limit_exceeded() => {
+            Err(START.try_again("ExecutionLimitExceeded"))
         }
         _ => Err(START.error(&error)),
     }

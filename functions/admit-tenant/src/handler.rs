@@ -1,46 +1,59 @@
-//! Messages of the signups queue, in their order: each is answered, set aside, or waits.
+//! Messages of the two queues, in their order: each is answered, moved, set aside, or waits.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
-use lambda_kit::{Clock, Lookup, Named, chain, client};
-use lifecycle::Fault;
+use lambda_kit::{Clock, Lookup, Metric, Metrics, Named, chain, client};
+use lifecycle::{Fault, TierName};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
 
 use crate::admission::admit;
 use crate::config::Config;
-use crate::decide::{MOST_RECEIVES, wait_seconds};
+use crate::decide::{Blame, Class, Fate, Finding, MOST_RECEIVES, Reason, fate, wait_seconds};
 use crate::error::Error;
-use crate::queue::{send_again, set_aside, set_wait};
+use crate::queue::{lane, move_to, send_again, set_aside, set_wait};
+
+/// The namespace of the metric of messages that wait.
+pub const NAMESPACE: &str = "Landlord/Signups";
+/// How long the message that was looked at has been at the head, in seconds, by `Class` (`ROOM`,
+/// `AWS`, `FAULT`) and by `Reason`.
+pub const HEAD_WAITING: &str = "SignupHeadWaiting";
 
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
 pub struct App {
     pub(crate) config: Config,
-    pub(crate) organizations: aws_sdk_organizations::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) parameters: aws_sdk_ssm::Client,
     pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) queues: aws_sdk_sqs::Client,
-    /// The organization's root, which never changes.
-    pub(crate) root: Arc<OnceCell<String>>,
+    clock: Clock,
+    metrics: Metrics,
 }
 
 impl App {
-    /// The function on a wire of one's choice. Nothing that it decides depends on the time.
-    pub fn new(wire: &Wire, config: Config, _clock: Clock) -> Self {
+    /// The function on a wire of one's choice, without metrics. Nothing that it decides depends on
+    /// the time.
+    pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         Self {
             config,
-            organizations: client!(aws_sdk_organizations, wire.global()),
+            tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             parameters: client!(aws_sdk_ssm, wire),
             states: client!(aws_sdk_sfn, wire),
             events: client!(aws_sdk_eventbridge, wire),
             queues: client!(aws_sdk_sqs, wire),
-            root: Arc::default(),
+            clock,
+            metrics: Metrics::discard(),
         }
+    }
+
+    /// The same, with its metrics written to `metrics`.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The function in Lambda.
@@ -48,7 +61,8 @@ impl App {
     /// # Errors
     /// Names the variable that is missing or wrong.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, lambda_kit::config::Error> {
-        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+        let app = Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system());
+        Ok(app.with_metrics(Metrics::to_stdout()))
     }
 }
 
@@ -71,6 +85,9 @@ pub struct Record {
     pub receipt_handle: String,
     /// What was sent: an EventBridge event.
     pub body: String,
+    /// The queue.
+    #[serde(rename = "eventSourceARN", default)]
+    pub event_source_arn: String,
     /// What SQS knows of it.
     pub attributes: Attributes,
 }
@@ -81,6 +98,9 @@ pub struct Record {
 pub struct Attributes {
     /// How often it was received, in digits.
     pub approximate_receive_count: String,
+    /// When it was first received, in milliseconds: since then it has been the head of its group.
+    #[serde(default)]
+    pub approximate_first_receive_timestamp: Option<String>,
     /// The group in which it keeps its place.
     #[serde(default)]
     pub message_group_id: Option<String>,
@@ -89,6 +109,13 @@ pub struct Attributes {
 impl Record {
     fn receives(&self) -> u32 {
         self.attributes.approximate_receive_count.parse().unwrap_or(1)
+    }
+
+    /// How long it has been the head, in seconds.
+    fn waited(&self, now: Timestamp) -> f64 {
+        let first = self.attributes.approximate_first_receive_timestamp.as_deref();
+        let first = first.and_then(|text| Timestamp::from_millisecond(text.parse().ok()?).ok());
+        first.map_or(0.0, |first| now.duration_since(first).as_secs_f64().max(0.0))
     }
 }
 
@@ -109,13 +136,15 @@ pub struct BatchItemFailure {
     pub item_identifier: String,
 }
 
-/// What becomes of a message.
+/// What a look at a signup came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It is answered.
     Answered,
-    /// There is no room for another tenant, for this reason.
+    /// It waits for room, for this reason.
     NoRoom(String),
+    /// Its tier has a fault, in these words.
+    TierHeld(TierName, String),
 }
 
 /// Answers the messages in their order, up to the first that has to wait: those behind it keep
@@ -130,7 +159,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
     let mut response = Response::default();
     for record in request.records {
         let holds_up_the_rest = !response.batch_item_failures.is_empty();
-        if holds_up_the_rest || Box::pin(process(app, &record)).await == Fate::Waits {
+        if holds_up_the_rest || Box::pin(process(app, &record)).await == Place::Stays {
             let item_identifier = record.message_id;
             response.batch_item_failures.push(BatchItemFailure { item_identifier });
         }
@@ -139,44 +168,62 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Place {
     /// It may leave the queue.
-    Done,
-    /// It stays.
-    Waits,
+    Leaves,
+    /// It stays, and becomes visible later.
+    Stays,
 }
 
-async fn process(app: &App, record: &Record) -> Fate {
+async fn process(app: &App, record: &Record) -> Place {
+    let lane = lane(&app.config, record);
     // A message that breaks the function would come back until the queue gives it up, and hold
     // up all signups meanwhile.
-    let outcome = match AssertUnwindSafe(admit(app, record)).catch_unwind().await {
+    let outcome = match AssertUnwindSafe(admit(app, record, lane)).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::Panicked(words_of(panic.as_ref()))),
     };
-    match outcome {
-        Ok(Outcome::Answered) => Fate::Done,
-        Ok(Outcome::NoRoom(because)) => {
-            tracing::info!(message.id = record.message_id, "the signup waits: {because}");
-            wait(app, record).await
+    let (finding, because, error) = match outcome {
+        Ok(Outcome::Answered) => return Place::Leaves,
+        Ok(Outcome::NoRoom(because)) => (Finding::NeedsRoom, because, None),
+        Ok(Outcome::TierHeld(tier, because)) => (Finding::TierHeld(tier), because, None),
+        Err(error) => (Finding::Failed(error.blame()), chain(&error), Some(error)),
+    };
+    if let Some(error) = &error {
+        report(record, error);
+    }
+    match (fate(lane, &record.message_id, record.receives(), finding), error) {
+        (Fate::Done, _) => Place::Leaves,
+        (Fate::SetAside, error) => {
+            let error = error.unwrap_or(Error::NotAnEvent(because));
+            let set_aside = set_aside(app, record, &error).await;
+            leaves_or_waits(app, record, Reason::NotSetAside, set_aside).await
         }
-        Err(error) if error.is_the_messages_own() => {
-            tracing::error!(
-                message.id = record.message_id,
-                error.name = error.name(),
-                "the message is set aside: {}",
-                chain(&error)
-            );
-            match set_aside(app, record, &error).await {
-                Ok(()) => Fate::Done,
-                Err(trouble) => {
-                    report(record, &trouble);
-                    wait(app, record).await
-                }
-            }
+        (Fate::MoveTo(group), _) => {
+            tracing::info!(message.id = record.message_id, "moved to {}: {because}", group.id());
+            let moved = move_to(app, record, &group).await;
+            leaves_or_waits(app, record, Reason::TryAgain, moved).await
         }
-        Err(error) => {
-            report(record, &error);
-            wait(app, record).await
+        (Fate::Wait(reason), _) => wait(app, record, reason, &because).await,
+    }
+}
+
+/// Whatever could not be put elsewhere stays.
+async fn leaves_or_waits(
+    app: &App,
+    record: &Record,
+    reason: Reason,
+    put: Result<(), Error>,
+) -> Place {
+    match put {
+        Ok(()) => Place::Leaves,
+        Err(trouble) => {
+            report(record, &trouble);
+            let reason = match trouble.blame() {
+                Blame::World(its) if its.class() == Class::Fault => its,
+                Blame::World(_) | Blame::Message | Blame::PerhapsMessage(_) => reason,
+            };
+            wait(app, record, reason, &chain(&trouble)).await
         }
     }
 }
@@ -185,25 +232,41 @@ fn report(record: &Record, error: &Error) {
     tracing::error!(
         message.id = record.message_id,
         error.name = error.name(),
-        "the signup waits: {}",
+        "the signup is not answered: {}",
         chain(error)
     );
 }
 
-/// Keeps the message for later. One that waited so often that the queue would soon take it for a
-/// dead letter is sent again instead.
-async fn wait(app: &App, record: &Record) -> Fate {
+/// Keeps the message for later, and says so by a metric. One that waited so often that the queue
+/// would soon take it for a dead letter is sent again instead.
+async fn wait(app: &App, record: &Record, reason: Reason, because: &str) -> Place {
+    let lane = lane(&app.config, record);
+    let now = app.clock.now();
+    app.metrics.put(
+        now,
+        &Metric {
+            namespace: NAMESPACE,
+            name: HEAD_WAITING,
+            unit: "Seconds",
+            value: record.waited(now),
+            dimensions: &[("Class", reason.class().as_str()), ("Reason", reason.as_str())],
+            message: &format!("the signup waits: {because}"),
+            fields: &[("message.id", &record.message_id), ("lane", lane.as_str())],
+        },
+    );
+    tracing::info!(message.id = record.message_id, "the signup waits: {because}");
     if record.receives() > MOST_RECEIVES {
         match send_again(app, record).await {
-            Ok(()) => return Fate::Done,
+            Ok(()) => return Place::Leaves,
             Err(trouble) => report(record, &trouble),
         }
     }
-    if let Err(trouble) = set_wait(app, record, wait_seconds(record.receives())).await {
+    let seconds = wait_seconds(lane, reason, record.receives());
+    if let Err(trouble) = set_wait(app, record, seconds).await {
         // It stays for the queue's own visibility timeout.
         report(record, &trouble);
     }
-    Fate::Waits
+    Place::Stays
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -13,4 +13,6 @@ mod room;
 pub use answers::{TenantAdmitted, TenantRejected};
 pub use config::Config;
 pub use error::Error;
-pub use handler::{App, Attributes, BatchItemFailure, Record, Request, Response, handle};
+pub use handler::{
+    App, Attributes, BatchItemFailure, HEAD_WAITING, NAMESPACE, Record, Request, Response, handle,
+};

@@ -42,13 +42,6 @@ fn what_is_no_event_says_why() {
 }
 
 #[test]
-fn waits_grow_from_ten_seconds_to_five_minutes() {
-    for (receives, wait) in [(0, 10), (1, 10), (2, 20), (29, 290), (30, 300), (u32::MAX, 300)] {
-        assert_eq!(wait_seconds(receives), wait);
-    }
-}
-
-#[test]
 fn executions_are_named_after_their_tenant_and_back() {
     let tenant: TenantId = "acme-2".parse().unwrap();
     assert_eq!(execution_name(&tenant, 1), "acme-2");
@@ -66,49 +59,40 @@ fn execution(number: u32, standing: Standing, event: &str) -> Execution {
 }
 
 #[test]
-fn the_newest_execution_speaks_for_the_tenant() {
+fn a_repeated_event_is_repeated_and_any_other_is_looked_at_anew_after_the_end() {
     use Standing::{Failed, Running, Succeeded};
+    let start = |number, room| Meaning::Start { number, room };
+    let (needed, not_needed) = (Room::Needed, Room::NotNeeded);
     for (executions, meant) in [
-        (vec![], Meaning::Start(1)),
-        (vec![execution(1, Running, "e-1")], Meaning::Duplicate(1)),
-        (vec![execution(1, Running, "e-0")], Meaning::Duplicate(1)),
-        (vec![execution(1, Succeeded, "e-1")], Meaning::Ready(1)),
-        (vec![execution(1, Succeeded, "e-0")], Meaning::Ready(1)),
-        (vec![execution(1, Failed, "e-0")], Meaning::Start(2)),
-        (vec![execution(1, Failed, "e-1")], Meaning::Duplicate(1)),
-        (vec![execution(1, Failed, "e-1"), execution(2, Failed, "e-2")], Meaning::Duplicate(1)),
-        (vec![execution(1, Failed, "e-0"), execution(2, Failed, "e-2")], Meaning::Start(3)),
-        (vec![execution(1, Failed, "e-1"), execution(2, Succeeded, "e-2")], Meaning::Ready(2)),
-        (vec![execution(1, Failed, "e-1"), execution(2, Running, "e-2")], Meaning::Duplicate(2)),
+        (vec![], start(1, needed)),
+        (vec![execution(1, Running, "e-1")], Meaning::Repeated(1)),
+        (vec![execution(1, Running, "e-0")], Meaning::InHand(1)),
+        (vec![execution(1, Succeeded, "e-1")], Meaning::Repeated(1)),
+        (vec![execution(1, Succeeded, "e-0")], start(2, not_needed)),
+        (vec![execution(1, Failed, "e-0")], start(2, needed)),
+        (vec![execution(1, Failed, "e-1")], Meaning::Repeated(1)),
+        (vec![execution(1, Failed, "e-1"), execution(2, Failed, "e-2")], Meaning::Repeated(1)),
+        (vec![execution(1, Failed, "e-0"), execution(2, Failed, "e-2")], start(3, needed)),
+        (vec![execution(1, Succeeded, "e-0"), execution(2, Failed, "e-2")], start(3, not_needed)),
+        (vec![execution(1, Failed, "e-1"), execution(2, Succeeded, "e-2")], Meaning::Repeated(1)),
+        (vec![execution(1, Failed, "e-1"), execution(2, Running, "e-2")], Meaning::Repeated(1)),
+        (vec![execution(1, Failed, "e-0"), execution(2, Running, "e-2")], Meaning::InHand(2)),
         // The first one's name was forgotten after 90 days.
-        (vec![execution(2, Failed, "e-0")], Meaning::Start(3)),
+        (vec![execution(2, Failed, "e-0")], start(3, needed)),
     ] {
         assert_eq!(meaning("e-1", &executions), meant, "{executions:?}");
     }
 }
 
 #[test]
-fn an_account_that_came_back_empty_is_onboarded_again_by_a_new_event() {
-    let before = [execution(1, Standing::Succeeded, "e-1")];
-    for (event, in_onboarding, meant) in [
-        ("e-2", true, Meaning::Start(2)),
-        ("e-1", true, Meaning::Ready(1)),
-        ("e-2", false, Meaning::Ready(1)),
-    ] {
-        assert_eq!(when_ready(event, &before, 1, in_onboarding), meant, "{event}");
-    }
-}
-
-#[test]
 fn an_execution_that_names_no_event_is_nobodys_duplicate() {
     let unnamed = Execution { number: 1, standing: Standing::Failed, event_id: None };
-    assert_eq!(meaning("e-1", &[unnamed]), Meaning::Start(2));
+    assert_eq!(meaning("e-1", &[unnamed]), Meaning::Start { number: 2, room: Room::Needed });
 }
 
 #[test]
-fn only_running_executions_without_an_account_take_room() {
-    let naming = Naming::new("tenant-", "aws", "example.com").unwrap();
-    let running: Vec<String> = ["acme", "globex_2", "initech", "by-hand!"].map(Into::into).into();
-    let accounts = BTreeSet::from(["tenant-globex".to_owned(), "Log archive".to_owned()]);
-    assert_eq!(without_account(&running, &accounts, &naming), 2);
+fn each_tenant_that_runs_is_named_once_and_foreign_executions_are_not() {
+    let running: Vec<String> = ["acme", "globex_2", "acme_2", "by-hand!"].map(Into::into).into();
+    let names: Vec<String> = tenants(&running).iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["acme", "globex"]);
 }

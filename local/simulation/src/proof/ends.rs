@@ -304,16 +304,18 @@ impl End<'_> {
         }
     }
 
-    /// No signup is left.
+    /// No signup is left, neither at the front nor among those that wait.
     async fn queue(&self, found: &mut Vec<String>) -> Result<(), Error> {
         let deployment = &self.world.deployment;
-        let url = deployment.output("SignupsQueueUrl")?;
-        let input = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
-        let answer = deployment.ask("sqs", "GetQueueAttributes", input).await?;
-        for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
-            let count = answer["Attributes"][name].as_str().unwrap_or("0");
-            if count != "0" {
-                found.push(format!("the signups queue has {name} {count}"));
+        for output in ["SignupsQueueUrl", "WaitingQueueUrl"] {
+            let url = deployment.output(output)?;
+            let input = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+            let answer = deployment.ask("sqs", "GetQueueAttributes", input).await?;
+            for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
+                let count = answer["Attributes"][name].as_str().unwrap_or("0");
+                if count != "0" {
+                    found.push(format!("{output} has {name} {count}"));
+                }
             }
         }
         Ok(())
