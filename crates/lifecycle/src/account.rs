@@ -11,9 +11,13 @@ text_type! {
     Email, field "email", check email
 }
 
+/// The longest email and the longest account name that AWS takes, in characters.
+const LONGEST_EMAIL: usize = 64;
+const LONGEST_NAME: usize = 50;
+
 fn email(text: &str) -> Result<(), String> {
     require(text.is_ascii(), "must be an email of ASCII characters")?;
-    require((6..=64).contains(&text.len()), "must be an email of 6 to 64 characters")?;
+    require((6..=LONGEST_EMAIL).contains(&text.len()), "must be an email of 6 to 64 characters")?;
     let mut parts = text.split('@');
     let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
         return Err("must be an email with exactly one @".into());
@@ -57,7 +61,8 @@ text_type! {
 }
 
 fn account_name(text: &str) -> Result<(), String> {
-    let holds = (1..=50).contains(&text.len()) && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+    let holds = (1..=LONGEST_NAME).contains(&text.len())
+        && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
     require(holds, "must be an account name of 1 to 50 printable ASCII characters")
 }
 
@@ -126,9 +131,26 @@ impl Naming {
     /// The email of the tenant's account, unless the signup gives another.
     ///
     /// # Errors
-    /// When it is longer than AWS allows.
+    /// When it is longer than AWS allows: a fault of the id, with how long it may be.
     pub fn email(&self, tenant: &TenantId) -> Result<Email, Fault> {
-        self.email_text(tenant.as_str()).parse()
+        self.email_text(tenant.as_str()).parse().map_err(|_: Fault| {
+            let rule = format!(
+                "must have at most {} characters: it becomes the address {}+<id>@{} of its account, \
+                 and AWS takes {LONGEST_EMAIL}",
+                LONGEST_EMAIL.saturating_sub(self.email_text("").len()),
+                self.email_local_part,
+                self.email_domain,
+            );
+            Fault::new(TenantId::FIELD, tenant.as_str(), rule)
+        })
+    }
+
+    /// The longest tenant id for which account name and email keep to AWS's limits of 50 and 64
+    /// characters; less than 36, and UUIDs do not fit.
+    pub fn longest_tenant_id(&self) -> usize {
+        let name = LONGEST_NAME.saturating_sub(self.account_name_prefix.len());
+        let email = LONGEST_EMAIL.saturating_sub(self.email_text("").len());
+        name.min(email).min(TenantId::LONGEST)
     }
 
     /// The tenant whose account has this name, if Landlord gave the name.
@@ -196,6 +218,18 @@ mod tests {
         assert_eq!(naming.email(&tenant).unwrap().as_str(), "aws+acme-2@example.com");
         assert_eq!(naming.tenant_of("tenant-acme-2"), Some(tenant));
         assert_eq!(naming.tenant_of("Log archive"), None);
+    }
+
+    #[test]
+    fn naming_says_how_long_an_id_may_be() {
+        let naming = |prefix: &str, domain: &str| Naming::new(prefix, "aws", domain).unwrap();
+        assert_eq!(naming("tenant-", "example.com").longest_tenant_id(), 40);
+        assert_eq!(naming("a-long-prefix-of-names-", "example.com").longest_tenant_id(), 27);
+        let long = naming("tenant-", "accounts.of-a-long-name.example.com");
+        assert_eq!(long.longest_tenant_id(), 24);
+        assert!(long.email(&"x".repeat(24).parse().unwrap()).is_ok());
+        let fault = long.email(&"x".repeat(25).parse().unwrap()).unwrap_err().to_string();
+        assert!(fault.contains("tenantId") && fault.contains("at most 24 characters"), "{fault}");
     }
 
     #[test]

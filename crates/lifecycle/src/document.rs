@@ -158,7 +158,10 @@ impl TenantDocument {
         let tier = draft.tier.as_ref().and_then(|name| {
             let tier = admission.tiers.get(name);
             if tier.is_none() {
-                let rule = format!("must be one of the tiers: {}", admission.tiers.names());
+                let rule = match admission.tiers.faults_of(name) {
+                    None => format!("must be one of the tiers: {}", admission.tiers.names()),
+                    Some(_) => "is held until its own faults are mended".to_owned(),
+                };
                 faults.push(Fault::new(TierName::FIELD, name.as_str(), rule));
             }
             tier
@@ -166,11 +169,11 @@ impl TenantDocument {
         if let (Some(tier), Some(name)) = (tier, &draft.tier) {
             tier.check_units(name, admission.units, &mut faults);
         }
-        let names = draft.tenant_id.as_ref().map(|tenant| {
+        let names = draft.tenant_id.as_ref().map(|(tenant, _)| {
             let name = faults.keep(AccountName::FIELD, admission.naming.account_name(tenant));
-            let email = match (draft.email_is_given, draft.email.clone()) {
+            let email = match (draft.root_email_is_given, draft.root_email.clone()) {
                 (true, given) => given,
-                (false, _) => faults.keep(Email::FIELD, admission.naming.email(tenant)),
+                (false, _) => faults.keep(TenantId::FIELD, admission.naming.email(tenant)),
             };
             (name, email)
         });
@@ -179,7 +182,8 @@ impl TenantDocument {
         }
         let whole = (|| {
             let (tier, (account_name, email)) = (tier?, names?);
-            let (tenant_id, tenant_name) = (draft.tenant_id?, draft.tenant_name?);
+            let ((tenant_id, original_tenant_id), tenant_name) =
+                (draft.tenant_id?, draft.tenant_name?);
             let home = &home_unit(&tenant_id, &tier.organizational_units)?.name;
             let mut regions: Vec<RegionName> = Vec::new();
             for region in tier.baseline.iter().flat_map(|stack_set| &stack_set.regions) {
@@ -189,7 +193,10 @@ impl TenantDocument {
             }
             let baseline = Baseline::new(tier.baseline.clone());
             let tier_name = draft.tier?;
-            let tags = all_tags(&tenant_id, &tier_name, &tenant_name, &baseline, draft.tags?);
+            let original = original_tenant_id.as_deref();
+            let tags = draft.tags?.beside(original).and_then(|own| {
+                all_tags((&tenant_id, original), &tier_name, &tenant_name, &baseline, own)
+            });
             Some(Self {
                 version: Version,
                 event_id: event.id.to_owned(),
@@ -200,9 +207,9 @@ impl TenantDocument {
                 },
                 account_name: account_name?,
                 email: email?,
-                email_is_given: draft.email_is_given,
-                metadata: Map::new(),
-                original_tenant_id: None,
+                email_is_given: draft.root_email_is_given,
+                metadata: draft.metadata?,
+                original_tenant_id,
                 tags: tags.map_err(|fault| faults.push(fault)).ok()?,
                 tenant_id,
                 tenant_name,
@@ -218,7 +225,7 @@ impl TenantDocument {
 }
 
 fn all_tags(
-    tenant: &TenantId,
+    (tenant, original): (&TenantId, Option<&str>),
     tier: &TierName,
     name: &DisplayName,
     baseline: &Baseline,
@@ -231,6 +238,9 @@ fn all_tags(
         (tags::BASELINE, baseline.hash.parse()?),
     ] {
         tags.insert(key.parse::<TagKey>()?, value)?;
+    }
+    if let Some(original) = original {
+        tags.insert(tags::ORIGINAL_ID.parse::<TagKey>()?, original.parse()?)?;
     }
     Ok(tags)
 }

@@ -21,7 +21,39 @@ impl TenantId {
     /// The longest tenant id, in characters: with the longest usual prefix it still fits into
     /// an account name (50) and, as a sub-address, into an email (64).
     pub const LONGEST: usize = 40;
+
+    /// The tenant's id for an id as a signup system writes it, and that one where it is another:
+    /// `org_01HZX` becomes `org-01hzx`, a UUID in capitals one in small letters. Capitals become
+    /// small, each of `_.:/+=@` and blank a hyphen, several hyphens one, and none stays at the ends.
+    ///
+    /// Two originals may lead to one id (`cus_A`, `cus_a`). It belongs to the first: what it is
+    /// made from is kept beside it, in the document and in a tag, so that the other is refused.
+    ///
+    /// # Errors
+    /// When it has other characters, or nothing or too much is left.
+    pub fn of_original(text: &str) -> Result<(Self, Option<String>), Fault> {
+        if let Ok(id) = text.parse() {
+            return Ok((id, None));
+        }
+        let known = |c: char| c.is_ascii_alphanumeric() || "-_.:/+=@ ".contains(c);
+        let mapped = (text.len() <= LONGEST_ORIGINAL && text.chars().all(known)).then(|| {
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            words.join("-").to_ascii_lowercase()
+        });
+        mapped.and_then(|id| id.parse().ok()).map(|id| (id, Some(text.to_owned()))).ok_or_else(|| {
+            let rule = format!(
+                "must be an id of 1 to {LONGEST_ORIGINAL} letters, digits, blanks or -_.:/+=@, of \
+                 which at most {} are left when it is in small letters and the rest is hyphens",
+                Self::LONGEST
+            );
+            Fault::new(Self::FIELD, text, rule)
+        })
+    }
 }
+
+/// The longest id of a signup system, in characters: it has to fit into a tag.
+const LONGEST_ORIGINAL: usize = 128;
 
 text_type! {
     /// An AWS account's id: 12 digits.
@@ -138,6 +170,26 @@ mod tests {
             let fault = bad.parse::<TenantId>().unwrap_err();
             assert_eq!(fault.field, "tenantId");
             assert!(fault.rule.contains("1 to 40"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn ids_of_other_systems_are_mapped_and_the_original_is_kept() {
+        for (original, id) in [
+            ("org_01HZX3V9P7", "org-01hzx3v9p7"),
+            ("cus_NffrFeUfNV2Hib", "cus-nffrfeufnv2hib"),
+            ("3F2504E0-4F89-41D3-9A0C-0305E82C3301", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
+            ("urn:tenant/7", "urn-tenant-7"),
+            ("_a__b-", "a-b"),
+        ] {
+            let (mapped, kept) = TenantId::of_original(original).unwrap();
+            assert_eq!((mapped.as_str(), kept.as_deref()), (id, Some(original)));
+        }
+        assert_eq!(TenantId::of_original("acme-2").unwrap(), ("acme-2".parse().unwrap(), None));
+        for bad in ["", "___", "Acme!", "ä", "a|b", &"X".repeat(41), &"_".repeat(129)] {
+            let fault = TenantId::of_original(bad).unwrap_err();
+            assert_eq!(fault.field, "tenantId");
+            assert!(fault.rule.contains("at most 40 are left"), "{fault}");
         }
     }
 

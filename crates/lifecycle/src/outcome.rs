@@ -17,7 +17,7 @@ pub const CHANGE_WITH: &str = "TenantChanged";
 /// What a signup says of a tenant that is there, and what the tenant has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The member of the signup: `tier`, `tenantName`, `email`, `tags.<key>`.
+    /// The member of the signup: `tenantId`, `tier`, `tenantName`, `rootEmail`, `tags.<key>`.
     pub field: String,
     /// What the signup says.
     pub signup: String,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::names::DisplayName;
 use crate::text::{require, text_type};
@@ -16,6 +17,8 @@ pub const TENANT: &str = "landlord:tenant";
 pub const TIER: &str = "landlord:tier";
 /// The tenant's display name, as far as AWS's tag alphabet allows.
 pub const NAME: &str = "landlord:name";
+/// The tenant's id as its signup system writes it, where that is another.
+pub const ORIGINAL_ID: &str = "landlord:original-id";
 /// The hash of the whole baseline that the account is to have: stack sets, Regions, overrides.
 pub const BASELINE: &str = "landlord:baseline";
 /// What the newest applied event asked for: `RETIRING` or `REINSTATED`.
@@ -114,11 +117,12 @@ impl TagValue {
         Self::of_text(name.as_str())
     }
 
-    /// Any text, with everything that is outside AWS's tag alphabet turned into single spaces,
-    /// and cut to 256 characters.
+    /// Any text, composed (NFC) so that a letter and its mark are one character where there is
+    /// one, with everything that is outside AWS's tag alphabet turned into single spaces, and cut
+    /// to 256 characters.
     pub fn of_text(text: &str) -> Self {
         let replaced: String =
-            text.chars().map(|c| if is_tag_character(c) { c } else { ' ' }).collect();
+            text.nfc().map(|c| if is_tag_character(c) { c } else { ' ' }).collect();
         let joined = replaced.split_whitespace().collect::<Vec<_>>().join(" ");
         let cut: String = joined.chars().take(LONGEST_VALUE).collect();
         Self(cut.trim_end().to_owned())
@@ -168,6 +172,19 @@ impl Tags {
             faults.push(Fault::of("tags", format!("{count} tags"), rule));
         }
         faults.none_or(Some(Self(tags)))
+    }
+
+    /// The same, if there is still room for the tag of an original id beside them.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn beside(self, original: Option<&str>) -> Result<Self, Fault> {
+        let most = MOST_TAGS - OWN_TAGS - RETIREMENT_TAGS - 1;
+        if original.is_some() && self.len() > most {
+            let rule = format!("where at most {most} fit beside that of the original id");
+            return Err(Fault::of("tags", format!("{} tags", self.len()), rule));
+        }
+        Ok(self)
     }
 
     /// Adds a tag, or replaces its value.
@@ -244,6 +261,7 @@ mod tests {
     fn a_display_name_is_reduced_to_the_alphabet() {
         let reduced = |name: &str| TagValue::reduced(&name.parse().unwrap()).as_str().to_owned();
         assert_eq!(reduced("Müller & Söhne (Köln)"), "Müller Söhne Köln");
+        assert_eq!(reduced("Mu\u{308}ller"), "Müller", "decomposed, as some systems write it");
         assert_eq!(reduced("🙂🙂"), "");
         assert_eq!(reduced("Acme, Inc."), "Acme Inc.");
     }

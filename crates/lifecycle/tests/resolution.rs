@@ -83,7 +83,7 @@ fn resolving_twice_gives_the_same_bytes() {
 #[test]
 fn an_email_that_is_given_is_taken() {
     let mut detail = acme();
-    detail["email"] = "root@acme.example".into();
+    detail["rootEmail"] = "root@acme.example".into();
     let document = resolve(&tiers_json(), UNITS, &detail).unwrap();
     assert_eq!(document.email.as_str(), "root@acme.example");
 }
@@ -99,8 +99,44 @@ fn faults_of_the_event_and_of_its_resolution_come_together() {
         Admission { tiers: &tiers, naming: &naming, units: &units, deadline_seconds: 1 },
     )
     .unwrap_err();
-    assert_eq!(fields(&faults), ["tenantName", "tags", "tier", "accountName", "email"]);
+    assert_eq!(fields(&faults), ["tenantName", "tags", "tier", "accountName", "tenantId"]);
     assert!(faults.to_string().contains("must be one of the tiers: standard"), "{faults}");
+}
+
+#[test]
+fn an_original_id_is_kept_in_the_document_and_in_a_tag() {
+    let mut detail = acme();
+    detail["tenantId"] = "org_01HZX".into();
+    detail["metadata"] = json!({"registration": 7});
+    let document = resolve(&tiers_json(), UNITS, &detail).unwrap();
+    assert_eq!(document.tenant_id.as_str(), "org-01hzx");
+    assert_eq!(document.original_tenant_id.as_deref(), Some("org_01HZX"));
+    assert_eq!(document.tags.get("landlord:original-id"), Some("org_01HZX"));
+    assert_eq!(document.metadata["registration"], 7);
+    assert_eq!(resolve(&tiers_json(), UNITS, &acme()).unwrap().original_tenant_id, None);
+    detail["tags"] = (0..35).map(|n| (format!("k{n}"), json!("v"))).collect();
+    let faults = resolve(&tiers_json(), UNITS, &detail).unwrap_err();
+    assert!(faults.to_string().contains("at most 34 fit"), "{faults}");
+}
+
+#[test]
+fn a_tier_with_faults_is_known_by_them_and_no_other_is_touched() {
+    let mut tiers = tiers_json();
+    tiers["tiers"]["gold"] = json!({"organizationalUnits": [], "baseline": [], "quotas": []});
+    tiers["tiers"]["odd"] = json!(7);
+    let units: OrganizationalUnits = UNITS.parse().unwrap();
+    let tiers = TiersConfig::tolerant(&tiers.to_string(), &units).unwrap();
+    assert!(tiers.get(&"standard".parse().unwrap()).is_some());
+    for held in ["gold", "odd"] {
+        let held = held.parse().unwrap();
+        assert!(tiers.get(&held).is_none() && tiers.faults_of(&held).is_some(), "{held}");
+    }
+    assert!(TiersConfig::tolerant("{}", &units).is_err());
+    let elsewhere = TiersConfig::tolerant(
+        &tiers_json().to_string(),
+        &"Elsewhere=ou-root-33333333".parse().unwrap(),
+    );
+    assert!(elsewhere.unwrap().faults_of(&"standard".parse().unwrap()).is_some());
 }
 
 #[test]

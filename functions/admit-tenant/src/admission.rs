@@ -1,10 +1,14 @@
 //! One signup from its message to its answer.
 
 use lifecycle::{
-    Admission, Fault, Faults, SignupEvent, TenantDocument, TenantId, TenantSignedUp, TiersConfig,
+    AccountId, Admission, Fault, Faults, SignupEvent, TenantDocument, TenantId, TenantLeft,
+    TenantSignedUp, TiersConfig,
 };
+use tenant_records::Signup;
 
-use crate::answers::{TenantAdmitted, TenantRejected, send_admitted, send_outcome, send_rejected};
+use crate::answers::{
+    TenantAdmitted, TenantRejected, send_admitted, send_left, send_outcome, send_rejected,
+};
 use crate::decide::{Event, Lane, Meaning, Room, Standing, execution_name, meaning, read_event};
 use crate::error::{Call, Error};
 use crate::executions::{Found, Started, find_all, start};
@@ -21,10 +25,14 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         let rule = "must not be there: events that are replayed are not admitted";
         return reject(app, &event, Fault::new("replay-name", replay, rule).into()).await;
     }
-    let found = match TenantSignedUp::tenant_id_in(&event.detail) {
-        Some(tenant_id) => Box::pin(find_all(app, &tenant_id)).await?,
+    let tenant = TenantSignedUp::tenant_id_in(&event.detail);
+    let found = match &tenant {
+        Some((tenant_id, _)) => Box::pin(find_all(app, tenant_id)).await?,
         None => Vec::new(),
     };
+    if let Some(fault) = tenant.and_then(|(id, original)| taken(&id, original, &found)) {
+        return reject(app, &event, fault.into()).await;
+    }
     let executions: Vec<_> = found.iter().map(|found| found.execution.clone()).collect();
     let meant = meaning(&event.id, &executions);
     if let Meaning::Repeated(number) = meant {
@@ -45,9 +53,12 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         }
         (Err(error), _) => return Err(error),
     };
-    if let (Ok(signup), Meaning::Start { .. }) = (&parsed, meant)
+    if let Ok(signup) = &parsed
         && let Some(faults) = tiers.faults_of(&signup.tier)
     {
+        if let Meaning::InHand(number) = meant {
+            return in_hand(app, &event, number).await;
+        }
         let because = format!("tier {} has faults: {faults}", signup.tier);
         return Ok(Outcome::TierHeld(signup.tier.clone(), because));
     }
@@ -71,6 +82,15 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
     }
 }
 
+/// What is wrong with an id that another id of the signup system led to before: a tenant belongs to
+/// the first, and is never merged with another.
+fn taken(id: &TenantId, original: Option<String>, found: &[Found]) -> Option<Fault> {
+    let said = original.unwrap_or_else(|| id.to_string());
+    let first = found.iter().find_map(Found::original).filter(|first| *first != said)?;
+    let rule = format!("must not lead to the tenant {id}, which is that of {first:?}");
+    Some(Fault::new(TenantId::FIELD, &said, rule))
+}
+
 /// Repeats the answer to an event that started an execution.
 async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Result<Outcome, Error> {
     let same = found.iter().find(|found| found.execution.number == number);
@@ -87,7 +107,7 @@ async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Resul
 
 /// Answers that the execution of this number has, or had, the tenant in hand.
 async fn in_hand(app: &App, event: &Event, number: u32) -> Result<Outcome, Error> {
-    let Some(tenant_id) = TenantSignedUp::tenant_id_in(&event.detail) else {
+    let Some((tenant_id, _)) = TenantSignedUp::tenant_id_in(&event.detail) else {
         return Err(Fault::missing("detail.tenantId").into());
     };
     admitted(app, event, &tenant_id, number, true).await
@@ -102,6 +122,13 @@ async fn onboard(
     lane: Lane,
 ) -> Result<Outcome, Error> {
     let tenant_id = &document.tenant_id;
+    // A tenant that left while its signup was on its way gets no account for it.
+    let seen = Box::pin(app.records.admit(tenant_id, event.time, &event.detail)).await?;
+    let room = match (seen.answer, &seen.record.account_id) {
+        (Signup::Left, account) => return left(app, event, document, account.clone()).await,
+        (Signup::Welcome, Some(_)) => Room::NotNeeded,
+        (Signup::Welcome, None) => room,
+    };
     match (room, lane) {
         (Room::NotNeeded, _) => {}
         // The rest of the front goes on; who waits for room waits in the other queue.
@@ -116,6 +143,27 @@ async fn onboard(
     }
     let started = Box::pin(start(app, &execution_name(tenant_id, number), document)).await?;
     admitted(app, event, tenant_id, number, started == Started::Before).await
+}
+
+/// Answers that the tenant left after it had signed up.
+async fn left(
+    app: &App,
+    event: &Event,
+    document: &TenantDocument,
+    account_id: Option<AccountId>,
+) -> Result<Outcome, Error> {
+    let answer = TenantLeft {
+        tenant_id: document.tenant_id.clone(),
+        account_id,
+        event_id: event.id.clone(),
+        execution_arn: None,
+        ended_at: app.clock.now(),
+        metadata: document.metadata.clone(),
+        original_tenant_id: document.original_tenant_id.clone(),
+    };
+    send_left(app, &answer).await?;
+    tracing::info!(tenant.id = %answer.tenant_id, event.id, "the tenant left after this signup");
+    Ok(Outcome::Answered)
 }
 
 async fn admitted(
@@ -138,6 +186,10 @@ async fn admitted(
         event_id: event.id.clone(),
         execution_arn,
         duplicate,
+        ignored: TenantSignedUp::ignored_in(&event.detail),
+        metadata: TenantSignedUp::metadata_in(&event.detail),
+        original_tenant_id: TenantSignedUp::tenant_id_in(&event.detail)
+            .and_then(|(_, original)| original),
     };
     send_admitted(app, &answer).await?;
     Ok(Outcome::Answered)
@@ -149,7 +201,7 @@ const LONGEST_ID_SHOWN: usize = 256;
 async fn reject(app: &App, event: &Event, faults: Faults) -> Result<Outcome, Error> {
     let tenant_id = TenantSignedUp::tenant_id_in(&event.detail);
     tracing::info!(
-        tenant.id = tenant_id.as_ref().map(ToString::to_string),
+        tenant.id = tenant_id.as_ref().map(|(id, _)| id.to_string()),
         event.id,
         faults = faults.iter().count(),
         "the signup is rejected"
@@ -158,7 +210,8 @@ async fn reject(app: &App, event: &Event, faults: Faults) -> Result<Outcome, Err
     let given = event.detail.get("tenantId").and_then(|id| id.as_str());
     let tenant_id = given.map(|id| id.chars().take(LONGEST_ID_SHOWN).collect());
     let reasons = faults.bounded_reasons();
-    let answer = TenantRejected { tenant_id, event_id: event.id.clone(), reasons };
+    let metadata = TenantSignedUp::metadata_in(&event.detail);
+    let answer = TenantRejected { tenant_id, event_id: event.id.clone(), reasons, metadata };
     send_rejected(app, &answer).await?;
     Ok(Outcome::Answered)
 }

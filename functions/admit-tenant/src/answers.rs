@@ -2,8 +2,9 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use lambda_kit::sdk::code;
-use lifecycle::{Fault, OnboardingOutcome, TenantId};
+use lifecycle::{Fault, OnboardingOutcome, TenantId, TenantLeft};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::{Call, Error, words};
 use crate::handler::App;
@@ -12,7 +13,7 @@ const SOURCE: &str = "landlord";
 const CALL: Call = Call { service: "events", name: "PutEvents" };
 
 /// The detail of the event `TenantAdmitted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantAdmitted {
     /// The tenant.
@@ -23,10 +24,19 @@ pub struct TenantAdmitted {
     pub execution_arn: String,
     /// Whether the execution was there before.
     pub duplicate: bool,
+    /// Members of the signup that mean nothing to Landlord.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+    /// What the signup wants to be told again.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// The tenant's id as the signup system writes it, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
 }
 
 /// The detail of the event `TenantRejected`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantRejected {
     /// The tenant's id as it was given, its first 256 characters; nothing when it was no text.
@@ -36,6 +46,9 @@ pub struct TenantRejected {
     /// Every fault: field, value and rule. At most 20 of at most 500 characters, the last of which
     /// then says how many there are more.
     pub reasons: Vec<String>,
+    /// What the signup wants to be told again; nothing when that is itself faulty.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
 }
 
 pub(crate) async fn send_admitted(app: &App, answer: &TenantAdmitted) -> Result<(), Error> {
@@ -44,6 +57,10 @@ pub(crate) async fn send_admitted(app: &App, answer: &TenantAdmitted) -> Result<
 
 pub(crate) async fn send_rejected(app: &App, answer: &TenantRejected) -> Result<(), Error> {
     send(app, "TenantRejected", answer).await
+}
+
+pub(crate) async fn send_left(app: &App, answer: &TenantLeft) -> Result<(), Error> {
+    send(app, TenantLeft::DETAIL_TYPE, answer).await
 }
 
 pub(crate) async fn send_outcome(app: &App, answer: &OnboardingOutcome) -> Result<(), Error> {

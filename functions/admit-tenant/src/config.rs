@@ -26,6 +26,8 @@ pub struct Config {
     pub waiting_queue_url: String,
     /// Where messages go that are no signups: `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
+    /// Where the records of tenants are: `RUNS_BUCKET`.
+    pub runs_bucket: String,
     /// How many tenants may be admitted and have no account yet: `ADMISSION_WINDOW`, 1 or more,
     /// 10 unless given.
     pub admission_window: usize,
@@ -62,6 +64,7 @@ impl Config {
             queue_url: required(lookup, "QUEUE_URL")?,
             waiting_queue_url: required(lookup, "WAITING_QUEUE_URL")?,
             dead_letter_queue_url: required(lookup, "DEAD_LETTER_QUEUE_URL")?,
+            runs_bucket: required(lookup, "RUNS_BUCKET")?,
             admission_window: positive(lookup, "ADMISSION_WINDOW", 10_usize)?,
             deadline_seconds: positive(lookup, "DEADLINE_SECONDS", 86_400_u32)?,
             admit_replays: parsed_or(lookup, "ADMIT_REPLAYS", false)?,
@@ -100,6 +103,7 @@ mod tests {
             "EVENT_BUS_NAME" => "landlord",
             "QUEUE_URL" => "https://sqs/signups.fifo",
             "WAITING_QUEUE_URL" => "https://sqs/waiting.fifo",
+            "RUNS_BUCKET" => "runs",
             "DEAD_LETTER_QUEUE_URL" => "https://sqs/dead.fifo",
             _ => return None,
         };

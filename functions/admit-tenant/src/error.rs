@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lambda_kit::Named;
-use lambda_kit::sdk::{code, is_transient};
+use lambda_kit::sdk::{Trouble, code, is_transient};
 use lifecycle::{Fault, Faults, error_names};
 
 use crate::decide::{Blame, Reason};
@@ -90,6 +90,29 @@ pub enum Error {
     Panicked(String),
 }
 
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Passing(refusal) => Self::TryAgain {
+                service: refusal.service,
+                call: refusal.call,
+                reason: refusal.code.into(),
+            },
+            Trouble::Refused(refusal) if refusal.is_denial() => Self::AccessDenied {
+                service: refusal.service,
+                call: refusal.call,
+                message: refusal.message.into(),
+            },
+            Trouble::Refused(refusal) => Self::AwsRefused {
+                service: refusal.service,
+                call: refusal.call,
+                code: refusal.code.into(),
+                message: refusal.message.into(),
+            },
+        }
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
@@ -139,6 +162,10 @@ impl Error {
                     "StartExecution",
                     "StateMachineDoesNotExist" | "StateMachineDeleting" | "InvalidArn",
                 ) => Blame::World(Reason::AwsRefused),
+                // The record of this message's tenant is none.
+                ("GetObject" | "PutObject", "NotARecord" | "NotText" | "NotJson") => {
+                    Blame::PerhapsMessage(Reason::AwsRefused)
+                }
                 // These say what the message says; all other calls only read or name what is
                 // Landlord's.
                 ("StartExecution" | "PutEvents", _) => Blame::PerhapsMessage(Reason::AwsRefused),

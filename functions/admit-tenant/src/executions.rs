@@ -24,6 +24,13 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// The tenant's id as the signup system writes it; nothing when its input says nothing.
+    pub(crate) fn original(&self) -> Option<String> {
+        let input: Value = serde_json::from_str(&self.input).ok()?;
+        let id = input.get("originalTenantId").filter(|id| !id.is_null());
+        Some(id.or_else(|| input.get("tenantId"))?.as_str()?.to_owned())
+    }
+
     /// What it said when it succeeded.
     pub(crate) fn outcome(&self) -> Result<OnboardingOutcome, Error> {
         let read = || {

@@ -8,6 +8,7 @@ use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, Metric, Metrics, Named, chain, client};
 use lifecycle::{Fault, TierName};
 use serde::{Deserialize, Serialize};
+use tenant_records::TenantRecords;
 
 use crate::admission::admit;
 use crate::config::Config;
@@ -21,6 +22,9 @@ pub const NAMESPACE: &str = "Landlord/Signups";
 /// `AWS`, `FAULT`) and by `Reason`.
 pub const HEAD_WAITING: &str = "SignupHeadWaiting";
 
+/// The length of the ids that most signup systems give.
+const LENGTH_OF_A_UUID: usize = 36;
+
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -30,16 +34,18 @@ pub struct App {
     pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) queues: aws_sdk_sqs::Client,
-    clock: Clock,
+    pub(crate) records: TenantRecords,
+    pub(crate) clock: Clock,
     metrics: Metrics,
 }
 
 impl App {
-    /// The function on a wire of one's choice, without metrics. Nothing that it decides depends on
-    /// the time.
+    /// The function on a wire of one's choice, without metrics.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
+        let records = TenantRecords::new(wire, &config.runs_bucket);
         Self {
             config,
+            records,
             tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             parameters: client!(aws_sdk_ssm, wire),
             states: client!(aws_sdk_sfn, wire),
@@ -62,6 +68,10 @@ impl App {
     /// Names the variable that is missing or wrong.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, lambda_kit::config::Error> {
         let app = Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system());
+        let longest = app.config.naming.longest_tenant_id();
+        if longest < LENGTH_OF_A_UUID {
+            tracing::warn!(longest, "tenant ids may have {longest} characters: UUIDs do not fit");
+        }
         Ok(app.with_metrics(Metrics::to_stdout()))
     }
 }

@@ -166,7 +166,7 @@ pub(crate) fn receive(
 }
 
 /// In what the signup and the account differ that no step of an onboarding may change: the address
-/// always, and of a live tenant everything that the signup says. A tag that is missing is no
+/// and the original id always, and of a live tenant everything that the signup says. A tag that is missing is no
 /// difference: it is put there.
 fn differences(facts: &Facts, document: &TenantDocument, is_live: bool) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -177,15 +177,23 @@ fn differences(facts: &Facts, document: &TenantDocument, is_live: bool) -> Vec<D
     if let Some(email) = facts.email.as_deref().filter(|_| document.email_is_given)
         && !document.email.is_same_as(email)
     {
-        note("email".to_owned(), document.email.as_str(), email);
+        note("rootEmail".to_owned(), document.email.as_str(), email);
+    }
+    // Two ids of a signup system may lead to one tenant id, which is the first one's for good.
+    let id = document.tenant_id.as_str();
+    let said = document.original_tenant_id.as_deref().unwrap_or(id);
+    let first = facts.tags.get(tags::ORIGINAL_ID).map_or(id, String::as_str);
+    if said != first {
+        note("tenantId".to_owned(), said, first);
     }
     if !is_live {
         return differences;
     }
     for (key, wanted) in document.tags.iter() {
         let field = match key {
-            // The first is how the account was found; the second follows from the tier.
-            tags::TENANT | tags::BASELINE => continue,
+            // The first is how the account was found, the second was compared above, and the last
+            // follows from the tier.
+            tags::TENANT | tags::ORIGINAL_ID | tags::BASELINE => continue,
             tags::TIER => "tier".to_owned(),
             tags::NAME => "tenantName".to_owned(),
             other => format!("tags.{other}"),

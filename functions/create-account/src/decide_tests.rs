@@ -119,7 +119,7 @@ fn a_signup_contradicts_a_live_tenant_in_what_it_says_and_a_half_made_one_in_its
         }
     };
     let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
-    let email = row("email", "aws+acme@example.com", "root@acme.example");
+    let email = row("rootEmail", "aws+acme@example.com", "root@acme.example");
     let said = [
         row("tags.cost-center", "42", "7"),
         row("tenantName", "Acme & Co", "Globex"),
@@ -130,6 +130,15 @@ fn a_signup_contradicts_a_live_tenant_in_what_it_says_and_a_half_made_one_in_its
     assert_eq!(differing("ou-root-general1", true), all);
     assert_eq!(differing("ou-root-onboard1", true), [email]);
     assert_eq!(differing("ou-root-onboard1", false), []);
+    // Two ids that lead to one tenant are never merged, live or half made.
+    for parent in ["ou-root-general1", "ou-root-onboard1"] {
+        let other = document(serde_json::json!({"originalTenantId": "ACME"}));
+        let Reception::Contradicted(found) = received(&facts("ACTIVE", parent), &other).unwrap()
+        else {
+            panic!("it is another tenant's")
+        };
+        assert_eq!((found[0].field.as_str(), found[0].tenant.as_str()), ("tenantId", "acme"));
+    }
     // A tag that is missing is put there, and no contradiction.
     let found = received(&facts("ACTIVE", "ou-root-general1"), &document(serde_json::json!({})));
     assert_eq!(found, Ok(Reception::Live));

@@ -99,6 +99,7 @@ impl Settled {
 /// The tenant's signup, as far as the account's tags remember it.
 fn signup(request: &Request, facts: &Facts) -> Value {
     let name = facts.tags.get(tags::NAME).filter(|name| !name.is_empty());
+    let original = facts.tags.get(tags::ORIGINAL_ID);
     let own: Map<String, Value> = facts
         .tags
         .iter()
@@ -106,13 +107,13 @@ fn signup(request: &Request, facts: &Facts) -> Value {
         .map(|(key, value)| (key.clone(), value.clone().into()))
         .collect();
     let mut signup = json!({
-        "tenantId": request.tenant_id,
+        "tenantId": original.map_or(request.tenant_id.as_str(), String::as_str),
         "tenantName": name.map_or(request.tenant_id.as_str(), String::as_str),
         "tier": facts.tags.get(tags::TIER),
         "tags": own,
     });
     if let (Some(email), Some(fields)) = (&facts.email, signup.as_object_mut()) {
-        fields.insert("email".to_owned(), email.clone().into());
+        fields.insert("rootEmail".to_owned(), email.clone().into());
     }
     signup
 }

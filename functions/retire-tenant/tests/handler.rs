@@ -175,7 +175,7 @@ async fn an_emptied_account_comes_with_the_signup_that_onboards_it_again() {
     let done = answer(request("REINSTATE"), vec![read(ONBOARDING, &tags)]).await.unwrap();
     assert_eq!(done["emptied"], true);
     let signup = json!({"tenantId": "acme", "tenantName": "Acme Inc.", "tier": "gold",
-        "email": "aws+acme@example.com", "tags": {"team": "blue"}});
+        "rootEmail": "aws+acme@example.com", "tags": {"team": "blue"}});
     assert_eq!(done["signup"], signup);
 }
 

@@ -264,7 +264,9 @@ const ONBOARDING: [&str; 7] = [
 ];
 
 /// Actions that the template allows and no test of onboarding needs, each with its reason.
-const UNUSED: [(&str, &str, &str); 5] = [
+const UNUSED: [(&str, &str, &str); 7] = [
+    ("AdmitTenant", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
+    ("AdmitTenant", "s3:PutObject", "only for a tenant that left before it had an account"),
     ("AdmitTenant", "sqs:GetQueueAttributes", "Lambda's poller asks with it; the local one knows"),
     ("AnnounceOutcome", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
     ("AnnounceOutcome", "sqs:SendMessage", "Lambda's, for events that the function gave up on"),

@@ -39,18 +39,109 @@ async fn all_faults_of_a_signup_are_reported_at_once_and_nothing_is_started() {
     let aws = empty();
     let mut bad = signup();
     bad["detail"] = json!({"tenantId": "Acme!", "tenantName": "", "tier": "gold",
-                           "email": "nobody", "tags": {"aws:x": "1"}, "plan": "gold"});
+                           "rootEmail": "nobody", "tags": {"aws:x": "1"}, "plan": "gold",
+                           "tenant_id": "acme"});
     assert_eq!(call(&aws, one(&bad)).await.unwrap(), answered());
     let (name, detail) = events(&aws).remove(0);
     assert_eq!(name, "TenantRejected");
     assert_eq!(detail["tenantId"], "Acme!", "as it was given");
     assert_eq!(detail["eventId"], EVENT_ID);
     let reasons = detail["reasons"].as_array().unwrap();
-    for field in ["tenantId: \"Acme!\"", "tenantName", "tier", "email", "tags.aws:x", "plan"] {
+    for field in
+        ["tenantId: \"Acme!\"", "tenantName", "tier", "rootEmail", "tags.aws:x", "tenant_id"]
+    {
         let named = |reason: &Value| reason.as_str().unwrap().starts_with(field);
         assert!(reasons.iter().any(named), "{field}: {reasons:?}");
     }
     assert_eq!(aws.operations(), ["GetParameter", "PutEvents"]);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_metadata_and_the_original_id_and_names_what_was_ignored() {
+    let mut rich = signup();
+    rich["detail"]["tenantId"] = json!("ACME");
+    rich["detail"]["metadata"] = json!({"registration": "r-7"});
+    rich["detail"]["email"] = json!("owner@customer.example");
+    let aws = empty();
+    call(&aws, one(&rich)).await.unwrap();
+    let (name, detail) = events(&aws).remove(0);
+    assert_eq!((name.as_str(), &detail["tenantId"]), ("TenantAdmitted", &json!("acme")));
+    assert_eq!(detail["metadata"]["registration"], "r-7");
+    assert_eq!(detail["originalTenantId"], "ACME");
+    assert_eq!(detail["ignored"], json!(["email"]));
+    let input = aws.calls_of("StartExecution")[0].field("input").as_str().unwrap().to_owned();
+    let document: Value = serde_json::from_str(&input).unwrap();
+    assert_eq!(document["metadata"]["registration"], "r-7");
+    assert_eq!(document["originalTenantId"], "ACME");
+    assert_eq!(document["email"], "aws+acme@example.com", "the contact is not the root user");
+
+    rich["detail"]["tier"] = json!("none");
+    let aws = empty();
+    call(&aws, front(&rich)).await.unwrap();
+    let (name, detail) = events(&aws).remove(0);
+    assert_eq!((name.as_str(), &detail["tenantId"]), ("TenantRejected", &json!("ACME")));
+    assert_eq!(detail["metadata"]["registration"], "r-7");
+}
+
+#[tokio::test]
+async fn two_ids_that_lead_to_one_tenant_are_never_merged() {
+    for status in ["RUNNING", "SUCCEEDED", "FAILED"] {
+        let mut other = signup();
+        other["detail"]["tenantId"] = json!("Acme");
+        let aws = empty().json("DescribeExecution", execution(status, "another-event"));
+        assert_eq!(call(&aws, front(&other)).await.unwrap(), answered());
+        let (name, detail) = events(&aws).remove(0);
+        assert_eq!(name, "TenantRejected", "{status}");
+        assert!(detail["reasons"][0].as_str().unwrap().contains("that of \"acme\""), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_signup_that_is_older_than_its_tenants_leaving_ends_as_left() {
+    let record = |wish: &str, at: &str| {
+        json!({"version": 1, "tenantId": "acme", "accountId": "222222222222",
+               "newestLifecycle": {"wish": wish, "occurredAt": at, "eventId": "e-9"}})
+        .to_string()
+    };
+    for request in [one(&signup()), front(&signup())] {
+        let aws = empty().text("GetObject", record("LEFT", "2026-11-21T10:00:01Z"));
+        assert_eq!(call(&aws, request).await.unwrap(), answered());
+        let (name, detail) = events(&aws).remove(0);
+        assert_eq!(name, "TenantLeft");
+        assert_eq!(detail["eventId"], EVENT_ID);
+        assert_eq!(detail["executionArn"], Value::Null);
+        assert_eq!(detail["endedAt"], "2026-11-21T12:00:00Z");
+        assert_eq!(aws.calls_of("StartExecution").len(), 0);
+    }
+    for (wish, at) in [
+        ("LEFT", "2026-11-21T10:00:00Z"),
+        ("LEFT", "2026-11-21T09:59:00Z"),
+        ("BACK", "2026-11-21T10:00:01Z"),
+    ] {
+        // And where an account is known, no room is needed.
+        let aws = empty().text("GetObject", record(wish, at));
+        assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
+        assert_eq!(aws.calls_of("StartExecution").len(), 1, "{wish} {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_none_holds_up_no_other_tenant() {
+    let aws = empty().text("GetObject", "no record");
+    assert_eq!(call(&aws, one(&signup())).await.unwrap(), answered());
+    assert_eq!(sent(&aws).field("MessageGroupId"), "apart-m-1");
+}
+
+#[tokio::test]
+async fn an_id_that_does_not_fit_into_an_address_is_told_how_long_it_may_be() {
+    let mut long = signup();
+    long["detail"]["tenantId"] = json!("a".repeat(40));
+    let aws = empty();
+    call_with_domain(&aws, front(&long), &format!("{}.example.com", "d".repeat(20))).await.unwrap();
+    let (name, detail) = events(&aws).remove(0);
+    assert_eq!(name, "TenantRejected");
+    let reason = detail["reasons"][0].as_str().unwrap();
+    assert!(reason.contains("at most 27 characters"), "{reason}");
 }
 
 #[tokio::test]

@@ -154,6 +154,8 @@ async fn an_answer_that_event_bridge_never_takes_is_the_messages_fault() {
 async fn a_signup_chooses_neither_the_number_nor_the_length_of_the_reasons() {
     let mut big = signup();
     big["detail"]["tenantName"] = json!("x".repeat(5_000));
+    let unknown = (0..20_000).map(|n| (format!("unknown-{n}"), json!(1)));
+    big["detail"].as_object_mut().unwrap().extend(unknown);
     big["detail"]["tags"] = (0..20_000).map(|n| (format!("aws:{n}"), json!("y"))).collect();
     let aws = empty();
     assert_eq!(call(&aws, front(&big)).await.unwrap(), answered());

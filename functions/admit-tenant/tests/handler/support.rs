@@ -61,27 +61,46 @@ pub(crate) async fn call_with(
     call_to(aws, request, replays, Metrics::discard()).await
 }
 
+pub(crate) async fn call_with_domain(
+    aws: &Aws,
+    request: Value,
+    domain: &str,
+) -> Result<Value, Diagnostic> {
+    call_as(aws, request, [("EMAIL_DOMAIN", domain)], Metrics::discard()).await
+}
+
 pub(crate) async fn call_to(
     aws: &Aws,
     request: Value,
     replays: &str,
     metrics: Metrics,
 ) -> Result<Value, Diagnostic> {
+    call_as(aws, request, [("ADMIT_REPLAYS", replays)], metrics).await
+}
+
+/// Calls the function with one variable that is not as usual.
+async fn call_as(
+    aws: &Aws,
+    request: Value,
+    [(unusual, given)]: [(&str, &str); 1],
+    metrics: Metrics,
+) -> Result<Value, Diagnostic> {
     let (queue_url, waiting, dead) =
         (queue("signups.fifo"), queue("waiting.fifo"), queue("dead.fifo"));
     let config = Config::load(&|name| {
         let value = match name {
+            _ if name == unusual => given,
             "EMAIL_LOCAL_PART" => "aws",
             "EMAIL_DOMAIN" => "example.com",
             "TIERS_PARAMETER" => "/landlord/tiers",
             "TENANT_OUS" => "General=ou-root-general0",
+            "RUNS_BUCKET" => "runs",
             "STATE_MACHINE_ARN" => MACHINE,
             "EVENT_BUS_NAME" => "landlord",
             "QUEUE_URL" => &queue_url,
             "WAITING_QUEUE_URL" => &waiting,
             "DEAD_LETTER_QUEUE_URL" => &dead,
             "ADMISSION_WINDOW" => "3",
-            "ADMIT_REPLAYS" => replays,
             _ => return None,
         };
         Some(value.to_owned())
@@ -106,6 +125,7 @@ pub(crate) fn empty() -> Aws {
         .always("GetParameter", move |_| Reply::Json(json!({"Parameter": {"Value": tiers}})))
         .always("DescribeExecution", |_| error(400, "ExecutionDoesNotExist"))
         .always("ListExecutions", |_| Reply::Json(json!({"executions": []})))
+        .always("GetObject", |_| error(404, "NoSuchKey"))
         .always("GetResources", |_| Reply::Json(with_account(&[])))
         .always("StartExecution", |_| {
             Reply::Json(json!({"executionArn": FIRST, "startDate": 1_795_255_200}))
