@@ -38,7 +38,7 @@ impl TiersConfig {
     /// When there is no document, or no tier in it.
     pub fn tolerant(text: &str, units: &OrganizationalUnits) -> Result<Self, Faults> {
         let mut config = Self { tiers: BTreeMap::new(), held: BTreeMap::new() };
-        for (name, tier, mut faults) in read(text)? {
+        for ReadTier { name, tier, mut faults } in read(text)? {
             // A tier whose name is none is nobody's: a signup for it is refused for the name.
             let Some(name) = name else { continue };
             if let Some(tier) = &tier {
@@ -86,8 +86,14 @@ impl TiersConfig {
     }
 }
 
-/// Each tier of the document: its name, what could be read of it, and what is wrong with either.
-fn read(text: &str) -> Result<Vec<(Option<TierName>, Option<Tier>, Faults)>, Faults> {
+/// A tier of the document: its name, what could be read of it, and what is wrong with either.
+struct ReadTier {
+    name: Option<TierName>,
+    tier: Option<Tier>,
+    faults: Faults,
+}
+
+fn read(text: &str) -> Result<Vec<ReadTier>, Faults> {
     let raw: RawConfig = serde_json::from_str(text).map_err(|error| {
         Fault::of("tiers", "the document", format!("is not a tiers configuration: {error}"))
     })?;
@@ -105,7 +111,7 @@ fn read(text: &str) -> Result<Vec<(Option<TierName>, Option<Tier>, Faults)>, Fau
                 None
             }
         };
-        (name, tier, faults)
+        ReadTier { name, tier, faults }
     });
     Ok(each.collect())
 }
@@ -134,7 +140,7 @@ impl FromStr for TiersConfig {
     fn from_str(text: &str) -> Result<Self, Faults> {
         let mut all = Faults::new();
         let mut tiers = BTreeMap::new();
-        for (name, tier, faults) in read(text)? {
+        for ReadTier { name, tier, faults } in read(text)? {
             faults.into_iter().for_each(|fault| all.push(fault));
             if let (Some(name), Some(tier)) = (name, tier) {
                 tiers.insert(name, tier);
