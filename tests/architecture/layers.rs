@@ -33,7 +33,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
     ("assess-wave", &["cloudwatch", "s3"]),
     ("close-account", &["organizations"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
-    ("deploy-wave", &["cloudformation", "cloudwatch", "s3", "ssm", "sts"]),
+    ("deploy-wave", &["cloudformation", "cloudwatch", "organizations", "s3", "ssm", "sts"]),
     ("enroll-baseline", &["organizations", "cloudformation"]),
     ("find-tenant", &["resourcegroupstagging"]),
     ("finish-rollout", &["s3"]),

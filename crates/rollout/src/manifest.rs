@@ -234,6 +234,10 @@ pub enum ReasonCode {
     TooManyVetoes,
     /// The same error in several accounts.
     SameError,
+    /// No account took the change: nothing is known of it.
+    NoAccountChanged,
+    /// More of the fleet was excused than the plan allows a rollout that succeeds.
+    TooManyExcused,
     /// An alarm of the plan is red.
     Unhealthy,
     /// An operator asked for it.

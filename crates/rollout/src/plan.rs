@@ -1,5 +1,7 @@
 //! The plan of a roll-out: who gets the change when, how fast, and what ends it.
 
+use std::collections::BTreeMap;
+
 use lifecycle::{AccountId, OuName, RegionName};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,45 @@ pub struct Plan {
     pub new_tenants: NewTenants,
     /// How long the whole may take, in seconds from the execution's start.
     pub deadline_seconds: u32,
+    /// What no wave takes.
+    #[serde(default, skip_serializing_if = "Except::is_empty")]
+    pub except: Except,
+    /// How much of the fleet may be excused (suspended accounts, known offenders) in a rollout
+    /// that succeeds, in percent of its instances.
+    #[serde(default = "excused_percent")]
+    pub excused_percent: u32,
+    /// After how many days an account that goes on vetoing is reported by name.
+    #[serde(default = "veto_days")]
+    pub veto_days: u32,
+}
+
+/// A tenth.
+pub(crate) fn excused_percent() -> u32 {
+    10
+}
+
+/// Two weeks.
+pub(crate) fn veto_days() -> u32 {
+    14
+}
+
+/// What no wave takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Except {
+    /// These accounts.
+    pub accounts: Vec<AccountId>,
+    /// All that stand in these units.
+    pub units: Vec<OuName>,
+    /// All that carry one of these tags with this value. The index of tags may lag by minutes.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Except {
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.units.is_empty() && self.tags.is_empty()
+    }
 }
 
 /// One wave.
@@ -42,8 +83,11 @@ pub struct WavePlan {
     pub failures: Amount,
     /// How many vetoes of gates it may have, in instances.
     pub vetoes: Amount,
-    /// In how many accounts the same error may occur less one: that many, and the change is bad.
+    /// The change is bad once this many accounts fail with the same error: at least so many …
     pub same_error_accounts: u32,
+    /// … and at least so many percent of the wave's accounts.
+    #[serde(default = "same_error_percentage")]
+    pub same_error_percentage: u32,
     /// The most accounts of one operation; nothing: ten rounds.
     pub operation_accounts: Option<u32>,
     /// How long health is watched afterwards, in seconds.
@@ -53,6 +97,11 @@ pub struct WavePlan {
     /// Whether the gates of its accounts have to answer afterwards: asked by a second operation
     /// that changes nothing.
     pub prove_gate: bool,
+}
+
+/// Two of a hundred: in a small wave, the floor decides.
+pub(crate) fn same_error_percentage() -> u32 {
+    2
 }
 
 /// Who is in a wave.
@@ -209,6 +258,14 @@ impl WavePlan {
     /// How many accounts work at a time, when the wave has `accounts`.
     pub fn concurrent(&self, accounts: usize) -> usize {
         self.preferences.max_concurrent.of(accounts).clamp(1, accounts.max(1))
+    }
+
+    /// With the same error in how many accounts the change is bad, when the wave has `accounts`: a
+    /// share, so that a few tenants cannot stop the fleet, with a floor.
+    pub fn same_error(&self, accounts: usize) -> usize {
+        let floor = usize::try_from(self.same_error_accounts).unwrap_or(usize::MAX);
+        let share = usize::try_from(self.same_error_percentage).unwrap_or(100);
+        accounts.saturating_mul(share).div_ceil(100).max(floor)
     }
 
     /// How many accounts an operation has at most: whole rounds, so that cutting a wave into

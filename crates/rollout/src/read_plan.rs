@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::fields::Fields;
 use crate::plan::{
-    Amount, ConcurrencyMode, Health, MOST_WAVES, MissingData, NewTenants, OnStop, Plan,
-    Preferences, RedBefore, RegionConcurrency, Retry, Selection, WavePlan,
+    Amount, ConcurrencyMode, Except, Health, MOST_WAVES, MissingData, NewTenants, OnStop, Plan,
+    Preferences, RedBefore, RegionConcurrency, Retry, Selection, WavePlan, excused_percent,
+    same_error_percentage, veto_days,
 };
 
 const DAY: u32 = 86_400;
@@ -31,6 +32,9 @@ pub(crate) fn plan(path: &str, value: &Value, faults: &mut Faults) -> Option<Pla
         NewTenants::Wait,
     );
     let deadline_seconds = fields.number("deadlineSeconds", 600..=30 * DAY).unwrap_or(2 * DAY);
+    let except = except(&mut fields);
+    let excused_percent = fields.number("excusedPercent", 0..=100).unwrap_or(excused_percent());
+    let veto_days = fields.number("vetoDays", 1..=365).unwrap_or(veto_days());
     fields.end();
     (faults.iter().count() == before).then_some(Plan {
         waves,
@@ -39,7 +43,36 @@ pub(crate) fn plan(path: &str, value: &Value, faults: &mut Faults) -> Option<Pla
         on_stop,
         new_tenants,
         deadline_seconds,
+        except,
+        excused_percent,
+        veto_days,
     })
+}
+
+fn except(outer: &mut Fields<'_>) -> Except {
+    let mut except = Except::default();
+    let path = outer.place("except");
+    let Some(value) = outer.value("except") else { return except };
+    let Some(mut fields) = Fields::of(&path, value, outer.faults()) else { return except };
+    let place = fields.place("accountIds");
+    for id in fields.texts("accountIds") {
+        except.accounts.extend(fields.faults().keep(&place, id.parse::<AccountId>()));
+    }
+    let place = fields.place("organizationalUnits");
+    for unit in fields.texts("organizationalUnits") {
+        except.units.extend(fields.faults().keep(&place, unit.parse::<OuName>()));
+    }
+    if let Some(value) = fields.value("tags") {
+        let texts = value.as_object().map(|map| {
+            map.iter().map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        });
+        match texts.and_then(Iterator::collect::<Option<_>>) {
+            Some(tags) => except.tags = tags,
+            None => fields.fault("tags", value, "must be an object of texts, tag: value"),
+        }
+    }
+    fields.end();
+    except
 }
 
 fn waves(fields: &mut Fields<'_>) -> Vec<WavePlan> {
@@ -82,6 +115,8 @@ fn wave(path: &str, value: &Value, faults: &mut Faults) -> Option<WavePlan> {
     let all = Amount::Percent(100);
     let vetoes = amount(&mut fields, "vetoToleranceCount", "vetoTolerancePercentage", 0, all);
     let same_error_accounts = fields.number("sameErrorAccounts", 1..=10_000).unwrap_or(3);
+    let same_error_percentage =
+        fields.number("sameErrorPercentage", 0..=100).unwrap_or(same_error_percentage());
     let operation_accounts = fields.number("operationAccounts", 1..=10_000);
     let dwell_seconds = fields.number("dwellSeconds", 0..=30 * DAY).unwrap_or(900);
     let (approval, prove_gate) = (fields.flag("approval"), fields.flag("proveGate"));
@@ -93,6 +128,7 @@ fn wave(path: &str, value: &Value, faults: &mut Faults) -> Option<WavePlan> {
         failures,
         vetoes,
         same_error_accounts,
+        same_error_percentage,
         operation_accounts,
         dwell_seconds,
         approval,

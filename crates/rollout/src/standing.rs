@@ -29,6 +29,12 @@ pub struct Row {
     /// Whether its account has no gate that answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gate_hole: bool,
+    /// Whether it failed the same way before this rollout: counted apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+    /// Whether Organizations has to say how the account stands before the class is final.
+    #[serde(skip)]
+    pub needs_witness: bool,
 }
 
 impl Row {
@@ -36,7 +42,18 @@ impl Row {
     pub fn new(account: AccountId, region: RegionName, class: Class, reason: &str) -> Self {
         let short: String = reason.chars().take(LONGEST_REASON).collect();
         let reason = (!short.is_empty()).then_some(short);
-        Self { account, region, class, reason, gate_hole: false }
+        let (gate_hole, known, needs_witness) = (false, false, false);
+        Self { account, region, class, reason, gate_hole, known, needs_witness }
+    }
+
+    /// Whether it counts as a failure of the change, as soon as it is seen.
+    pub fn is_failure(&self) -> bool {
+        !self.known && self.class.policy().is_failure()
+    }
+
+    /// Whether it counts as a failure of the change once nothing more is tried.
+    pub fn fails_in_the_end(&self) -> bool {
+        !self.known && self.class.policy().fails_in_the_end()
     }
 }
 
@@ -58,6 +75,8 @@ pub struct Counts {
     pub unclassified: usize,
     /// Never begun.
     pub cancelled: usize,
+    /// Failed the same way before this rollout; in none of the others.
+    pub known_offenders: usize,
     /// Without a gate that answers; they are also in one of the others.
     pub gate_holes: usize,
 }
@@ -77,11 +96,15 @@ impl Counts {
         self.failed += other.failed;
         self.unclassified += other.unclassified;
         self.cancelled += other.cancelled;
+        self.known_offenders += other.known_offenders;
         self.gate_holes += other.gate_holes;
     }
 
-    fn of(&mut self, class: Class) -> &mut usize {
-        match class {
+    fn of(&mut self, row: &Row) -> &mut usize {
+        if row.known {
+            return &mut self.known_offenders;
+        }
+        match row.class {
             Class::Succeeded => &mut self.succeeded,
             Class::Vetoed => &mut self.vetoed,
             Class::Transient | Class::NotYet => &mut self.transient,
@@ -125,7 +148,7 @@ impl Standing {
         let mut counts =
             Counts { succeeded: self.succeeded, gate_holes: self.gate_holes, ..Counts::default() };
         for row in &self.open {
-            *counts.of(row.class) += 1;
+            *counts.of(row) += 1;
         }
         counts
     }
@@ -153,7 +176,7 @@ impl Standing {
 pub fn most_common_error<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Option<(usize, String)> {
     let mut errors: BTreeMap<String, (BTreeSet<&AccountId>, &str)> = BTreeMap::new();
     for row in rows {
-        let Some(reason) = row.reason.as_deref().filter(|_| row.class.policy().is_failure()) else {
+        let Some(reason) = row.reason.as_deref().filter(|_| row.is_failure()) else {
             continue;
         };
         errors

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::plan::WavePlan;
 use rollout::standing::most_common_error;
 use rollout::{Class, Counts, Reason, ReasonCode, Row, Standing};
-use stack_set_reasons::{Counting, Policy};
+use stack_set_reasons::Counting;
 
 use crate::state::State;
 
@@ -29,26 +29,27 @@ pub struct Tolerances {
     pub failures: usize,
     /// Vetoes.
     pub vetoes: usize,
-    /// Accounts with the same error, less one.
+    /// With the same error in so many accounts, the change is bad.
     pub same_error: usize,
 }
 
 impl Tolerances {
-    /// Those of a wave with so many instances.
-    pub fn of(plan: &WavePlan, instances: usize) -> Self {
+    /// Those of a wave with so many accounts and instances.
+    pub fn of(plan: &WavePlan, accounts: usize, instances: usize) -> Self {
         Self {
             failures: plan.failures.of(instances),
             vetoes: plan.vetoes.of(instances),
-            same_error: usize::try_from(plan.same_error_accounts).unwrap_or(usize::MAX),
+            same_error: plan.same_error(accounts),
         }
     }
 
     /// The failures that AWS tolerates in an operation about `accounts`, in each Region: what the
-    /// wave still tolerates, and room for the vetoes that are to be expected.
-    pub fn for_aws(&self, counts: &Counts, accounts: usize) -> usize {
+    /// wave still tolerates, room for the vetoes that are to be expected, and for the `known`
+    /// failures from before.
+    pub fn for_aws(&self, counts: &Counts, accounts: usize, known: usize) -> usize {
         let failures = self.failures.saturating_sub(counts.real_failures());
         let vetoes = self.vetoes.saturating_sub(counts.vetoed);
-        failures + vetoes.min((accounts / 10).max(LEAST_ROOM))
+        failures + known + vetoes.min((accounts / 10).max(LEAST_ROOM))
     }
 }
 
@@ -56,9 +57,7 @@ impl Tolerances {
 /// one that is on its way.
 pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
     let rows = standing.open.iter();
-    let count =
-        |wanted: fn(Policy) -> bool| rows.clone().filter(|row| wanted(row.class.policy())).count();
-    let failures = count(Policy::is_failure);
+    let failures = rows.clone().filter(|row| row.is_failure()).count();
     let because = |code, text: String| Some(Reason { code, text });
     if let Some((accounts, error)) = most_common_error(rows.clone())
         && accounts >= tolerances.same_error
@@ -71,7 +70,7 @@ pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
         let text = format!("{failures} instances failed, and {most} failures are tolerated");
         return because(ReasonCode::TooManyFailures, text);
     }
-    let vetoes = count(|policy| policy.counting == Counting::Veto);
+    let vetoes = rows.filter(|row| row.class.policy().counting == Counting::Veto).count();
     if vetoes > tolerances.vetoes {
         let most = tolerances.vetoes;
         let text = format!("{vetoes} instances were vetoed, and {most} vetoes are tolerated");
@@ -82,14 +81,31 @@ pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
 
 /// Why the wave must stop once nothing more is tried: what never came to work counts as failed.
 pub fn judge_end(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
-    let fails = |row: &&Row| row.class.policy().fails_in_the_end();
-    let failures = standing.open.iter().filter(fails).count();
+    let failures = standing.open.iter().filter(|row| row.fails_in_the_end()).count();
     (failures > tolerances.failures).then(|| Reason {
         code: ReasonCode::TooManyFailures,
         text: format!(
             "{failures} instances are not deployed after all attempts, and {} are tolerated",
             tolerances.failures
         ),
+    })
+}
+
+/// Why a rollout must not go on beyond its first wave, if none of its accounts took the change:
+/// nothing is known of the change, whatever the accounts' excuses are.
+pub fn nothing_is_known(standing: &Standing) -> Option<Reason> {
+    let none = standing.succeeded == 0 && !standing.open.is_empty();
+    none.then(|| {
+        let counts = standing.counts();
+        let text = format!(
+            "no account of the first wave took the change: {} suspended, {} vetoed, {} known \
+             offenders, {} others",
+            counts.suspended,
+            counts.vetoed,
+            counts.known_offenders,
+            standing.open.len() - counts.suspended - counts.vetoed - counts.known_offenders,
+        );
+        Reason { code: ReasonCode::NoAccountChanged, text }
     })
 }
 

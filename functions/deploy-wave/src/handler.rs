@@ -5,8 +5,11 @@ use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
 use lifecycle::rollout::Stage;
 use lifecycle::{ExecutionTimes, Fault, Progress, Resume};
+use rollout::known::KNOWN;
 use rollout::manifest::{MANIFEST, StageResult, folder};
-use rollout::{Counts, Files, Header, Manifest, Reason, Row, StackSet, Stop, alarms};
+use rollout::{
+    Counts, Files, Header, Known, Manifest, Offenders, Reason, Row, StackSet, Stop, alarms,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -25,6 +28,8 @@ pub struct App {
     pub(crate) wire: Wire,
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    /// The second witness of suspended accounts.
+    pub(crate) organizations: aws_sdk_organizations::Client,
     cloudformation: aws_sdk_cloudformation::Client,
     objects: aws_sdk_s3::Client,
     clock: Clock,
@@ -38,6 +43,7 @@ impl App {
             wire: wire.clone(),
             sts: client!(aws_sdk_sts, wire),
             cloudwatch: alarms::alarms_client(wire),
+            organizations: client!(aws_sdk_organizations, wire.global()),
             cloudformation: StackSet::client(wire),
             objects: Files::client(wire),
             clock,
@@ -195,7 +201,9 @@ async fn step(
     }
     let set = StackSet::of(&app.cloudformation, &header.stack_set);
     let deadline = header.deadline(&request.execution);
-    let run = Run { app, header, manifest, files, set, stage, deadline };
+    let known: Option<Vec<Known>> = files.find(KNOWN).await?;
+    let offenders = Offenders::of(known.iter().flatten());
+    let run = Run { app, header, manifest, files, set, stage, deadline, offenders };
     run.recall(state).await?;
     let mut next = run.go_on(state, now).await?;
     if let Next::Done(deployed) = &mut next {

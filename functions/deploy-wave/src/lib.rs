@@ -9,6 +9,7 @@ mod handler;
 mod rounds;
 mod run;
 mod state;
+mod witness;
 
 pub use config::Config;
 pub use error::Error;

@@ -7,10 +7,13 @@ use rollout::manifest::{PREVIOUS_TEMPLATE, StageResult, folder};
 use rollout::plan::{ConcurrencyMode, RegionConcurrency, WavePlan};
 use rollout::stack_set::{OperationStatus, Pace, Started};
 use rollout::{
-    Batch, Class, Files, Header, Manifest, Reason, ReasonCode, Row, StackSet, Stop, alarms,
+    Batch, Class, Files, Header, Manifest, Offenders, Reason, ReasonCode, Row, StackSet, Stop,
+    alarms,
 };
 
-use crate::decide::{Tolerances, are_settled, gates_fail, judge, judge_end, next_look};
+use crate::decide::{
+    Tolerances, are_settled, gates_fail, judge, judge_end, next_look, nothing_is_known,
+};
 use crate::definition::Changed;
 use crate::gates;
 use crate::handler::{App, Deployed, Verdict};
@@ -22,6 +25,8 @@ const WAIT_AFTER_START: u32 = 5;
 const WAIT_WHILE_BUSY: u32 = 20;
 /// Between two calls that open gates.
 const WAIT_FOR_GATES: u32 = 1;
+/// Between two calls that ask Organizations.
+const WAIT_FOR_WITNESSES: u32 = 1;
 
 /// What comes after a step.
 pub(crate) enum Next {
@@ -44,6 +49,8 @@ pub(crate) struct Run<'a> {
     pub(crate) set: StackSet,
     pub(crate) stage: Stage,
     pub(crate) deadline: Deadline,
+    /// What failed the same way before this rollout.
+    pub(crate) offenders: Offenders,
 }
 
 impl Run<'_> {
@@ -64,7 +71,14 @@ impl Run<'_> {
     fn tolerances(&self) -> Option<Tolerances> {
         let Stage::Wave { number, .. } = self.stage else { return None };
         let size = self.manifest.size(number)?;
-        Some(Tolerances::of(self.manifest.wave(number)?, size.instances))
+        Some(Tolerances::of(self.manifest.wave(number)?, size.accounts, size.instances))
+    }
+
+    fn is_first_wave(&self) -> bool {
+        match self.stage {
+            Stage::Wave { number, .. } => self.manifest.first_wave() == Some(number),
+            Stage::Late | Stage::Back { .. } | Stage::Leave => false,
+        }
     }
 
     /// What earlier waves have measured.
@@ -220,7 +234,11 @@ impl Run<'_> {
         if status != OperationStatus::Running {
             return Ok(None);
         }
-        let failed = self.set.results(&open.id, true).await?;
+        let mut failed = self.set.results(&open.id, true).await?;
+        // What no witness was heard about yet counts at the next look.
+        self.hear_witnesses(&open.id, &mut failed.rows).await?;
+        failed.rows.retain(|row| !row.needs_witness);
+        self.offenders.mark(&mut failed.rows);
         if !failed.rows.is_empty() && !state.proves {
             // What is tried again counts once: as it is now.
             let standing = self.standing(state).await?.with(&failed.rows);
@@ -248,7 +266,7 @@ impl Run<'_> {
         now: Timestamp,
     ) -> Result<Option<Next>, Stop> {
         let ended_at = *open.ended_at.get_or_insert(ended.unwrap_or(now));
-        let results = self.set.results(&open.id, false).await?;
+        let mut results = self.set.results(&open.id, false).await?;
         let since = now.duration_since(ended_at).max(SignedDuration::ZERO);
         if !are_settled(results.rows.len(), results.unsettled, open.instances, since) {
             let because = format!(
@@ -260,6 +278,13 @@ impl Run<'_> {
             state.open = Some(open);
             return Ok(Some(wait(WAIT_AFTER_START, because)));
         }
+        let unheard = self.hear_witnesses(&open.id, &mut results.rows).await?;
+        if unheard > 0 {
+            state.open = Some(open);
+            let because = format!("Organizations is asked about {unheard} more accounts");
+            return Ok(Some(wait(WAIT_FOR_WITNESSES, because)));
+        }
+        self.offenders.mark(&mut results.rows);
         let operations = self.operations(state).await?;
         let batch = operations.operations.get(state.next);
         let rows = complete(results.rows, batch);
@@ -324,7 +349,9 @@ impl Run<'_> {
 
     fn pace(&self, batch: &Batch, counts: &rollout::Counts) -> Pace {
         let tolerance = match self.tolerances() {
-            Some(tolerances) => tolerances.for_aws(counts, batch.accounts.len()),
+            Some(tolerances) => {
+                tolerances.for_aws(counts, batch.accounts.len(), self.offenders.among(batch))
+            }
             None => batch.accounts.len(),
         };
         let plan = self.plan();
@@ -492,6 +519,9 @@ impl Run<'_> {
                         .to_owned(),
                 })
             });
+            if self.is_first_wave() {
+                state.reason = state.reason.take().or_else(|| nothing_is_known(&standing));
+            }
             let proves = self.plan().is_some_and(|plan| plan.prove_gate);
             if state.reason.is_none() && proves && !state.proves && standing.succeeded > 0 {
                 self.prove_gates(state).await?;

@@ -13,6 +13,8 @@ use rollout::Input;
 use scripted_wire::{Reply, World, assume_role_answer, xml};
 use serde_json::{Value, json};
 
+#[path = "handler/excuses.rs"]
+mod excuses;
 #[path = "handler/late.rs"]
 mod late;
 
@@ -62,6 +64,9 @@ fn planned(accounts: usize, wave: Value) -> World {
     let file = json!({"operations": batches, "restores": false}).to_string();
     world.put(&format!("{FOLDER}/waves/01.json"), &file);
     world.put(&format!("{FOLDER}/waves/02.json"), &file);
+    let world = world.on("DescribeAccount", |request| {
+        json!({"Account": {"Id": request["AccountId"], "State": "SUSPENDED"}}).to_string().into()
+    });
     world.on("DescribeStackSet", |_| {
         xml("DescribeStackSet", "<StackSet><TemplateBody>new</TemplateBody></StackSet>").into()
     })

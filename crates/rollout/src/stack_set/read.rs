@@ -314,12 +314,8 @@ fn row(summary: &StackSetOperationResultSummary) -> Option<Row> {
         reason: summary.status_reason().unwrap_or_default(),
         gate: gate.and_then(|gate| gate.status()).map(|one| one.as_str()).unwrap_or_default(),
         gate_reason,
+        // Whoever takes the results asks, where it matters.
         account: Account::NotAsked,
-    };
-    let told = Told {
-        // Until the caller asks Organizations.
-        account: if needs_witness(told) { Account::NotActive } else { Account::NotAsked },
-        ..told
     };
     let account: AccountId = summary.account()?.parse().ok()?;
     let region: RegionName = summary.region()?.parse().ok()?;
@@ -331,5 +327,6 @@ fn row(summary: &StackSetOperationResultSummary) -> Option<Row> {
     };
     let mut row = Row::new(account, region, class, reason);
     row.gate_hole = is_gate_hole(told);
+    row.needs_witness = needs_witness(told);
     Some(row)
 }

@@ -69,11 +69,11 @@ fn what_never_came_to_work_counts_in_the_end() {
 fn aws_tolerates_what_is_left_and_the_vetoes_that_are_to_be_expected() {
     let tolerances = Tolerances { failures: 3, vetoes: 300, same_error: 3 };
     let none = Counts::default();
-    assert_eq!(tolerances.for_aws(&none, 300), 3 + 30);
-    assert_eq!(tolerances.for_aws(&none, 4), 3 + 5);
+    assert_eq!(tolerances.for_aws(&none, 300, 0), 3 + 30);
+    assert_eq!(tolerances.for_aws(&none, 4, 2), 3 + 5 + 2);
     let some = Counts { failed: 2, vetoed: 298, ..none };
-    assert_eq!(tolerances.for_aws(&some, 300), 1 + 2);
-    assert_eq!(tolerances.for_aws(&Counts { failed: 9, vetoed: 400, ..none }, 300), 0);
+    assert_eq!(tolerances.for_aws(&some, 300, 0), 1 + 2);
+    assert_eq!(tolerances.for_aws(&Counts { failed: 9, vetoed: 400, ..none }, 300, 0), 0);
 }
 
 #[test]
