@@ -148,10 +148,15 @@ pub fn unproven<'a>(log: impl IntoIterator<Item = &'a str>) -> Option<OperationN
 }
 
 /// Where a tenant stands in its unit when a wave takes a part of it: 0 to 9,999, by the hash of
-/// its id alone. The hash is not the one that chose its unit, or a part of a unit would be no
-/// fair sample of it.
-pub fn point_of(tenant: &str) -> u32 {
-    let point = first_eight_bytes(format!("wave/{tenant}").as_bytes()) % 10_000;
+/// its id, and of a salt that no tenant knows: without it, whoever signs up can choose an id that
+/// always comes first. An empty salt is none. The hash is not the one that chose its unit, or a
+/// part of a unit would be no fair sample of it.
+pub fn point_of(tenant: &str, salt: &str) -> u32 {
+    let text = match salt {
+        "" => format!("wave/{tenant}"),
+        salt => format!("wave/{}:{salt}/{tenant}", salt.len()),
+    };
+    let point = first_eight_bytes(text.as_bytes()) % 10_000;
     u32::try_from(point).unwrap_or(0)
 }
 
@@ -229,13 +234,14 @@ mod tests {
             let here = (0..20_000_u32).map(|n| format!("tenant-{n}"));
             let here: Vec<_> =
                 here.filter(|id| first_eight_bytes(id.as_bytes()) % 100 < weight).collect();
-            let some = here.iter().filter(|id| point_of(id) < 1_000).count();
+            let some = here.iter().filter(|id| point_of(id, "") < 1_000).count();
             (some, here.len())
         };
         for weight in [5, 75] {
             let (some, all) = tenth(weight);
             assert!((all / 14..all / 7).contains(&some), "{some} of {all}");
         }
-        assert_eq!(point_of("acme"), point_of("acme"));
+        assert_eq!(point_of("acme", "s"), point_of("acme", "s"));
+        assert_ne!(point_of("acme", "s"), point_of("acme", ""));
     }
 }

@@ -42,6 +42,12 @@ impl<'a> Fields<'a> {
         });
     }
 
+    /// Remembers a fault of a field whose value is not repeated.
+    pub(crate) fn hidden_fault(&mut self, name: &str, rule: impl Into<String>) {
+        let place = self.place(name);
+        self.faults.push(Fault::of(place, "a value", rule));
+    }
+
     /// Remembers that a field is required and not there.
     pub(crate) fn missing(&mut self, name: &str) {
         let place = self.place(name);

@@ -116,16 +116,13 @@ impl Files {
     }
 
     async fn write_bytes(&self, name: &str, kind: &str, body: Vec<u8>) -> Result<(), Stop> {
-        self.s3
-            .put_object()
-            .bucket(&self.bucket)
-            .key(self.key(name))
-            .content_type(kind)
-            .body(ByteStream::from(body))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| Stop::of("s3", "PutObject", self.key(name), &error))
+        self.put(self.key(name), kind, body).await
+    }
+
+    async fn put(&self, key: String, kind: &str, body: Vec<u8>) -> Result<(), Stop> {
+        let put = self.s3.put_object().bucket(&self.bucket).key(&key).content_type(kind);
+        let sent = put.body(ByteStream::from(body)).send().await;
+        sent.map(|_| ()).map_err(|error| Stop::of("s3", "PutObject", key, &error))
     }
 
     /// Reads a file of JSON that has to be there.
@@ -146,6 +143,31 @@ impl Files {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| self.damaged(name, error))
     }
 
+    /// Reads a file of JSON that belongs to no single rollout, by its whole key.
+    ///
+    /// # Errors
+    /// `RolloutFilesDamaged`, a wait, or what S3 refuses.
+    pub async fn find_shared<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Stop> {
+        let Some(bytes) = self.bytes_at(key.to_owned()).await? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let fault = format!("cannot be read: {error}");
+            Stop::Failed(Error::RolloutFilesDamaged { key: key.to_owned(), fault })
+        })
+    }
+
+    /// Writes a file of JSON that belongs to no single rollout, by its whole key, for people to
+    /// read and edit.
+    ///
+    /// # Errors
+    /// A wait, or what S3 refuses.
+    pub async fn write_shared<T: Serialize>(&self, key: &str, content: &T) -> Result<(), Stop> {
+        let body = serde_json::to_vec_pretty(content).map_err(|error| {
+            let fault = format!("cannot be written: {error}");
+            Stop::Failed(Error::RolloutFilesDamaged { key: key.to_owned(), fault })
+        })?;
+        self.put(key.to_owned(), "application/json", body).await
+    }
+
     /// Reads a file of text that has to be there.
     ///
     /// # Errors
@@ -157,15 +179,19 @@ impl Files {
     }
 
     async fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, Stop> {
-        let got = self.s3.get_object().bucket(&self.bucket).key(self.key(name)).send().await;
+        self.bytes_at(self.key(name)).await
+    }
+
+    async fn bytes_at(&self, key: String) -> Result<Option<Vec<u8>>, Stop> {
+        let got = self.s3.get_object().bucket(&self.bucket).key(&key).send().await;
         let object = match got {
             Ok(object) => object,
             Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
-            Err(error) => return Err(Stop::of("s3", "GetObject", self.key(name), &error)),
+            Err(error) => return Err(Stop::of("s3", "GetObject", key, &error)),
         };
         match object.body.collect().await {
             Ok(body) => Ok(Some(body.to_vec())),
-            Err(error) => Err(Stop::Later(format!("{}: {error}", self.key(name)))),
+            Err(error) => Err(Stop::Later(format!("{key}: {error}"))),
         }
     }
 

@@ -27,7 +27,9 @@ pub struct Input {
     /// The template.
     pub template: Template,
     /// New values of parameters; the others keep theirs.
-    pub parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, Wanted>,
+    /// References to the old values of parameters whose values nobody can see, for the way back.
+    pub previous_parameters: BTreeMap<String, String>,
     /// What the template may do; nothing: what the set's template may do now.
     pub capabilities: Option<Vec<String>>,
     /// The plan.
@@ -37,6 +39,25 @@ pub struct Input {
     /// The name of the execution of the roll-out that left the set unproven, if this one is to
     /// go on in its place: what was before that one is then what this one goes back to.
     pub take_over: Option<String>,
+}
+
+/// What a parameter is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// This.
+    Value(String),
+    /// What the template says.
+    Default,
+}
+
+/// Whether a value is a reference to a secret, and not the secret.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
+pub fn is_secret_reference(value: &str) -> bool {
+    let inner = value.strip_prefix("{{resolve:").and_then(|rest| rest.strip_suffix("}}"));
+    inner.is_some_and(|inner| {
+        let known = inner.strip_prefix("secretsmanager:").or(inner.strip_prefix("ssm-secure:"));
+        known.is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']))
+    })
 }
 
 /// Where the template comes from.
@@ -64,6 +85,12 @@ impl Input {
         let stack_set = stack_set(&mut fields);
         let template = template(&mut fields);
         let parameters = parameters(&mut fields);
+        let previous_parameters = previous_parameters(&mut fields);
+        if let Some(managed) = fields.value("managedExecution") {
+            let rule = "must not be changed by a rollout: AWS refuses ManagedExecution together \
+                        with a template or parameters; UpdateStackSet changes it alone";
+            fields.fault("managedExecution", managed, rule);
+        }
         let capabilities = fields.value("capabilities").is_some().then(|| {
             fields.texts("capabilities").into_iter().map(str::to_owned).collect::<Vec<_>>()
         });
@@ -85,6 +112,7 @@ impl Input {
                 stack_set: stack_set?,
                 template: template?,
                 parameters,
+                previous_parameters,
                 capabilities,
                 plan: plan?,
                 dry_run,
@@ -129,11 +157,39 @@ fn template(fields: &mut Fields<'_>) -> Option<Template> {
     }
 }
 
-fn parameters(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+/// Values are never repeated in a fault: one of them may be a secret.
+fn parameters(fields: &mut Fields<'_>) -> BTreeMap<String, Wanted> {
     let mut parameters = BTreeMap::new();
     let Some(value) = fields.value("parameters") else { return parameters };
     let Some(map) = value.as_object() else {
-        fields.fault("parameters", value, "must be an object");
+        fields.hidden_fault("parameters", "must be an object");
+        return parameters;
+    };
+    for (key, value) in map {
+        let default = value.as_object().is_some_and(|members| {
+            members.len() == 1 && members.get("useDefault") == Some(&Value::Bool(true))
+        });
+        match value.as_str() {
+            Some(text) => {
+                parameters.insert(key.clone(), Wanted::Value(text.to_owned()));
+            }
+            None if default => {
+                parameters.insert(key.clone(), Wanted::Default);
+            }
+            None => {
+                let rule = "must be text, or {\"useDefault\": true}";
+                fields.hidden_fault(&format!("parameters.{key}"), rule);
+            }
+        }
+    }
+    parameters
+}
+
+fn previous_parameters(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+    let mut parameters = BTreeMap::new();
+    let Some(value) = fields.value("previousParameters") else { return parameters };
+    let Some(map) = value.as_object() else {
+        fields.hidden_fault("previousParameters", "must be an object");
         return parameters;
     };
     for (key, value) in map {
@@ -141,7 +197,7 @@ fn parameters(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
             Some(text) => {
                 parameters.insert(key.clone(), text.to_owned());
             }
-            None => fields.fault(&format!("parameters.{key}"), value, "must be text"),
+            None => fields.hidden_fault(&format!("previousParameters.{key}"), "must be text"),
         }
     }
     parameters
@@ -241,7 +297,7 @@ mod tests {
             "version: 2 must be 1",
             "stackSet: \"no name!\"",
             "templateUrl or usePreviousTemplate: nothing",
-            "parameters.A: 1 must be text",
+            "parameters.A: a value must be text",
             "speed: \"high\" is not known",
             "plan.colour",
             "plan.deadlineSeconds: 0",

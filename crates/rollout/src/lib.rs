@@ -5,7 +5,7 @@ pub mod cut;
 pub mod error;
 mod fields;
 pub mod files;
-mod input;
+pub mod input;
 pub mod known;
 pub mod manifest;
 pub mod plan;

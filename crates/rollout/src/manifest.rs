@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lifecycle::rollout::{RolloutHash, Stage};
-use lifecycle::{Deadline, ExecutionTimes, RegionName, StackSetName};
+use lifecycle::{AccountId, Deadline, ExecutionTimes, RegionName, StackSetName};
 use serde::{Deserialize, Serialize};
 
 use crate::cut::Batch;
@@ -23,6 +23,24 @@ pub const DEFINITION: &str = "definition.json";
 pub const STANDS_NEW: &str = "stands-new.json";
 /// The name of the file with all instances that are not current in the end.
 pub const NOT_CURRENT: &str = "not-current.json";
+
+/// The name of the file with the instances that override a parameter that the rollout changes.
+pub const OVERRIDES: &str = "planning/overrides.json";
+
+/// An instance that keeps a value of its own for a parameter that the rollout changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overriding {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: RegionName,
+    /// The changed parameters that it overrides.
+    pub parameters: Vec<String>,
+}
+
+/// What CloudFormation shows of a value that is not to be seen.
+pub const HIDDEN: &str = "****";
 
 /// The name of one of the files with the instances that the set had when the roll-out was planned.
 /// They are numbered from 0 without a gap.
@@ -145,6 +163,14 @@ impl Manifest {
     /// Whether the set is what it was before the roll-out.
     pub fn is_as_before(&self, set: &Described, previous_template: &str) -> bool {
         set.template == previous_template && set.parameters == self.previous_values
+    }
+
+    /// Whether it changes a value that nobody can see: then the set reads as before all the time.
+    pub fn changes_hidden(&self) -> bool {
+        let hidden = self.previous_values.iter().filter(|(_, value)| *value == HIDDEN);
+        hidden
+            .into_iter()
+            .any(|(key, _)| self.next.parameters.get(key).is_some_and(Option::is_some))
     }
 
     /// Whether the set is to stay as it is, and only its instances are deployed anew.

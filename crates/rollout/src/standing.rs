@@ -77,6 +77,11 @@ pub struct Counts {
     pub cancelled: usize,
     /// Failed the same way before this rollout; in none of the others.
     pub known_offenders: usize,
+    /// Deployed, and keeping a value of their own for a parameter that changed, where nothing else
+    /// did; told at the end.
+    pub overriding: usize,
+    /// Deployed, and outdated by others since; told at the end.
+    pub outdated: usize,
     /// Without a gate that answers; they are also in one of the others.
     pub gate_holes: usize,
 }
@@ -85,6 +90,20 @@ impl Counts {
     /// Real failures.
     pub fn real_failures(&self) -> usize {
         self.failed + self.unclassified
+    }
+
+    /// All instances.
+    pub fn all(&self) -> usize {
+        self.succeeded
+            + self.vetoed
+            + self.transient
+            + self.suspended
+            + self.failed
+            + self.unclassified
+            + self.cancelled
+            + self.known_offenders
+            + self.overriding
+            + self.outdated
     }
 
     /// Adds others.
@@ -97,6 +116,8 @@ impl Counts {
         self.unclassified += other.unclassified;
         self.cancelled += other.cancelled;
         self.known_offenders += other.known_offenders;
+        self.overriding += other.overriding;
+        self.outdated += other.outdated;
         self.gate_holes += other.gate_holes;
     }
 

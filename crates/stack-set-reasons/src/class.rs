@@ -108,7 +108,7 @@ pub fn classify(told: Told<'_>) -> Option<Class> {
 /// Whether Organizations has to be asked about the account before the class is final: a result
 /// that claims that the account is suspended, or in which its role could not be taken.
 pub fn needs_witness(told: Told<'_>) -> bool {
-    told.status == "FAILED"
+    matches!(told.status, "FAILED" | "CANCELLED")
         && told.account == Account::NotAsked
         && told.gate != "FAILED"
         && matches!(patterns::words_of(told.reason), Words::ClaimsSuspension | Words::RoleMissing)

@@ -6,12 +6,13 @@ use futures::stream;
 use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::client;
-use lambda_kit::sdk::{is_transient, temporary_credentials};
+use lambda_kit::sdk::is_transient;
 use lifecycle::gate::{GateAction, GateOverride, OVERRIDE_PARAMETER};
 use lifecycle::{AccountId, RegionName};
 use rollout::{Batch, Header, Stop};
 use serde_json::json;
 
+use crate::accounts::assume;
 use crate::handler::App;
 use crate::state::State;
 
@@ -83,37 +84,8 @@ async fn open_account(
     value: &str,
 ) -> Result<(), Stop> {
     let partition = regions.first().map_or("aws", RegionName::partition);
-    let role = &app.config.role;
-    let assumed = app
-        .sts
-        .assume_role()
-        .role_arn(format!("arn:{partition}:iam::{account}:role/{role}"))
-        .role_session_name("landlord-deploy-wave")
-        .policy(session_policy(partition, account))
-        .duration_seconds(900)
-        .send()
-        .await;
-    let output = match assumed {
-        Ok(output) => output,
-        Err(error) if is_transient(&error) => {
-            return Err(Stop::of("sts", "AssumeRole", format!("account {account}"), &error));
-        }
-        Err(error) => {
-            let refusal = lambda_kit::sdk::Refusal::of("sts", "AssumeRole", &error);
-            tracing::warn!(account.id = %account, "its gate stays as it is: {refusal}");
-            return Ok(());
-        }
-    };
-    let Some(credentials) = output.credentials else {
-        return Err(Stop::Later("STS answered without credentials".into()));
-    };
-    let credentials = temporary_credentials(
-        &credentials.access_key_id,
-        &credentials.secret_access_key,
-        &credentials.session_token,
-        &credentials.expiration,
-    )
-    .map_err(Stop::Later)?;
+    let session = assume(app, account, partition, &session_policy(partition, account)).await?;
+    let Some(credentials) = session else { return Ok(()) };
     for region in regions {
         let wire = app.wire.assumed(credentials.clone(), region.as_str());
         let written = client!(aws_sdk_ssm, wire)

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
+mod blame;
 mod config;
 pub mod decide;
 mod definition;

@@ -541,9 +541,13 @@ impl Run<'_> {
     async fn done(&self, state: &State) -> Result<Next, Stop> {
         let standing = self.standing(state).await?;
         let now = state.started_at.unwrap_or_default();
+        let reason = match &state.reason {
+            Some(reason) => Some(self.with_failures(reason, &standing).await?),
+            None => None,
+        };
         Ok(Next::Done(Box::new(Deployed {
             verdict: if state.reason.is_some() { Verdict::Stop } else { Verdict::Go },
-            reason: state.reason.clone(),
+            reason,
             counts: standing.counts(),
             not_current: standing.named(),
             result_key: String::new(),

@@ -122,6 +122,7 @@ impl Set {
             .on("ListStackInstances", |_| {
                 xml("ListStackInstances", "<Summaries></Summaries>").into()
             })
+            .refuses("DescribeStackInstance", 404, "StackInstanceNotFoundException")
             .on("StopStackSetOperation", move |request| {
                 let id = request["OperationId"].as_str().unwrap().to_owned();
                 stops.stopped.lock().unwrap().push(id);

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lifecycle::{AccountId, RegionName, StackSetName};
-use rollout::manifest::StageResult;
-use rollout::{Batch, Class, Counts, Reason, Row};
+use rollout::manifest::{Overriding, StageResult};
+use rollout::{Batch, Class, Counts, Reason, ReasonCode, Row};
 use serde::{Deserialize, Serialize};
 use stack_set_reasons::Counting;
+
+use crate::offenders::LongVeto;
+use crate::reading::Outdated;
 
 /// How many instances an event names.
 const NAMED: usize = 20;
@@ -60,6 +63,8 @@ pub enum Outcome {
     RollbackFailed,
     /// It was stopped before it changed anything.
     NothingChanged,
+    /// No wave stopped it, and no account took the change.
+    Unproven,
 }
 
 /// Which template an instance has that is not what it should be.
@@ -88,6 +93,9 @@ pub struct Astray {
     /// AWS's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether it failed the same way before the rollout.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
     /// Which template it has.
     pub template: Has,
 }
@@ -102,7 +110,7 @@ pub struct RolloutFinished {
     pub execution: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why it stopped, if it did.
+    /// Why it stopped, if it did; or why it is not called a success.
     pub reason: Option<Reason>,
     /// Instances by class, on the way forth.
     pub counts: Counts,
@@ -120,6 +128,12 @@ pub struct RolloutFinished {
     pub seconds: i64,
     /// Operations, on the way forth and back.
     pub operations: usize,
+    /// Accounts that have vetoed for longer than the plan's bound.
+    #[serde(default)]
+    pub long_vetoes: Vec<LongVeto>,
+    /// The first instances that override a parameter that changed: they keep a value of their own.
+    #[serde(default)]
+    pub overriding: Vec<Overriding>,
 }
 
 /// Accounts of the roll-out.
@@ -132,22 +146,50 @@ pub struct Accounts {
     pub not_current: usize,
 }
 
-/// What became of it, in one word. Accounts that are suspended are nobody's failure.
+/// What became of it, in one word, and why it is not called a success although no wave stopped it.
+/// Accounts that are suspended, and those that failed the same way before, are no failures of the
+/// change; but they are no witnesses for it either.
 pub fn outcome(
-    course: Course,
-    choice: Option<Choice>,
-    rollback: Option<Rollback>,
+    (course, choice, rollback): (Course, Option<Choice>, Option<Rollback>),
+    counts: &Counts,
+    excused_percent: u32,
     astray: &[Astray],
-) -> Outcome {
-    let excused = |class: Class| class.policy().counting == Counting::Excused;
-    let left_over = astray.iter().any(|one| !one.class.is_some_and(excused));
+) -> (Outcome, Option<Reason>) {
     match (course, choice, rollback) {
-        (Course::Passed, ..) if left_over => Outcome::Incomplete,
-        (Course::Passed, ..) => Outcome::Succeeded,
-        (Course::Stopped, Some(Choice::NothingChanged), _) => Outcome::NothingChanged,
-        (Course::Stopped, Some(Choice::RollBack), Some(Rollback::Done)) => Outcome::RolledBack,
-        (Course::Stopped, Some(Choice::RollBack), _) => Outcome::RollbackFailed,
-        (Course::Stopped, Some(Choice::Leave) | None, _) => Outcome::Left,
+        (Course::Passed, ..) => passed(counts, excused_percent, astray),
+        (Course::Stopped, Some(Choice::NothingChanged), _) => (Outcome::NothingChanged, None),
+        (Course::Stopped, Some(Choice::RollBack), Some(Rollback::Done)) => {
+            (Outcome::RolledBack, None)
+        }
+        (Course::Stopped, Some(Choice::RollBack), _) => (Outcome::RollbackFailed, None),
+        (Course::Stopped, Some(Choice::Leave) | None, _) => (Outcome::Left, None),
+    }
+}
+
+fn passed(counts: &Counts, excused_percent: u32, astray: &[Astray]) -> (Outcome, Option<Reason>) {
+    let because = |code, text: String| Some(Reason { code, text });
+    let all = counts.all();
+    if counts.succeeded == 0 {
+        let text = format!("none of {all} instances took the change");
+        return (Outcome::Unproven, because(ReasonCode::NoAccountChanged, text));
+    }
+    let excused = |one: &Astray| {
+        let by_class = one.class.is_some_and(|it| it.policy().counting == Counting::Excused);
+        by_class || one.known
+    };
+    let share = usize::try_from(excused_percent).unwrap_or(100);
+    let spared = counts.suspended + counts.known_offenders;
+    if spared.saturating_mul(100) > share.saturating_mul(all) {
+        let text = format!(
+            "{spared} of {all} instances were excused ({} suspended, {} failed the same way \
+             before), and the plan allows {excused_percent} percent",
+            counts.suspended, counts.known_offenders
+        );
+        return (Outcome::Incomplete, because(ReasonCode::TooManyExcused, text));
+    }
+    match astray.iter().all(excused) {
+        true => (Outcome::Succeeded, None),
+        false => (Outcome::Incomplete, None),
     }
 }
 
@@ -165,6 +207,7 @@ pub fn counts(waves: &[StageResult], late: Option<&StageResult>) -> Counts {
         counts.suspended += newer.suspended;
         counts.failed += newer.failed;
         counts.unclassified += newer.unclassified;
+        counts.known_offenders += newer.known_offenders;
         counts.vetoed = newer.vetoed;
         counts.transient = newer.transient;
         counts.cancelled = newer.cancelled;
@@ -178,6 +221,7 @@ fn astray(row: &Row, template: Has) -> Astray {
         region: row.region.clone(),
         class: Some(row.class),
         reason: row.reason.clone(),
+        known: row.known,
         template,
     }
 }
@@ -189,6 +233,31 @@ pub fn without_the_change(waves: &[StageResult], late: Option<&StageResult>) -> 
     let of_waves = of_waves.filter(|row| late.is_none() || !row.class.policy().again.late);
     let of_late = late.into_iter().flat_map(|late| &late.standing.open);
     of_waves.chain(of_late).map(|row| astray(row, Has::Old)).collect()
+}
+
+/// Instances that should be current and are not, although the rollout's own results do not say so:
+/// somebody else made them outdated.
+pub(crate) fn outdated_by_others(
+    outdated: Vec<Outdated>,
+    should: impl Fn(&Outdated) -> bool,
+    astray: &[Astray],
+) -> Vec<Astray> {
+    let told: BTreeSet<(&AccountId, &RegionName)> =
+        astray.iter().map(|one| (&one.account, &one.region)).collect();
+    let more = outdated.into_iter().filter(|one| !told.contains(&(&one.account, &one.region)));
+    let more = more.filter(should).map(|one| {
+        let last = one.operation.unwrap_or_else(|| "an operation".to_owned());
+        let reason = format!("it reads OUTDATED at the end, after {last} ({})", one.detailed);
+        Astray {
+            account: one.account,
+            region: one.region,
+            class: None,
+            reason: Some(reason),
+            known: false,
+            template: Has::Unknown,
+        }
+    });
+    more.collect()
 }
 
 /// Who had the new template when the roll-out stopped and does not have the old one now: those
@@ -224,6 +293,7 @@ pub fn with_the_change(
         region,
         class: None,
         reason: None,
+        known: false,
         template: Has::New,
     }));
     all
@@ -252,6 +322,7 @@ pub fn subject(finished: &RolloutFinished) -> String {
         Outcome::RolledBack => "was rolled back",
         Outcome::RollbackFailed => "could not be rolled back",
         Outcome::NothingChanged => "was stopped before it changed anything",
+        Outcome::Unproven => "reached no account",
     };
     let set: String = finished.stack_set.as_str().chars().take(40).collect();
     format!("Landlord: roll-out of {set} {what}")
@@ -264,7 +335,8 @@ pub fn message(finished: &RolloutFinished) -> String {
     let mut text = format!(
         "Stack set: {}\nExecution: {}\nReason:    {reason}\nStarted:   {}\nFinished:  {}\n\n\
          Instances: {} deployed, {} failed, {} unclassified, {} vetoed, {} transient, {} \
-         suspended, {} cancelled\nGates:     {} holes\nAccounts:  {} in waves, {} not as they \
+         suspended, {} cancelled, {} known offenders, {} overriding what changed, {} outdated by \
+         others\nGates:     {} holes\nAccounts:  {} in waves, {} not as they \
          should be\nAll of them: {}\n",
         finished.stack_set,
         finished.execution,
@@ -277,6 +349,9 @@ pub fn message(finished: &RolloutFinished) -> String {
         counts.transient,
         counts.suspended,
         counts.cancelled,
+        counts.known_offenders,
+        counts.overriding,
+        counts.outdated,
         counts.gate_holes,
         finished.accounts.planned,
         finished.accounts.not_current,
@@ -284,7 +359,22 @@ pub fn message(finished: &RolloutFinished) -> String {
     );
     for one in &finished.not_current {
         let why = one.reason.as_deref().unwrap_or("its turn never came");
-        text.push_str(&format!("\n{} {} has {:?}: {why}", one.account, one.region, one.template));
+        let before = if one.known { " (as before)" } else { "" };
+        text.push_str(&format!(
+            "\n{} {} has {:?}{before}: {why}",
+            one.account, one.region, one.template
+        ));
+    }
+    for one in &finished.long_vetoes {
+        let why = one.reason.as_deref().unwrap_or("its gate says no");
+        text.push_str(&format!(
+            "\n{} {} has vetoed since {}: {why}",
+            one.account, one.region, one.since
+        ));
+    }
+    for one in &finished.overriding {
+        let keys = one.parameters.join(", ");
+        text.push_str(&format!("\n{} {} keeps its own {keys}", one.account, one.region));
     }
     text.push_str("\n\nThe runbook says what to do when a roll-out stopped.\n");
     text

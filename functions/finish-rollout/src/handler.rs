@@ -4,8 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup};
 use lifecycle::{ExecutionTimes, Progress, Resume};
-use rollout::manifest::{MANIFEST, NOT_CURRENT, Operations, STANDS_NEW, StageResult};
-use rollout::{Batch, Files, Header, Manifest, Reason, Stop};
+use rollout::known::known_key;
+use rollout::manifest::{
+    MANIFEST, NOT_CURRENT, OVERRIDES, Operations, Overriding, STANDS_NEW, StageResult,
+};
+use rollout::{
+    Batch, Counts, Files, Header, KnownFile, Manifest, Reason, StackSet, Stop, Template,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -13,13 +18,18 @@ use crate::decide::{
     self, Accounts, Astray, Choice, Course, Outcome, Rollback, RolloutFinished, message, subject,
 };
 use crate::error::Error;
+use crate::offenders;
+use crate::reading::{Outdated, Reading, Scope};
 
+/// How many instances of a kind an event names.
+const NAMED: usize = 20;
 const WAIT_AFTER_REFUSAL_SECONDS: u32 = 10;
 
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
 pub struct App {
     config: Config,
+    cloudformation: aws_sdk_cloudformation::Client,
     objects: aws_sdk_s3::Client,
     clock: Clock,
 }
@@ -27,7 +37,8 @@ pub struct App {
 impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
-        Self { config, objects: Files::client(wire), clock }
+        let (cloudformation, objects) = (StackSet::client(wire), Files::client(wire));
+        Self { config, cloudformation, objects, clock }
     }
 
     /// The function in Lambda.
@@ -58,7 +69,7 @@ pub struct Request {
     pub rollback: Option<Rollback>,
     /// The roll-out's execution's own times.
     pub execution: ExecutionTimes,
-    /// The `resume` of the previous answer; nothing is kept.
+    /// The `resume` of the previous answer.
     #[serde(default)]
     pub resume: Resume,
 }
@@ -83,37 +94,92 @@ pub struct Finished {
 /// See [`Error`]; throttles, lost answers and whatever else passes by itself are `PENDING`.
 pub async fn handle(app: &App, request: Request) -> Result<Progress<Finished>, Error> {
     let now = app.clock.now();
+    let mut reading: Reading = request.resume.read()?;
+    let before = reading.clone();
     // Boxed: the futures of nested SDK calls are larger than the compiler likes in one piece.
-    match Box::pin(tell(app, &request, now)).await {
-        Ok(finished) => {
+    // However late it is, what became of it is told: there is no deadline here.
+    match Box::pin(tell(app, &request, &mut reading, now)).await {
+        Ok(Step::Done(finished)) => {
             tracing::info!(
                 stack_set = %request.rollout.stack_set,
                 outcome = ?finished.outcome,
                 "the roll-out is finished"
             );
-            Ok(Progress::Done(finished))
+            Ok(Progress::Done(*finished))
         }
-        // However late it is, what became of it is told: there is no deadline here.
+        Ok(Step::Wait(seconds, because)) => {
+            Ok(Progress::pending(seconds, because, Resume::of(&reading)?))
+        }
         Err(Stop::Later(because)) => {
-            Ok(Progress::pending(WAIT_AFTER_REFUSAL_SECONDS, because, Resume::default()))
+            Ok(Progress::pending(WAIT_AFTER_REFUSAL_SECONDS, because, Resume::of(&before)?))
         }
         Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-async fn tell(app: &App, request: &Request, now: Timestamp) -> Result<Finished, Stop> {
+enum Step {
+    Wait(u32, &'static str),
+    Done(Box<Finished>),
+}
+
+/// The results of the way forth.
+struct Forth {
+    waves: Vec<StageResult>,
+    late: Option<StageResult>,
+}
+
+impl Forth {
+    async fn read(files: &Files, manifest: &Manifest) -> Result<Self, Stop> {
+        let mut waves: Vec<StageResult> = Vec::new();
+        for wave in &manifest.waves {
+            let name = format!("waves/{:02}/result.json", wave.number);
+            waves.extend(files.find(&name).await?);
+        }
+        Ok(Self { waves, late: files.find("late/result.json").await? })
+    }
+
+    fn operations(&self) -> usize {
+        self.waves.iter().chain(&self.late).map(|one| one.operations).sum()
+    }
+}
+
+async fn tell(
+    app: &App,
+    request: &Request,
+    reading: &mut Reading,
+    now: Timestamp,
+) -> Result<Step, Stop> {
     let header = &request.rollout;
     let files = Files::of(&app.objects, &app.config.runs_bucket, &header.execution);
     let manifest: Manifest = files.read(MANIFEST).await?;
-    let mut waves: Vec<StageResult> = Vec::new();
-    for wave in &manifest.waves {
-        let name = format!("waves/{:02}/result.json", wave.number);
-        waves.extend(files.find(&name).await?);
-    }
-    let late: Option<StageResult> = files.find("late/result.json").await?;
-    let mut operations: usize = waves.iter().chain(&late).map(|one| one.operations).sum();
+    let forth = Forth::read(&files, &manifest).await?;
+    let mut counts = decide::counts(&forth.waves, forth.late.as_ref());
+    let mut operations = forth.operations();
+    let mut known = KnownFile::default();
+    let overriding: Vec<Overriding> = files.find(OVERRIDES).await?.unwrap_or_default();
     let astray = match request.outcome {
-        Course::Passed => decide::without_the_change(&waves, late.as_ref()),
+        Course::Passed => {
+            let mut astray = decide::without_the_change(&forth.waves, forth.late.as_ref());
+            let set = StackSet::of(&app.cloudformation, &header.stack_set);
+            let Some(outdated) = reading.go_on(&files, &set, now).await? else {
+                return Ok(Step::Wait(1, "the instances are read"));
+            };
+            let scope = Scope::read(&files, &manifest).await?;
+            let should = |one: &Outdated| scope.should_be_current(one);
+            let more = decide::outdated_by_others(outdated, should, &astray);
+            if !more.is_empty() && reading.again(now) {
+                return Ok(Step::Wait(WAIT_AFTER_REFUSAL_SECONDS, "instances read OUTDATED"));
+            }
+            let planned = more
+                .iter()
+                .filter(|one| scope.planned.contains(&(one.account.clone(), one.region.clone())));
+            counts.outdated = planned.count();
+            counts.succeeded = counts.succeeded.saturating_sub(counts.outdated);
+            astray.extend(more);
+            count_apart(&mut counts, &manifest, &overriding, &astray);
+            known = remember(&files, header, &scope, &counts, &astray, now).await?;
+            astray
+        }
         Course::Stopped => {
             let stood_new: Vec<Batch> = files.find(STANDS_NEW).await?.unwrap_or_default();
             let back = way_back(&files, &manifest).await?;
@@ -123,13 +189,15 @@ async fn tell(app: &App, request: &Request, now: Timestamp) -> Result<Finished, 
         }
     };
     files.write(NOT_CURRENT, &astray).await?;
-    let outcome = decide::outcome(request.outcome, request.choice, request.rollback, &astray);
+    let ended = (request.outcome, request.choice, request.rollback);
+    let plan = &manifest.plan;
+    let (outcome, reason) = decide::outcome(ended, &counts, plan.excused_percent, &astray);
     let detail = RolloutFinished {
         stack_set: header.stack_set.clone(),
         execution: header.execution.clone(),
         outcome,
-        reason: request.stop.clone(),
-        counts: decide::counts(&waves, late.as_ref()),
+        reason: request.stop.clone().or(reason),
+        counts,
         accounts: accounts(&manifest, &astray),
         not_current: decide::named(&astray),
         not_current_key: files.key(NOT_CURRENT),
@@ -140,9 +208,52 @@ async fn tell(app: &App, request: &Request, now: Timestamp) -> Result<Finished, 
             .max(SignedDuration::ZERO)
             .as_secs(),
         operations,
+        long_vetoes: offenders::long_vetoes(&known, plan.veto_days, now),
+        overriding: overriding.into_iter().take(NAMED).collect(),
     };
     let (subject, message) = (subject(&detail), message(&detail));
-    Ok(Finished { outcome, detail, subject, message })
+    Ok(Step::Done(Box::new(Finished { outcome, detail, subject, message })))
+}
+
+/// Where only parameters changed, an instance that overrides them did not take the change: it is
+/// counted apart.
+fn count_apart(
+    counts: &mut Counts,
+    manifest: &Manifest,
+    overriding: &[Overriding],
+    astray: &[Astray],
+) {
+    if manifest.next.template != Template::Previous {
+        return;
+    }
+    let open = |one: &Overriding| {
+        astray.iter().any(|other| (&other.account, &other.region) == (&one.account, &one.region))
+    };
+    counts.overriding = overriding.iter().filter(|one| !open(one)).count().min(counts.succeeded);
+    counts.succeeded -= counts.overriding;
+}
+
+/// Writes down who failed or vetoed while most took the change, for the next rollout.
+async fn remember(
+    files: &Files,
+    header: &Header,
+    scope: &Scope,
+    counts: &Counts,
+    astray: &[Astray],
+    now: Timestamp,
+) -> Result<KnownFile, Stop> {
+    let key = known_key(&header.stack_set);
+    let before: Option<KnownFile> = files.find_shared(&key).await?;
+    let file = before.clone().unwrap_or_default();
+    if counts.succeeded <= counts.real_failures() + counts.known_offenders {
+        // Where most failed, it is the change that is to blame.
+        return Ok(file);
+    }
+    let file = offenders::remember(file, &scope.planned, astray, &header.execution, now);
+    if before.as_ref() != Some(&file) && (before.is_some() || !file.offenders.is_empty()) {
+        files.write_shared(&key, &file).await?;
+    }
+    Ok(file)
 }
 
 fn accounts(manifest: &Manifest, astray: &[Astray]) -> Accounts {

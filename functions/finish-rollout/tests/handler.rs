@@ -5,7 +5,7 @@
 use finish_rollout::{App, Config, Error, handle};
 use lambda_kit::{Clock, Diagnostic};
 use rollout::Input;
-use scripted_wire::World;
+use scripted_wire::{World, xml};
 use serde_json::{Value, json};
 
 const FOLDER: &str = "rollouts/base_c1";
@@ -41,13 +41,40 @@ fn world() -> World {
     world.put(&format!("{FOLDER}/plan.json"), &manifest.to_string());
     let open = json!([row(1, "failed"), row(2, "vetoed")]);
     world.put(&format!("{FOLDER}/waves/01/result.json"), &result(8, open));
-    world
+    let accounts: Vec<String> = (1..=10).map(|n| format!("{n:012}")).collect();
+    let wave = json!({"operations": [{"regions": ["eu-central-1"], "accounts": accounts}]});
+    world.put(&format!("{FOLDER}/waves/01.json"), &wave.to_string());
+    instances(world, &[(1, "OUTDATED", "FAILED"), (2, "OUTDATED", "FAILED")])
+}
+
+/// The list of instances: ten are current, but these.
+fn instances(world: World, others: &'static [(usize, &str, &str)]) -> World {
+    world.on("ListStackInstances", move |_| {
+        let current = (1..=10).filter(|n| !others.iter().any(|(other, ..)| other == n));
+        let current = current.map(|n| (n, "CURRENT", "SUCCEEDED"));
+        let rows: String = current
+            .chain(others.iter().copied())
+            .map(|(n, status, detailed)| {
+                format!(
+                    "<member><Account>{n:012}</Account><Region>eu-central-1</Region>\
+                     <Status>{status}</Status><StackInstanceStatus><DetailedStatus>{detailed}\
+                     </DetailedStatus></StackInstanceStatus><LastOperationId>by-hand\
+                     </LastOperationId></member>"
+                )
+            })
+            .collect();
+        xml("ListStackInstances", &format!("<Summaries>{rows}</Summaries>")).into()
+    })
 }
 
 async fn answer(world: &World, course: Value) -> Result<Value, Diagnostic> {
+    answer_at(world, course, "2026-11-21T12:00:00Z").await
+}
+
+async fn answer_at(world: &World, course: Value, now: &str) -> Result<Value, Diagnostic> {
     let mut request = json!({"rollout": header(), "execution": {"startedAt": START}});
     request.as_object_mut().unwrap().extend(course.as_object().unwrap().clone());
-    let clock = Clock::fixed("2026-11-21T12:00:00Z".parse().unwrap());
+    let clock = Clock::fixed(now.parse().unwrap());
     let config = Config::load(&|_| Some("runs".into())).unwrap();
     lambda_kit::call(&App::new(&world.wire(), config, clock), &handle, request).await
 }
@@ -59,7 +86,7 @@ fn stopped(choice: &str, rollback: Value) -> Value {
 
 #[tokio::test]
 async fn what_passed_is_told_with_counts_by_class_and_who_is_not_current() {
-    let world = world();
+    let world = instances(world(), &[(1, "OUTDATED", "FAILED")]);
     world.put(&format!("{FOLDER}/late/result.json"), &result(1, json!([])));
     let done = answer(&world, json!({"outcome": "PASSED"})).await.unwrap();
     assert_eq!(done["outcome"], "INCOMPLETE");
@@ -75,6 +102,74 @@ async fn what_passed_is_told_with_counts_by_class_and_who_is_not_current() {
     assert_eq!(done["subject"], "Landlord: roll-out of base is incomplete");
     assert!(done["message"].as_str().unwrap().contains("000000000001 eu-central-1"));
     assert_eq!(answer(&world, json!({"outcome": "PASSED"})).await.unwrap(), done, "every time");
+}
+
+#[tokio::test]
+async fn an_instance_that_others_made_outdated_is_counted_from_the_list() {
+    let world = instances(
+        world(),
+        &[
+            (1, "OUTDATED", "FAILED"),
+            (2, "OUTDATED", "FAILED"),
+            (7, "OUTDATED", "SUCCEEDED"),
+            (77, "OUTDATED", "RUNNING"),
+        ],
+    );
+    let passed = json!({"outcome": "PASSED"});
+    let pending = answer(&world, passed.clone()).await.unwrap();
+    assert_eq!(pending["status"], "PENDING", "the list may be a moment old: {pending}");
+    let mut later = passed;
+    later["resume"] = pending["resume"].clone();
+    let done = answer_at(&world, later, "2026-11-21T12:02:00Z").await.unwrap();
+    let detail = &done["detail"];
+    assert_eq!(detail["counts"]["outdated"], 1, "{done}");
+    assert_eq!(detail["counts"]["succeeded"], 7, "{done}");
+    assert_eq!(detail["accounts"]["notCurrent"], 3, "an enrolment at work is in its own hands");
+    assert!(done["message"].as_str().unwrap().contains("000000000007 eu-central-1"), "{done}");
+    assert!(done["message"].as_str().unwrap().contains("by-hand"), "{done}");
+}
+
+#[tokio::test]
+async fn who_failed_while_others_took_the_change_is_remembered_and_long_vetoes_are_named() {
+    const KNOWN: &str = "rollouts/known-offenders/base.json";
+    let world = world();
+    let passed = json!({"outcome": "PASSED"});
+    let done = answer(&world, passed.clone()).await.unwrap();
+    assert_eq!(done["detail"]["longVetoes"], json!([]));
+    let known = world.file(KNOWN);
+    assert_eq!(known["offenders"][0]["account"], "000000000001");
+    assert_eq!(known["offenders"][0]["class"], "failed");
+    assert_eq!(known["offenders"][1]["class"], "vetoed");
+    let done = answer_at(&world, passed.clone(), "2026-12-20T12:00:00Z").await.unwrap();
+    let long = &done["detail"]["longVetoes"][0];
+    assert_eq!(long["account"], "000000000002", "{done}");
+    assert_eq!(long["since"], "2026-11-21T12:00:00Z");
+    assert!(done["message"].as_str().unwrap().contains("has vetoed since"), "{done}");
+
+    // What most failed is the change's fault: no account is blamed for it.
+    let open: Vec<Value> = (1..=6).map(|n| row(n, "failed")).collect();
+    world.remove(KNOWN);
+    world.put(&format!("{FOLDER}/waves/01/result.json"), &result(4, json!(open)));
+    answer(&world, passed).await.unwrap();
+    assert_eq!(world.text(KNOWN), None);
+}
+
+#[tokio::test]
+async fn instances_that_override_the_only_change_are_counted_apart() {
+    let world = world();
+    let overriding: Vec<Value> = (3..=5)
+        .map(|n| {
+            json!({"account": format!("{n:012}"), "region": "eu-central-1",
+                        "parameters": ["Days"]})
+        })
+        .collect();
+    world.put(&format!("{FOLDER}/planning/overrides.json"), &json!(overriding).to_string());
+    let done = answer(&world, json!({"outcome": "PASSED"})).await.unwrap();
+    assert_eq!(done["detail"]["counts"]["overriding"], 3, "{done}");
+    assert_eq!(done["detail"]["counts"]["succeeded"], 5, "{done}");
+    assert!(
+        done["message"].as_str().unwrap().contains("000000000003 eu-central-1 keeps its own Days")
+    );
 }
 
 #[tokio::test]

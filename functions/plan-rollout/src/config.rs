@@ -13,6 +13,21 @@ pub struct Config {
     pub tenant_units: OrganizationalUnits,
     /// How the names of tenants' accounts begin, before the tenant's id.
     pub account_name_prefix: String,
+    /// The administration role that Landlord's functions may pass to StackSets.
+    pub administration_role: String,
+    /// What makes the order of canaries a secret; empty: they are drawn by the hash of the
+    /// tenants' ids alone.
+    pub canary_salt: Salt,
+}
+
+/// A secret that no log shows.
+#[derive(Clone, Default)]
+pub struct Salt(pub(crate) String);
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "no salt" } else { "a salt" })
+    }
 }
 
 impl Config {
@@ -25,6 +40,8 @@ impl Config {
             runs_bucket: required(lookup, "RUNS_BUCKET")?,
             tenant_units: parsed(lookup, "TENANT_OUS")?,
             account_name_prefix: required(lookup, "ACCOUNT_NAME_PREFIX")?,
+            administration_role: required(lookup, "ADMINISTRATION_ROLE_ARN")?,
+            canary_salt: Salt(lookup("CANARY_SALT").unwrap_or_default()),
         })
     }
 }

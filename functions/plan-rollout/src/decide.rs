@@ -5,23 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use lifecycle::{AccountId, Fault, Faults, OrganizationalUnits, RegionName};
 use rollout::alarms::Red;
 use rollout::cut::batches;
-use rollout::manifest::{Definition, Keeps, Operations, WaveSize};
+use rollout::manifest::{Keeps, Operations, WaveSize};
 use rollout::plan::{RedBefore, WavePlan};
 use rollout::stack_set::Described;
-use rollout::{Input, Instance, Plan, Template};
+use rollout::{Instance, Plan};
 
-/// What CloudFormation shows of a value that is not to be seen.
-const HIDDEN: &str = "****";
 /// The most units that AWS takes in one request.
 const MOST_UNITS: usize = 50;
 
 /// Faults of a plan that names units which are none of the tenants'.
 pub fn unknown_units(plan: &Plan, known: &OrganizationalUnits) -> Faults {
     let mut faults = Faults::new();
-    for (index, wave) in plan.waves.iter().enumerate() {
-        if let Some(unit) = wave.accounts.unit().filter(|unit| known.id_of(unit).is_none()) {
+    let of_waves = plan.waves.iter().enumerate().filter_map(|(index, wave)| {
+        let field = format!("plan.waves[{index}].accounts.organizationalUnit");
+        Some((field, wave.accounts.unit()?))
+    });
+    let excepted = plan.except.units.iter();
+    let excepted = excepted.map(|unit| ("plan.except.organizationalUnits".to_owned(), unit));
+    for (field, unit) in of_waves.chain(excepted) {
+        if known.id_of(unit).is_none() {
             let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
-            let field = format!("plan.waves[{index}].accounts.organizationalUnit");
             let rule = format!("must be one of {}", names.join(", "));
             faults.push(Fault::new(field, unit.as_str(), rule));
         }
@@ -29,82 +32,21 @@ pub fn unknown_units(plan: &Plan, known: &OrganizationalUnits) -> Faults {
     faults
 }
 
-/// The set as it becomes, and as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// What it becomes.
-    pub next: Definition,
-    /// What puts it back.
-    pub previous: Definition,
-}
-
-/// What the roll-out makes of the set, and what would put it back. `declared` are the parameters
-/// of the new template, each with whether it has a default; `was` is what the set goes back to,
-/// which is the set itself, unless another roll-out left it unproven.
-///
-/// # Errors
-/// Every parameter that the template does not know, or that has no value, or whose old value
-/// nobody can see.
-pub fn change(
-    input: &Input,
-    declared: &BTreeMap<String, bool>,
-    set: &Described,
-    was: &BTreeMap<String, String>,
-    previous_template: Template,
-) -> Result<Change, Faults> {
-    let mut faults = Faults::new();
-    for (key, value) in input.parameters.iter().filter(|(key, _)| !declared.contains_key(*key)) {
-        let field = format!("parameters.{key}");
-        faults.push(Fault::new(field, value, "must be of a parameter that the template has"));
-    }
-    let mut next = BTreeMap::new();
-    for (key, has_default) in declared {
-        if let Some(value) = input.parameters.get(key) {
-            next.insert(key.clone(), Some(value.clone()));
-        } else if set.parameters.contains_key(key) {
-            next.insert(key.clone(), None);
-        } else if !has_default {
-            faults.push(Fault::missing(format!("parameters.{key}")));
-        }
-    }
-    let mut previous = BTreeMap::new();
-    for (key, value) in was {
-        let kept = next.get(key) == Some(&None) && set.parameters.get(key) == Some(value);
-        if !kept && value == HIDDEN {
-            let rule = "must stay as it is: its old value is hidden, and could not be put back";
-            faults.push(Fault::of(format!("parameters.{key}"), "a new value", rule));
-        }
-        previous.insert(key.clone(), (!kept).then(|| value.clone()));
-    }
-    let capabilities = input.capabilities.clone().unwrap_or_else(|| set.capabilities.clone());
-    faults.none_or(Some(Change {
-        next: Definition { template: input.template.clone(), parameters: next, capabilities },
-        previous: Definition {
-            template: previous_template,
-            parameters: previous,
-            capabilities: set.capabilities.clone(),
-        },
-    }))
-}
-
-/// What stays as it is, and has to be repeated.
-///
-/// # Errors
-/// More units than AWS takes in a request.
-pub fn keeps(set: &Described, instances: &[Instance]) -> Result<Keeps, Faults> {
+/// What stays as it is, and has to be repeated. A fault: more units than AWS takes in a request.
+pub fn keeps(set: &Described, instances: &[Instance], faults: &mut Faults) -> Keeps {
     let units: BTreeSet<&String> = instances.iter().filter_map(|one| one.unit.as_ref()).collect();
     let units: Vec<String> = units.into_iter().filter(|_| set.service_managed).cloned().collect();
     if units.len() > MOST_UNITS {
         let rule = format!("must have its accounts in at most {MOST_UNITS} organizational units");
-        return Err(Fault::of("stackSet", format!("one with {} units", units.len()), rule).into());
+        faults.push(Fault::of("stackSet", format!("one with {} units", units.len()), rule));
     }
     let own = |role: &Option<String>| role.clone().filter(|_| !set.service_managed);
-    Ok(Keeps {
+    Keeps {
         description: set.description.clone(),
         administration_role_arn: own(&set.administration_role_arn),
         execution_role_name: own(&set.execution_role_name),
         units,
-    })
+    }
 }
 
 /// The file of a wave, and how large it is. The `first` wave begins with an operation of one round:
@@ -137,21 +79,32 @@ pub fn wave(
     (Operations { operations, restores: false }, size)
 }
 
-/// The alarms that the roll-out ignores because they were red before it.
-///
-/// # Errors
-/// All of them, when the plan wants none to be red.
-pub fn red_before(plan: &Plan, red: &[Red]) -> Result<Vec<String>, Faults> {
-    let mut faults = Faults::new();
+/// The alarms that the roll-out ignores because they were red before it. All of them are faults
+/// when the plan wants none to be red.
+pub fn red_before(plan: &Plan, red: &[Red], faults: &mut Faults) -> Vec<String> {
     for one in red.iter().filter(|_| plan.health.red_before == RedBefore::Refuse) {
         let rule = format!("must be in order before anything is touched, and is {}", one.state);
         faults.push(Fault::new("plan.health", &one.name, rule));
     }
-    faults.none_or(Some(red.iter().map(|one| one.name.clone()).collect()))
+    red.iter().map(|one| one.name.clone()).collect()
+}
+
+/// Bucket and key of the object at an address, as S3 and CloudFormation write it.
+pub(crate) fn object_at(url: &str) -> Option<(&str, &str)> {
+    let rest = url.strip_prefix("https://")?;
+    let rest = rest.split('?').next()?;
+    let (host, path) = rest.split_once('/')?;
+    let host = host.strip_suffix(".cn").unwrap_or(host).strip_suffix(".amazonaws.com")?;
+    if host == "s3" || host.starts_with("s3.") || host.starts_with("s3-") {
+        return path.split_once('/').filter(|(_, key)| !key.is_empty());
+    }
+    let (bucket, _) = host.split_once(".s3")?;
+    (!path.is_empty()).then_some((bucket, path))
 }
 
 #[cfg(test)]
 mod tests {
+    use rollout::Input;
     use serde_json::json;
 
     use super::*;
@@ -162,40 +115,19 @@ mod tests {
         .unwrap()
     }
 
-    fn set(parameters: &[(&str, &str)]) -> Described {
-        let parameters = parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Described { parameters: parameters.collect(), ..Described::default() }
-    }
-
-    fn declared(names: &[(&str, bool)]) -> BTreeMap<String, bool> {
-        names.iter().map(|(name, default)| ((*name).to_owned(), *default)).collect()
-    }
-
     #[test]
-    fn parameters_keep_their_values_unless_given_and_all_go_back() {
-        let set = set(&[("A", "1"), ("B", "2"), ("Gone", "3")]);
-        let declared = declared(&[("A", false), ("B", false), ("New", true)]);
-        let change =
-            change(&input(json!({"A": "9"})), &declared, &set, &set.parameters, Template::Previous)
-                .unwrap();
-        let text = |value: &str| Some(value.to_owned());
-        let next: Vec<_> = change.next.parameters.into_iter().collect();
-        assert_eq!(next, [("A".to_owned(), text("9")), ("B".to_owned(), None)]);
-        let back: Vec<_> = change.previous.parameters.into_iter().collect();
-        let expected =
-            [("A".to_owned(), text("1")), ("B".to_owned(), None), ("Gone".to_owned(), text("3"))];
-        assert_eq!(back, expected);
-    }
-
-    #[test]
-    fn parameters_without_a_value_and_values_without_a_parameter_are_faults() {
-        let set = set(&[("Key", "****")]);
-        let declared = declared(&[("Must", false), ("Key", false)]);
-        let input = input(json!({"Other": "x", "Key": "new"}));
-        let faults = change(&input, &declared, &set, &set.parameters, Template::Previous);
-        let faults = faults.unwrap_err().reasons();
-        assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults.iter().any(|fault| fault.contains("hidden")), "{faults:?}");
+    fn an_object_is_found_by_every_spelling_of_its_address() {
+        for (url, object) in [
+            ("https://b.s3.eu-central-1.amazonaws.com/a/t.yaml", Some(("b", "a/t.yaml"))),
+            ("https://b.s3.amazonaws.com/t.yaml?versionId=7", Some(("b", "t.yaml"))),
+            ("https://b.s3.cn-north-1.amazonaws.com.cn/t", Some(("b", "t"))),
+            ("https://s3.eu-central-1.amazonaws.com/b/t", Some(("b", "t"))),
+            ("https://s3-eu-west-1.amazonaws.com/b/a/t", Some(("b", "a/t"))),
+            ("https://example.com/b/t", None),
+            ("https://b.s3.amazonaws.com/", None),
+        ] {
+            assert_eq!(object_at(url), object, "{url}");
+        }
     }
 
     #[test]
@@ -220,8 +152,12 @@ mod tests {
     fn alarms_that_are_red_before_refuse_the_roll_out_or_are_remembered() {
         let red = Red { name: "api".into(), state: "ALARM".into(), reason: None };
         let mut plan = input(json!({})).plan;
-        assert!(red_before(&plan, std::slice::from_ref(&red)).is_err());
+        let mut faults = Faults::new();
+        red_before(&plan, std::slice::from_ref(&red), &mut faults);
+        assert_eq!(faults.reasons().len(), 1);
         plan.health.red_before = RedBefore::Ignore;
-        assert_eq!(red_before(&plan, &[red]).unwrap(), ["api"]);
+        let mut faults = Faults::new();
+        assert_eq!(red_before(&plan, &[red], &mut faults), ["api"]);
+        assert!(faults.is_empty());
     }
 }

@@ -1,20 +1,53 @@
 //! Reads what is too much for one call, page by page, into files: the stack set's instances, and
 //! who stands in the units of the plan.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_organizations::types::AccountState;
+use aws_sdk_resourcegroupstagging::types::TagFilter;
 use lifecycle::{AccountId, OuId, OuName};
 use rollout::cut::Members;
 use rollout::manifest::listed_before;
-use rollout::{Files, Instance, Plan, StackSet, Stop};
+use rollout::stack_set::Listed;
+use rollout::{Files, Instance, Known, Plan, StackSet, Stop};
 use serde::{Deserialize, Serialize};
 
+use crate::checks::Busy;
 use crate::error::Halt;
 use crate::handler::App;
+use crate::overrides::Reading;
 
 /// The most pages that are read in a call: half a minute of a slow day.
 const PAGES: usize = 80;
 /// What Organizations lists in a page.
 const ACCOUNTS_IN_PAGE: i32 = 20;
+
+/// The name of one of the files with what a part of the list of instances tells beside them.
+fn aside(number: usize) -> String {
+    format!("planning/aside-{number:03}.json")
+}
+
+/// What the list of instances tells beside them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Aside {
+    /// Those whose last operation failed.
+    pub(crate) known: Vec<Known>,
+    /// Those that an operation is at work on, or has in its list.
+    pub(crate) busy: Vec<Busy>,
+}
+
+impl Aside {
+    fn add(&mut self, listed: &Listed) {
+        self.known.extend(Known::of_listed(listed));
+        if matches!(listed.detailed.as_str(), "PENDING" | "RUNNING") {
+            self.busy.push(Busy {
+                account: listed.instance.account.clone(),
+                region: listed.instance.region.clone(),
+                operation: listed.last_operation.clone(),
+            });
+        }
+    }
+}
 
 /// How far the reading is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +61,9 @@ pub(crate) struct Gathering {
     unit_files: Vec<usize>,
     /// The next page of what is being read.
     token: Option<String>,
+    /// How far the overrides are read.
+    #[serde(skip_serializing_if = "Reading::is_default")]
+    pub(crate) overrides: Reading,
 }
 
 /// A unit that has to be listed.
@@ -39,7 +75,8 @@ pub(crate) struct Unit {
 /// The units of a plan, each once.
 pub(crate) fn units(app: &App, plan: &Plan) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
-    for name in plan.waves.iter().filter_map(|wave| wave.accounts.unit()) {
+    let of_waves = plan.waves.iter().filter_map(|wave| wave.accounts.unit());
+    for name in of_waves.chain(&plan.except.units) {
         let known = units.iter().any(|unit| unit.name == *name);
         if let Some(id) = app.config.tenant_units.id_of(name).filter(|_| !known) {
             units.push(Unit { name: name.clone(), id: id.clone() });
@@ -53,19 +90,20 @@ fn unit_file(unit: &OuId, number: usize) -> String {
 }
 
 impl Gathering {
-    /// Reads on. True when everything is read.
+    /// Reads on.
     pub(crate) async fn go_on(
         &mut self,
         app: &App,
         files: &Files,
         set: &StackSet,
         units: &[Unit],
-    ) -> Result<bool, Stop> {
+    ) -> Result<(), Stop> {
         if !self.instances_read {
-            let mut found = Vec::new();
+            let (mut found, mut told) = (Vec::new(), Aside::default());
             let mut more = true;
             for _ in 0..PAGES {
                 let (page, token) = set.instances(self.token.take()).await?;
+                page.iter().for_each(|listed| told.add(listed));
                 found.extend(page.into_iter().map(|listed| listed.instance));
                 self.token = token;
                 more = self.token.is_some();
@@ -73,14 +111,15 @@ impl Gathering {
                     break;
                 }
             }
+            files.write(&aside(self.instance_files), &told).await?;
             files.write(&listed_before(self.instance_files), &found).await?;
             self.instance_files += 1;
             self.instances_read = !more;
-            return Ok(self.instances_read && units.is_empty());
+            return Ok(());
         }
         // Each unit has a number of files; the last of them is the one being read.
         let index = self.unit_files.len().saturating_sub(usize::from(self.token.is_some()));
-        let Some(unit) = units.get(index) else { return Ok(true) };
+        let Some(unit) = units.get(index) else { return Ok(()) };
         let number = match self.token {
             Some(_) => self.unit_files.pop().unwrap_or(0),
             None => 0,
@@ -96,7 +135,12 @@ impl Gathering {
         }
         files.write(&unit_file(&unit.id, number), &found).await?;
         self.unit_files.push(number + 1);
-        Ok(self.token.is_none() && self.unit_files.len() == units.len())
+        Ok(())
+    }
+
+    /// Whether all is read.
+    pub(crate) fn is_read(&self, units: &[Unit]) -> bool {
+        self.instances_read && self.token.is_none() && self.unit_files.len() == units.len()
     }
 
     /// All that was read.
@@ -104,9 +148,13 @@ impl Gathering {
         &self,
         files: &Files,
         units: &[Unit],
-    ) -> Result<(Vec<Instance>, Members), Halt> {
+    ) -> Result<(Vec<Instance>, Members, Aside), Halt> {
         let mut instances: Vec<Instance> = Vec::new();
+        let mut told = Aside::default();
         for number in 0..self.instance_files {
+            let part: Aside = files.read(&aside(number)).await?;
+            told.known.extend(part.known);
+            told.busy.extend(part.busy);
             instances.extend(files.read::<Vec<Instance>>(&listed_before(number)).await?);
         }
         let mut members = Members::new();
@@ -118,7 +166,7 @@ impl Gathering {
                 here.extend(part);
             }
         }
-        Ok((instances, members))
+        Ok((instances, members, told))
     }
 
     /// How far it is, in words.
@@ -161,4 +209,31 @@ async fn accounts(
     });
     let accounts = accounts.collect();
     Ok((accounts, page.next_token.filter(|token| !token.is_empty())))
+}
+
+/// The accounts that carry one of the tags. The index of tags may be minutes old.
+pub(crate) async fn tagged(app: &App, plan: &Plan) -> Result<BTreeSet<AccountId>, Stop> {
+    let mut found = BTreeSet::new();
+    for (key, value) in &plan.except.tags {
+        let filter = TagFilter::builder().key(key).values(value).build();
+        let mut token: Option<String> = None;
+        loop {
+            let page = app
+                .tagging
+                .get_resources()
+                .resource_type_filters("organizations:account")
+                .tag_filters(filter.clone())
+                .set_pagination_token(token)
+                .send()
+                .await
+                .map_err(|error| Stop::of("tag", "GetResources", format!("tag {key}"), &error))?;
+            let arns = page.resource_tag_mapping_list().iter().filter_map(|it| it.resource_arn());
+            found.extend(arns.filter_map(|arn| arn.rsplit('/').next()?.parse::<AccountId>().ok()));
+            token = page.pagination_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
 }

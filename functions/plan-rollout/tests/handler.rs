@@ -9,6 +9,10 @@ use scripted_wire::{World, xml};
 use serde_json::{Value, json};
 
 const BASELINE: &str = "landlord-tenant-baseline";
+const ADMINISTRATION: &str = "arn:aws:iam::999999999999:role/landlord/Administration";
+
+#[path = "handler/refusals.rs"]
+mod refusals;
 
 fn request(plan: Value) -> Value {
     json!({
@@ -27,6 +31,8 @@ async fn answer(world: &World, request: Value) -> Result<Value, Diagnostic> {
             "TENANT_OUS" => {
                 "Canary=ou-root-canary01,Early=ou-root-early001,General=ou-root-general1".into()
             }
+            "ADMINISTRATION_ROLE_ARN" => ADMINISTRATION.into(),
+            "CANARY_SALT" => String::new(),
             _ => "tenant-".into(),
         })
     });
@@ -63,7 +69,10 @@ fn fleet(accounts: usize) -> World {
         })
         .collect();
     let list = xml("ListStackInstances", &format!("<Summaries>{instances}</Summaries>"));
-    World::new()
+    let world = World::new();
+    world.put("v2.yaml", "Parameters: {LogRetentionDays: {Type: Number, MaxValue: 365}}");
+    world
+        .on("DescribeStackInstance", |_| xml("DescribeStackInstance", "<StackInstance/>").into())
         .on("ListStackInstances", move |_| list.clone().into())
         .on("ListStackSetOperations", |_| xml("ListStackSetOperations", "<Summaries/>").into())
         .on("DescribeStackSet", |_| {
@@ -72,7 +81,9 @@ fn fleet(accounts: usize) -> World {
                 "<StackSet><TemplateBody>old</TemplateBody><Parameters><member>\
                  <ParameterKey>LogRetentionDays</ParameterKey><ParameterValue>14</ParameterValue>\
                  </member></Parameters><PermissionModel>SELF_MANAGED</PermissionModel>\
-                 <ExecutionRoleName>Execution</ExecutionRoleName></StackSet>",
+                 <ExecutionRoleName>Execution</ExecutionRoleName><AdministrationRoleARN>\
+                 arn:aws:iam::999999999999:role/landlord/Administration</AdministrationRoleARN>\
+                 </StackSet>",
             )
             .into()
         })

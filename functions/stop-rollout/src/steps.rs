@@ -70,7 +70,12 @@ impl Steps<'_> {
         {
             return Ok(Step::Wait("the old template is being put back".to_owned()));
         }
-        let is_as_before = self.manifest.is_as_before(&set, &previous);
+        let mut is_as_before = self.manifest.is_as_before(&set, &previous);
+        if is_as_before && self.manifest.changes_hidden() && putting_back.is_none() {
+            // A hidden value reads the same before and after: whether it was changed, only the
+            // rollout's own operations say.
+            is_as_before = !self.is_in_log().await?;
+        }
         if is_as_before {
             // Put back by the one operation of this function: where nobody had got the new template,
             // that is the whole way back.
@@ -81,10 +86,7 @@ impl Steps<'_> {
             if now.duration_since(since) < READS_LAG {
                 return Ok(Step::Wait("the set may read as it was a moment ago".to_owned()));
             }
-            let log = self.set.log().await?;
-            let log = log.iter().map(|one| one.id.as_str());
-            let unproven = lifecycle::rollout::unproven(log);
-            if unproven.is_none_or(|name| name.rollout != self.header.hash()) {
+            if !self.is_in_log().await? {
                 let choice = Choice::NothingChanged;
                 return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
             }
@@ -103,6 +105,13 @@ impl Steps<'_> {
             return Ok(Step::Done(Stopped { choice: Choice::Leave, waves: Vec::new() }));
         }
         self.put_back(state, to_ask, &previous).await
+    }
+
+    /// Whether the newest rollout of the set that has not proven its change is this one.
+    async fn is_in_log(&self) -> Result<bool, Stop> {
+        let log = self.set.log().await?;
+        let newest = lifecycle::rollout::unproven(log.iter().map(|one| one.id.as_str()));
+        Ok(newest.is_some_and(|name| name.rollout == self.header.hash()))
     }
 
     /// The operation that puts the old template back, by how often that was tried before.

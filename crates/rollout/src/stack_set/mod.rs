@@ -2,6 +2,7 @@
 
 mod read;
 mod start;
+mod template;
 
 use lambda_kit::client;
 use lambda_kit::sdk::Wire;
@@ -9,6 +10,7 @@ use lifecycle::StackSetName;
 
 pub use read::{Described, Listed, Logged, OperationStatus, Results, Seen};
 pub use start::{Pace, Started};
+pub use template::{Declared, Summary};
 
 /// One stack set.
 #[derive(Debug, Clone)]

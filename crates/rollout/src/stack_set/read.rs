@@ -36,6 +36,8 @@ pub struct Described {
     pub execution_role_name: Option<String>,
     /// Whether AWS manages its permissions.
     pub service_managed: bool,
+    /// Whether AWS deploys to accounts by itself as they enter the set's OUs.
+    pub auto_deployment: bool,
 }
 
 impl Described {
@@ -144,40 +146,8 @@ impl StackSet {
             administration_role_arn: set.administration_role_arn().map(str::to_owned),
             execution_role_name: set.execution_role_name().map(str::to_owned),
             service_managed: set.permission_model() == Some(&PermissionModels::ServiceManaged),
+            auto_deployment: set.auto_deployment().and_then(|auto| auto.enabled()) == Some(true),
         })
-    }
-
-    /// The names of a template's parameters, each with whether it has a default. `None` asks for
-    /// the set's own template.
-    ///
-    /// # Errors
-    /// The inner error is what CloudFormation says is wrong with the template; the outer one is
-    /// a wait, or what AWS refuses.
-    pub async fn parameters_of(
-        &self,
-        url: Option<&str>,
-    ) -> Result<Result<BTreeMap<String, bool>, String>, Stop> {
-        let request = self.client.get_template_summary();
-        let request = match url {
-            Some(url) => request.template_url(url),
-            None => request.stack_set_name(self.name.as_str()),
-        };
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let refusal =
-                    lambda_kit::sdk::Refusal::of("cloudformation", "GetTemplateSummary", &error);
-                if &*refusal.code == "ValidationError" {
-                    return Ok(Err(refusal.message.into()));
-                }
-                let call = "GetTemplateSummary";
-                return Err(Stop::of("cloudformation", call, self.about(), &error));
-            }
-        };
-        let parameters = answer.parameters().iter().filter_map(|one| {
-            Some((one.parameter_key()?.to_owned(), one.default_value().is_some()))
-        });
-        Ok(Ok(parameters.collect()))
     }
 
     /// One page of instances, and the token of the next.

@@ -86,6 +86,8 @@ fn a_claim_of_suspension_asks_organizations_and_its_word_decides() {
     };
     assert!(needs_witness(claim(Account::NotAsked)));
     assert!(!needs_witness(claim(Account::Active)), "asked once is enough");
+    let skipped = Told { status: "CANCELLED", ..claim(Account::NotAsked) };
+    assert!(needs_witness(skipped), "AWS skips what is suspended");
     assert_eq!(classify(claim(Account::NotActive)), Some(Class::Suspended));
     assert_eq!(classify(claim(Account::Active)), Some(Class::Unclassified));
     let role = Told {

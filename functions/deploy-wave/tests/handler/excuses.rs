@@ -145,3 +145,56 @@ async fn the_same_error_is_a_share_of_the_wave_with_a_floor() {
     assert_eq!(stops(3).await, Value::Null, "three tenants stop no wave of forty");
     assert_eq!(stops(4).await, "SAME_ERROR");
 }
+
+#[tokio::test]
+async fn a_stop_names_account_region_resource_and_awss_words() {
+    let event = |id: &str, kind: &str, status: &str, why: &str| {
+        format!(
+            "<member><StackId>s</StackId><EventId>e</EventId><StackName>base</StackName>\
+             <LogicalResourceId>{id}</LogicalResourceId><ResourceType>{kind}</ResourceType>\
+             <ResourceStatus>{status}</ResourceStatus>\
+             <ResourceStatusReason>{why}</ResourceStatusReason></member>"
+        )
+    };
+    // Newest first, and an older change behind the present one.
+    let events = [
+        event("base", "AWS::CloudFormation::Stack", "UPDATE_ROLLBACK_COMPLETE", ""),
+        event("Topic", "AWS::SNS::Topic", "UPDATE_FAILED", "Resource update cancelled"),
+        event("Queue", "AWS::SQS::Queue", "UPDATE_FAILED", "its name is taken"),
+        event("base", "AWS::CloudFormation::Stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+        event("Old", "AWS::S3::Bucket", "CREATE_FAILED", "long ago"),
+    ];
+    let body = format!("<StackEvents>{}</StackEvents>", events.concat());
+    let failing = || {
+        let set = Set::default();
+        for account in 0..4 {
+            set.fate(account, &["The following resource(s) failed to update: [Queue, Topic]."]);
+        }
+        set.serve(planned(
+            6,
+            json!({"preferences": {"maxConcurrentCount": 4}, "operationAccounts": 4}),
+        ))
+        .on("DescribeStackInstance", |_| {
+            let stack = "<StackInstance><StackId>arn:aws:cloudformation:eu-central-1:1:stack/base/1\
+                             </StackId></StackInstance>";
+            xml("DescribeStackInstance", stack).into()
+        })
+    };
+    let world = failing()
+        .on("AssumeRole", |_| assume_role_answer("AKIATENANT").into())
+        .on("DescribeStackEvents", move |_| xml("DescribeStackEvents", &body).into());
+    let done = deployed(&world, request("WAVE", 1)).await.unwrap();
+    let text = done["reason"]["text"].as_str().unwrap();
+    let named = "000000000000 in eu-central-1: Queue (AWS::SQS::Queue): its name is taken";
+    assert!(text.contains(named), "{text}");
+    assert_eq!(text.matches(" in eu-central-1: ").count(), 2, "each failure once: {text}");
+    assert!(!text.contains("cancelled") && !text.contains("long ago"), "{text}");
+    let policy = &world.calls_of("AssumeRole")[0]["Policy"];
+    assert!(policy.as_str().unwrap().contains("cloudformation:DescribeStackEvents"), "{policy}");
+
+    // Where the account does not let Landlord in, StackSets' words have to do.
+    let world = failing().on("AssumeRole", |_| Reply::Refusal(403, "AccessDenied"));
+    let done = deployed(&world, request("WAVE", 1)).await.unwrap();
+    let text = done["reason"]["text"].as_str().unwrap();
+    assert!(text.contains("000000000000 in eu-central-1: The following resource(s)"), "{text}");
+}

@@ -33,15 +33,23 @@ fn accounts(astray: &[Astray]) -> Vec<(AccountId, Has)> {
     astray.iter().map(|one| (one.account.clone(), one.template)).collect()
 }
 
+fn ninety() -> Counts {
+    Counts { succeeded: 90, ..Counts::default() }
+}
+
 #[test]
 fn what_became_of_it_is_one_word() {
     use {Choice as C, Course as K, Outcome as O, Rollback as R};
     let none = [];
     let suspended = [astray(&row(1, Class::Suspended), Has::Old)];
     let failed = [astray(&row(1, Class::Failed), Has::Old)];
+    let mut known = row(1, Class::Failed);
+    known.known = true;
+    let known = [astray(&known, Has::Old)];
     for (course, choice, rollback, astray, expected) in [
         (K::Passed, None, None, &none[..], O::Succeeded),
         (K::Passed, None, None, &suspended[..], O::Succeeded),
+        (K::Passed, None, None, &known[..], O::Succeeded),
         (K::Passed, None, None, &failed[..], O::Incomplete),
         (K::Stopped, Some(C::RollBack), Some(R::Done), &none[..], O::RolledBack),
         (K::Stopped, Some(C::RollBack), Some(R::Failed), &failed[..], O::RollbackFailed),
@@ -49,8 +57,31 @@ fn what_became_of_it_is_one_word() {
         (K::Stopped, Some(C::Leave), None, &none[..], O::Left),
         (K::Stopped, Some(C::NothingChanged), None, &none[..], O::NothingChanged),
     ] {
-        assert_eq!(outcome(course, choice, rollback, astray), expected);
+        let (told, _) = outcome((course, choice, rollback), &ninety(), 10, astray);
+        assert_eq!(told, expected);
     }
+}
+
+#[test]
+fn what_excuses_reached_is_never_a_success() {
+    let passed = |counts: Counts| {
+        let rows: Vec<Astray> =
+            (0..counts.suspended).map(|n| astray(&row(n, Class::Suspended), Has::Old)).collect();
+        let (told, reason) = outcome((Course::Passed, None, None), &counts, 10, &rows);
+        (told, reason.map(|reason| reason.code))
+    };
+    let everybody = Counts { suspended: 50, ..Counts::default() };
+    assert_eq!(passed(everybody), (Outcome::Unproven, Some(ReasonCode::NoAccountChanged)));
+    let nothing = Counts::default();
+    assert_eq!(passed(nothing).0, Outcome::Unproven);
+    let overriding = Counts { overriding: 9, ..nothing };
+    assert_eq!(passed(overriding).0, Outcome::Unproven, "each keeps its own value");
+    let a_tenth = Counts { suspended: 10, ..ninety() };
+    assert_eq!(passed(a_tenth), (Outcome::Succeeded, None));
+    let more = Counts { suspended: 11, ..ninety() };
+    assert_eq!(passed(more), (Outcome::Incomplete, Some(ReasonCode::TooManyExcused)));
+    let known = Counts { known_offenders: 8, suspended: 3, ..ninety() };
+    assert_eq!(passed(known), (Outcome::Incomplete, Some(ReasonCode::TooManyExcused)));
 }
 
 #[test]
