@@ -17,6 +17,7 @@ use crate::decide::{
 use crate::definition::Changed;
 use crate::gates;
 use crate::handler::{App, Deployed, Verdict};
+use crate::results::{complete, stop_requested, stopped_by_others};
 use crate::rounds::nobody_took_it;
 use crate::state::{Open, State};
 
@@ -579,28 +580,4 @@ impl Run<'_> {
         let seconds = per_round * f64::from(rounds) + f64::from(dwell);
         now.checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
     }
-}
-
-/// The rows, and one for each instance of which AWS gave no result.
-fn complete(mut rows: Vec<Row>, batch: Option<&Batch>) -> Vec<Row> {
-    let known: std::collections::BTreeSet<_> =
-        rows.iter().map(|row| (row.account.clone(), row.region.clone())).collect();
-    let Some(batch) = batch else { return rows };
-    for account in &batch.accounts {
-        for region in &batch.regions {
-            if !known.contains(&(account.clone(), region.clone())) {
-                let why = "AWS gave no result";
-                rows.push(Row::new(account.clone(), region.clone(), Class::Cancelled, why));
-            }
-        }
-    }
-    rows
-}
-
-fn stop_requested() -> Reason {
-    Reason { code: ReasonCode::StopRequested, text: "an operator asked for it".to_owned() }
-}
-
-fn stopped_by_others(id: &str) -> Reason {
-    Reason { code: ReasonCode::OperationStopped, text: format!("somebody stopped {id}") }
 }

@@ -14,6 +14,8 @@ use crate::reading::Outdated;
 
 /// How many instances an event names.
 const NAMED: usize = 20;
+/// So many instances may be excused in a fleet of any size.
+const EXCUSED_FLOOR: usize = 3;
 
 /// How the machine came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +181,7 @@ fn passed(counts: &Counts, excused_percent: u32, astray: &[Astray]) -> (Outcome,
     };
     let share = usize::try_from(excused_percent).unwrap_or(100);
     let spared = counts.suspended + counts.known_offenders;
-    if spared.saturating_mul(100) > share.saturating_mul(all) {
+    if spared > EXCUSED_FLOOR && spared.saturating_mul(100) > share.saturating_mul(all) {
         let text = format!(
             "{spared} of {all} instances were excused ({} suspended, {} failed the same way \
              before), and the plan allows {excused_percent} percent",

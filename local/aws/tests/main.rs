@@ -17,6 +17,7 @@ mod scheduler;
 mod stacksets;
 mod stacksets_managed;
 mod stacksets_operations;
+mod stacksets_rules;
 mod states;
 mod states_by_sdk;
 mod templates;

@@ -143,11 +143,17 @@ fn the_demo_of_a_roll_out_takes_one_change_to_all_and_the_other_back() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
     let outcome = document(&output);
-    assert_eq!(outcome["rollOuts"][0]["detail"]["outcome"], "SUCCEEDED");
+    assert_eq!(outcome["rollOuts"][0]["detail"]["outcome"], "INCOMPLETE");
+    let reported = outcome["rollOuts"][0]["detail"]["notCurrent"].as_array().unwrap();
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0]["reason"].as_str().unwrap().contains("is suspended"), "{reported:?}");
     assert_eq!(outcome["rollOuts"][1]["detail"]["outcome"], "ROLLED_BACK");
     assert_eq!(outcome["rollOuts"][1]["detail"]["reason"]["code"], "UNHEALTHY");
     for account in outcome["accounts"].as_array().unwrap() {
-        assert_eq!(account["versionAfter"], json!(["2", "2"]), "{account}");
+        // It fails on purpose, and stops the change for none of the others.
+        let harmful = account["accountId"] == reported[0]["account"];
+        let version = if harmful { "1" } else { "2" };
+        assert_eq!(account["versionAfter"], json!([version, version]), "{account}");
     }
     for line in ["w03of03-000-r1 SUCCEEDED", "late-000-r0 SUCCEEDED", "back01-000-r0 SUCCEEDED"] {
         assert!(errors.contains(line), "{line} is missing in {errors}");

@@ -49,7 +49,6 @@ async fn by_hand(scene: &Scene, id: &str, tenant: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_stack_set_that_others_keep_busy_is_waited_for_and_their_operations_go_on() {
     let mut scene = found(7).await;
-    by_hand(&scene, "console-0", "acme").await;
     begin(&mut scene, Story::Forth).await;
     for (number, part) in (1..).zip(["w01of03", "w02of03", "w03of03"]) {
         until_at_work(&scene, part).await;
@@ -60,6 +59,17 @@ async fn a_stack_set_that_others_keep_busy_is_waited_for_and_their_operations_go
     for (id, status) in operations(&scene).await {
         assert!(!id.starts_with("console") || status == "SUCCEEDED", "{id} {status}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_set_that_others_are_at_work_on_refuses_the_plan_and_is_left_alone() {
+    let mut scene = found(7).await;
+    by_hand(&scene, "console-0", "acme").await;
+    begin(&mut scene, Story::Forth).await;
+    let end = follow(&mut scene, Story::Forth).await;
+    assert_eq!((end.status.as_str(), end.error.as_str()), ("FAILED", "PlanRefused"), "{end:?}");
+    let ids: Vec<String> = operations(&scene).await.into_iter().map(|(id, _)| id).collect();
+    assert!(!ids.iter().any(|id| id.starts_with("roll-")), "{ids:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,6 +80,8 @@ fn what_excuses_reached_is_never_a_success() {
     assert_eq!(passed(a_tenth), (Outcome::Succeeded, None));
     let more = Counts { suspended: 11, ..ninety() };
     assert_eq!(passed(more), (Outcome::Incomplete, Some(ReasonCode::TooManyExcused)));
+    let few = Counts { succeeded: 4, suspended: 3, ..nothing };
+    assert_eq!(passed(few), (Outcome::Succeeded, None), "a small fleet has its floor");
     let known = Counts { known_offenders: 8, suspended: 3, ..ninety() };
     assert_eq!(passed(known), (Outcome::Incomplete, Some(ReasonCode::TooManyExcused)));
 }

@@ -25,6 +25,18 @@ pub(super) const VETOES: &str = "juniper";
 /// Where CloudFormation is throttled, once.
 pub(super) const FAILS_ONCE: &str = "globex";
 
+/// Who means harm: its resources fail in the first wave of every change, with words that imitate
+/// what excuses an account, so that nobody takes them for failures.
+pub(super) const MEANS_HARM: &str = "teak";
+
+/// Its words: for the first change, and for the one after.
+const IMITATIONS: [&str; 2] = [
+    "ResourceLogicalId:Hook, ResourceType:AWS::CloudFormation::CustomResource, \
+     ResourceStatusReason:this account is suspended (SKIPPED_SUSPENDED_ACCOUNT).",
+    "ResourceLogicalId:Hook, ResourceType:AWS::CloudFormation::CustomResource, \
+     ResourceStatusReason:AccountGate check failed.",
+];
+
 /// The fleet.
 pub(super) struct Tenants {
     pub(super) fleet: Fleet,
@@ -69,17 +81,23 @@ impl Tenants {
         if let Some(member) = self.member(VETOES) {
             set_alarm(aws, member, "ALARM").await?;
         }
-        if let Some(member) = self.member(FAILS_ONCE) {
-            aws.set_instance_rules(vec![InstanceRule {
+        let fails = |tenant: &str, times: Option<u32>, why: &str| {
+            self.member(tenant).map(|member| InstanceRule {
                 stack_set: Some(self.fleet.stack_set.clone()),
                 account: Some(member.account.clone()),
-                times: Some(1),
-                failure: Some(
-                    "Rate exceeded (Service: CloudFormation, Status Code: 400)".to_owned(),
-                ),
+                times,
+                failure: Some(why.to_owned()),
                 ..InstanceRule::default()
-            }]);
-        }
+            })
+        };
+        let [suspended, vetoed] = IMITATIONS;
+        let throttle = "Rate exceeded (Service: CloudFormation, Status Code: 400)";
+        let rules = [
+            fails(FAILS_ONCE, Some(1), throttle),
+            fails(MEANS_HARM, Some(1), suspended),
+            fails(MEANS_HARM, None, vetoed),
+        ];
+        aws.set_instance_rules(rules.into_iter().flatten().collect());
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! `landlord demo rollout`: two changes go through a fleet in three waves, and one can watch.
 //!
-//! The first meets an account that vetoes it and one that fails for a moment, and reaches all. The
-//! second makes health go red in its second wave, stops by itself and is rolled back.
+//! The first meets an account that vetoes it, one that fails for a moment, and one that means harm:
+//! it fails on purpose, with words that imitate a suspension. The change reaches everybody else,
+//! and the report names it. The second makes health go red in its second wave, stops by itself and
+//! is rolled back.
 
 mod fleet;
 mod outcome;
@@ -22,7 +24,8 @@ use watch::Watcher;
 /// The alarm of the management account that both plans watch.
 pub(super) const HEALTH_ALARM: &str = "checkout-health";
 
-/// Roll two changes out to a fleet on this machine: one passes, one is stopped and rolled back
+/// Roll two changes out to a fleet on this machine: one reaches all but a tenant that means harm,
+/// one is stopped and rolled back
 #[derive(Debug, Args)]
 pub(crate) struct RolloutDemo {
     /// Print the outcome as one JSON document on standard output

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 
-use super::fleet::{FAILS_ONCE, Tenants, VETOES};
+use super::fleet::{FAILS_ONCE, MEANS_HARM, Tenants, VETOES};
 use super::watch::{Ended, Watcher};
 
 /// One account at the end.
@@ -27,6 +27,13 @@ pub(super) struct Outcome {
     rows: Vec<Row>,
     ended: [Ended; 2],
     operations: usize,
+}
+
+/// Whom a report names: account and reason.
+fn not_current(ended: &Ended) -> impl Iterator<Item = (&str, &str)> {
+    ended.detail["notCurrent"].as_array().into_iter().flatten().map(|row| {
+        (row["account"].as_str().unwrap_or_default(), row["reason"].as_str().unwrap_or("no reason"))
+    })
 }
 
 impl Outcome {
@@ -107,8 +114,15 @@ impl Outcome {
             }
         };
         let [first, second] = &self.ended;
+        let left_out: String = not_current(first)
+            .map(|(account, why)| {
+                let row = self.rows.iter().find(|row| row.account == account);
+                let tenant = row.map_or(account, |row| row.tenant.as_str());
+                format!("\n  without it: {tenant}: {why}")
+            })
+            .collect();
         format!(
-            "{table}\n\nchange 2: {}\nchange 3: {}\n{} StackSet operations",
+            "{table}\n\nchange 2: {}{left_out}\nchange 3: {}\n{} StackSet operations",
             told(first),
             told(second),
             self.operations
@@ -125,7 +139,7 @@ impl Outcome {
         };
         let [first, second] = &self.ended;
         for (ended, status, outcome) in
-            [(first, "SUCCEEDED", "SUCCEEDED"), (second, "FAILED", "ROLLED_BACK")]
+            [(first, "SUCCEEDED", "INCOMPLETE"), (second, "FAILED", "ROLLED_BACK")]
         {
             must(ended.status == status, format!("{}, not {status}", ended.status));
             let told = &ended.detail["outcome"];
@@ -136,9 +150,22 @@ impl Outcome {
         must(self.rows.len() == tenants.fleet.members.len(), "accounts are missing".to_owned());
         for row in &self.rows {
             let [first, second] = &row.after;
-            must(first == "2", format!("{} has version {first} after the first", row.tenant));
-            must(second == "2", format!("{} has version {second} at the end", row.tenant));
+            let version = if row.tenant == MEANS_HARM { "1" } else { "2" };
+            must(first == version, format!("{} has version {first} after the first", row.tenant));
+            must(second == version, format!("{} has version {second} at the end", row.tenant));
         }
+        // Whoever imitates an excuse is a failure that counts, and the report names it alone.
+        let reported: Vec<&str> = not_current(first).map(|(account, _)| account).collect();
+        let harmful = tenants.member(MEANS_HARM).map(|member| member.account.as_str());
+        must(
+            reported == harmful.into_iter().collect::<Vec<_>>(),
+            format!("the first one's report names {reported:?}, not {MEANS_HARM} alone"),
+        );
+        let counts = &first.detail["counts"];
+        must(
+            counts["suspended"] == 0 && counts["vetoed"] == 0 && counts["unclassified"] == 1,
+            format!("the words of {MEANS_HARM} were believed: {counts}"),
+        );
         let taken_back = self.rows.iter().filter(|row| row.taken_back).count();
         must(
             taken_back > 2,

@@ -474,11 +474,50 @@ async fn summary(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         template.resources.values().map(|resource| resource.kind.as_str()).collect();
     types.sort_unstable();
     types.dedup();
-    Ok(json!({
+    let mut told = json!({
         "Parameters": parameters,
         "Description": template.description,
         "ResourceTypes": types,
-    }))
+    });
+    let roles = template.resources.values().filter(|one| one.kind.starts_with("AWS::IAM::"));
+    let named = |role: &crate::cloudformation::template::Resource| {
+        ["RoleName", "ManagedPolicyName"].iter().any(|name| role.properties.get(name).is_some())
+    };
+    let capability = match roles.map(named).max() {
+        Some(true) => Some("CAPABILITY_NAMED_IAM"),
+        Some(false) => Some("CAPABILITY_IAM"),
+        None => None,
+    };
+    if let Some(capability) = capability {
+        told["Capabilities"] = json!([capability]);
+        told["CapabilitiesReason"] = json!("The template has resources of IAM");
+    }
+    if let Some(transforms) = transforms_of(&text) {
+        told["DeclaredTransforms"] = json!(transforms);
+    }
+    Ok(told)
+}
+
+/// The transforms that a template names, in YAML's block form or in JSON.
+fn transforms_of(text: &str) -> Option<Vec<String>> {
+    if let Ok(template) = serde_json::from_str::<Value>(text) {
+        return match template.get("Transform")? {
+            Value::String(one) => Some(vec![one.clone()]),
+            Value::Array(list) => {
+                Some(list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+            }
+            _ => None,
+        };
+    }
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("Transform:"));
+    let first = lines.next()?.trim_start_matches("Transform:").trim();
+    if !first.is_empty() {
+        let list = first.trim_start_matches('[').trim_end_matches(']').split(',');
+        return Some(list.map(|one| one.trim().trim_matches(['\'', '"']).to_owned()).collect());
+    }
+    let items = lines.map(str::trim).take_while(|line| line.starts_with('-'));
+    let items = items.map(|line| line.trim_start_matches('-').trim().trim_matches(['\'', '"']));
+    Some(items.map(str::to_owned).collect())
 }
 
 fn protect(aws: &Aws, call: &Call) -> Result<Value, AwsError> {

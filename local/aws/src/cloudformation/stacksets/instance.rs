@@ -11,7 +11,7 @@ use super::{options, organization, template};
 use crate::cloudformation::scheduler::{InstanceKey, Outcome};
 use crate::cloudformation::stacks::{InstanceRequest, apply_instance, remove_instance};
 use crate::iam::{self, Asker, Context};
-use crate::{Aws, Call, Caller};
+use crate::{Access, Aws, Call, Caller};
 
 const ADMINISTRATION_ROLE: &str = "AWSCloudFormationStackSetAdministrationRole";
 
@@ -109,6 +109,7 @@ async fn change(
     duration: std::time::Duration,
 ) -> Result<Option<String>, String> {
     let (account, region) = (&work.place.0, &work.place.1);
+    may_change(aws, work, caller)?;
     if work.action == Action::Delete {
         let name = &work.stack_name;
         return remove_instance(aws, account, region, name, caller, duration).await.map(|()| None);
@@ -124,6 +125,28 @@ async fn change(
         duration,
     };
     apply_instance(aws, request).await.map(Some)
+}
+
+/// Whether the execution role may change the stack: StackSets works as that role, so policies of
+/// the account's organization that deny CloudFormation stop it, too.
+fn may_change(aws: &Aws, work: &Work, caller: &Caller) -> Result<(), String> {
+    let (account, region) = (work.place.0.as_ref(), work.place.1.as_ref());
+    let operation = match work.action {
+        Action::Delete => "DeleteStack",
+        Action::Create => "CreateStack",
+        Action::Update => "UpdateStack",
+    };
+    let resource = format!("arn:aws:cloudformation:{region}:{account}:stack/{}/*", work.stack_name);
+    let call = Call {
+        service: "cloudformation",
+        operation: operation.to_owned(),
+        input: json!({}),
+        account: account.to_owned(),
+        caller: caller.clone(),
+        region: region.to_owned(),
+    };
+    let access = Access::to(format!("cloudformation:{operation}"), resource);
+    iam::would_allow(aws, &aws.lock(), &call, &access).map_err(|error| error.message.clone())
 }
 
 /// Whether the account is of the organization and not active.

@@ -173,8 +173,19 @@ pub(super) async fn update(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         }
     };
     let given = template::parameters(call, "Parameters")?;
-    let parameters =
-        template::values(&declared, given.as_deref().unwrap_or_default(), &before.parameters)?;
+    let managed = managed_execution(call)?;
+    {
+        let state = aws.lock();
+        let changes = managed.is_some() && managed != Some(find(call, &state)?.managed);
+        if changes && (template.is_some() || given.is_some()) {
+            let message = "ManagedExecution can not be updated together with other properties";
+            return Err(AwsError::new("InvalidOperationException", message));
+        }
+    }
+    // A previous value is the one that the stacks have: also where it was the old default.
+    let mut previous = template::defaults(&before.declared);
+    previous.extend(before.parameters.clone());
+    let parameters = template::values(&declared, given.as_deref().unwrap_or_default(), &previous)?;
     let capabilities = match call.texts("Capabilities") {
         none if none.is_empty() && keeps => before.capabilities.clone(),
         given => given,
@@ -200,7 +211,7 @@ pub(super) async fn update(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         definition: Arc::new(definition),
         outdates: template.is_some() || given.is_some(),
         auto,
-        managed: managed_execution(call)?,
+        managed,
     };
     let id = {
         let mut state = aws.lock();

@@ -52,15 +52,28 @@ pub(super) async fn given(
              transforms or nested stacks",
         ));
     }
+    if has_transform_section(&text)
+        && !call.texts("Capabilities").iter().any(|one| one == "CAPABILITY_AUTO_EXPAND")
+    {
+        return Err(AwsError::new(
+            "InsufficientCapabilitiesException",
+            "Requires capabilities : [CAPABILITY_AUTO_EXPAND]",
+        ));
+    }
     let types = template.resources.values().map(|resource| resource.kind.clone()).collect();
     Ok(Some(Checked { text: text.into(), declared, types }))
 }
 
-/// Whether the template has a `Transform` section (YAML or JSON), or a nested stack.
-fn has_transform(text: &str) -> bool {
+/// Whether the template has a `Transform` section (YAML or JSON).
+fn has_transform_section(text: &str) -> bool {
     let json = serde_json::from_str::<Value>(text).ok();
     json.is_some_and(|template| template.get("Transform").is_some())
         || text.lines().any(|line| line.starts_with("Transform:"))
+}
+
+/// Whether the template has a `Transform` section, or a nested stack.
+fn has_transform(text: &str) -> bool {
+    has_transform_section(text)
         || text.contains("AWS::CloudFormation::Stack\"")
         || text.lines().any(|line| line.trim_end().ends_with("AWS::CloudFormation::Stack"))
 }
@@ -146,6 +159,12 @@ pub(super) fn known<'a>(
         return Ok(());
     }
     Err(validation(format!("Parameters: [{}] do not exist in the template", strangers.join(", "))))
+}
+
+/// The default values of parameters.
+pub(super) fn defaults(declared: &[TemplateParameter]) -> BTreeMap<String, String> {
+    let known = declared.iter().filter_map(|one| Some((one.name.clone(), one.default.clone()?)));
+    known.collect()
 }
 
 /// The values that a set's parameters have after a call.
