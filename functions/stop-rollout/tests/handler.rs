@@ -276,3 +276,34 @@ async fn throttles_are_waits_and_what_is_forbidden_missing_or_too_late_is_named(
     assert_eq!(error.error_type, "RolloutFilesDamaged");
     assert!(Error::NAMES.contains(&error.error_type.as_str()));
 }
+
+/// The same roll-out, which changes a value that nobody can see: the set reads as before.
+fn rotating(set: &Shared, on_stop: &str) -> World {
+    let world = world(set, on_stop).on("DescribeStackSet", |_| {
+        let body = "<StackSet><TemplateBody>old</TemplateBody><Parameters><member>\
+                    <ParameterKey>Key</ParameterKey><ParameterValue>****</ParameterValue>\
+                    </member></Parameters></StackSet>";
+        xml("DescribeStackSet", body).into()
+    });
+    let mut manifest = world.file(&format!("{FOLDER}/plan.json"));
+    manifest["previousValues"] = json!({"Key": "****"});
+    manifest["next"]["parameters"] = json!({"Key": "{{resolve:secretsmanager:new}}"});
+    manifest["previous"]["parameters"] = json!({"Key": "{{resolve:secretsmanager:old}}"});
+    world.put(&format!("{FOLDER}/plan.json"), &manifest.to_string());
+    world
+}
+
+#[tokio::test]
+async fn a_hidden_value_that_reads_the_same_is_taken_back_all_the_same() {
+    let set = set("new", &["STOPPED"]);
+    let done = stopped(&rotating(&set, "ROLL_BACK"), request("SAME_ERROR")).await.unwrap();
+    assert_eq!(done["choice"], "ROLL_BACK", "{done}");
+    assert!(!done["waves"].as_array().unwrap().is_empty(), "{done}");
+
+    // One whose first operation never came to be has changed nothing.
+    let none = self::set("new", &["STOPPED"]);
+    let world = rotating(&none, "ROLL_BACK")
+        .on("ListStackSetOperations", |_| xml("ListStackSetOperations", "<Summaries/>").into());
+    let done = stopped(&world, request("SAME_ERROR")).await.unwrap();
+    assert_eq!(done["choice"], "NOTHING_CHANGED", "{done}");
+}
