@@ -16,12 +16,19 @@ HOST := $(patsubst aarch64,arm64,$(shell uname -m))
 STACK ?= landlord
 DEPLOYMENT ?= deployment.yaml
 
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The AWS CLI obeys the one, SAM and boto3 the other.
+ifdef AWS_REGION
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
 BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test prove-quick prove prove-retire mutants demo build build-gate publish-gate validate conformance \
-  check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools
+.PHONY: help fmt lint test prove-quick prove prove-retire mutants demo build build-gate publish-gate validate \
+  validate-faults conformance check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,19 +54,20 @@ SEED ?= 1
 SCHEDULES ?= 10000
 FLEETS ?= 100000
 
+# By the binary that the tests were built with: another profile would compile everything once more.
 prove-quick: ## 240 schedules of random faults in virtual time
-	cargo build --profile simulation --locked -p landlord
-	target/simulation/landlord simulate prove --schedules 240 --seed $(SEED) --quiet
+	cargo build --workspace --tests --locked
+	$(TARGET)/debug/landlord simulate prove --schedules 240 --seed $(SEED) --quiet
 
 prove: ## 10,000 schedules, every fault kind at every call site, and all mutants
 	cargo build --profile simulation --locked -p landlord
-	target/simulation/landlord simulate prove --schedules $(SCHEDULES) --seed $(SEED) --all-hit
+	$(TARGET)/simulation/landlord simulate prove --schedules $(SCHEDULES) --seed $(SEED) --all-hit
 	@$(MAKE) mutants
 
 # Prints the seed of each world in which somebody was closed; SEED takes it back.
 prove-retire: ## 100,000 random fleets are swept: nobody is closed who must not be
 	cargo build --profile simulation --locked -p landlord
-	time target/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
+	time $(TARGET)/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
 
 mutants: ## break one guard after the other, and see the proof find it
 	python3 tests/mutants/run.py
@@ -78,7 +86,7 @@ build: build-gate ## release artifacts of the functions, in target/lambda
 	for function in $(filter-out account-gate,$(FUNCTIONS)); do \
 	  $(WITH_TOOLS) $(RELEASE) --target $(PROCESSOR)-unknown-linux-gnu -p $$function; \
 	done
-	ls -l target/lambda/*/bootstrap
+	ls -l $(TARGET)/lambda/*/bootstrap
 
 # Without shared libraries: docs/adr/0018-the-gate-is-one-file.md.
 build-gate: python-tools ## the account gate's artifact, checked and packed, in target/lambda/account-gate
@@ -89,31 +97,45 @@ publish-gate: build-gate ## the gate's artifact into the bucket of every Region;
 	@command -v aws >/dev/null || .ci/install-tools aws
 	STACK=$(STACK) stacksets/publish-gate
 
-validate: python-tools node-tools ## the template, the stack sets and the machines
+validate: python-tools node-tools ## the template as SAM translates it, the stack sets, the machines; limits
 	$(WITH_TOOLS) .tools/node/node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
 	$(BIN)/cfn-lint template.yaml us-east-1.yaml stacksets/*.yaml
 	@# It asks for a Region, and goes nowhere.
 	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
-	$(BIN)/python -m json.tool tiers.json > /dev/null
+	$(BIN)/python tests/validate/run.py
+	$(BIN)/python -m unittest discover --start-directory deploy
+
+validate-faults: python-tools ## put faults back that AWS would refuse, and see make validate find each
+	$(BIN)/python tests/validate/faults.py
 
 # With the features that the tests are built with: other ones would build the SDK once more.
 conformance: aws-tools ## the local AWS, driven by boto3 and the AWS CLI
 	cargo build --workspace --tests --examples --locked
-	.tools/aws/bin/python tests/conformance/run.py target/debug
+	.tools/aws/bin/python tests/conformance/run.py $(TARGET)/debug
 
-check: lint validate test conformance drill ## everything that has to be green
+check: lint validate validate-faults test conformance drill ## everything that has to be green
+
+# What SAM is handed: values as they were written, see deploy/parameters.py.
+PARAMETERS := .aws-sam/parameters.yaml
+STACK_TOOL := $(WITH_TOOLS) STACK=$(STACK) DEPLOYMENT=$(DEPLOYMENT) $(BIN)/python deploy/stack.py
 
 deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, tiers in tiers.json
 	@test -f $(DEPLOYMENT) || { echo "make deploy: no $(DEPLOYMENT); copy deployment.example.yaml and fill it in" >&2; exit 1; }
-	@test $$(wc -c < tiers.json) -le 4096 || { echo "make deploy: tiers.json has more than 4,096 bytes, the limit of a parameter" >&2; exit 1; }
-	@mkdir -p .aws-sam && { echo 'Tiers: |'; sed 's/^/  /' tiers.json; } > .aws-sam/tiers.yaml
-	$(WITH_TOOLS) sam build --parameter-overrides file://$(DEPLOYMENT)
+	@mkdir -p .aws-sam
+	@$(STACK_TOOL) parameters $(PARAMETERS)
+	@$(STACK_TOOL) preflight
+	@# SAM passes cargo no --locked: a Cargo.lock that would change is refused here.
+	cargo metadata --locked --format-version 1 >/dev/null
+	$(WITH_TOOLS) sam build --parameter-overrides file://$(PARAMETERS)
+	@# A first deploy that fails is taken back whole; one that changes a stack is rolled back.
 	$(WITH_TOOLS) sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND \
-	  --no-fail-on-empty-changeset --parameter-overrides file://$(DEPLOYMENT) file://.aws-sam/tiers.yaml
+	  --on-failure DELETE --no-fail-on-empty-changeset --parameter-overrides file://$(PARAMETERS)
+	@$(STACK_TOOL) verify $(PARAMETERS)
 	@# Organizations tells of closed accounts in us-east-1 only.
 	region=$$($(BIN)/python -c 'import boto3; print(boto3.Session().region_name)'); test "$$region" = us-east-1 \
 	  || $(WITH_TOOLS) sam deploy --template us-east-1.yaml --stack-name $(STACK) --region us-east-1 \
-	  --resolve-s3 --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides LandlordRegion=$$region
+	  --resolve-s3 --capabilities CAPABILITY_NAMED_IAM --on-failure DELETE --no-fail-on-empty-changeset \
+	  --parameter-overrides LandlordRegion=$$region
 
 bench: bench-gate bench-operation ## measure, with a baseline beside it: what docs/performance.md reports
 
@@ -123,22 +145,22 @@ bench-gate: ## cold starts of the account gate, beside an empty function and the
 	$(MAKE) build-gate ARCHITECTURE=$(HOST)
 	$(WITH_TOOLS) $(RELEASE) --target $(HOST:arm64=aarch64)-unknown-linux-gnu -p empty-function
 	cargo build --profile simulation --locked -p landlord
-	target/simulation/landlord bench gate --gate target/lambda/account-gate/bootstrap --empty target/lambda/empty-function/bootstrap \
+	$(TARGET)/simulation/landlord bench gate --gate $(TARGET)/lambda/account-gate/bootstrap --empty $(TARGET)/lambda/empty-function/bootstrap \
 	  --partitions functions/account-gate/partitions.json --python $(CURDIR)/.tools/bench/bin/python --handler benches/python-gate
 
 bench-operation: ## how long a roll-out to 50,000 accounts in two Regions takes to simulate
 	cargo build --profile simulation --locked -p landlord
-	time target/simulation/landlord simulate operation --accounts 50000 --regions eu-central-1,eu-west-1 \
+	time $(TARGET)/simulation/landlord simulate operation --accounts 50000 --regions eu-central-1,eu-west-1 \
 	  --max-concurrent 10% --failure-tolerance 5% --mode soft --region-concurrency sequential \
 	  --failure-rate 0.01 --veto-rate 0.01 --minutes 4 --seed 1
 
 # Another binary to drill, such as the artifact: GATE=target/lambda/account-gate/bootstrap.
-GATE ?= target/release/account-gate
+GATE ?= $(TARGET)/release/account-gate
 
 drill: ## the gate's release binary, while AWS hangs, throttles, refuses, talks nonsense, and it panics
-	$(if $(filter target/release/%,$(GATE)),cargo build --release --locked -p account-gate)
+	$(if $(filter $(TARGET)/release/%,$(GATE)),cargo build --release --locked -p account-gate)
 	cargo build --locked -p landlord
-	target/debug/landlord drill gate --gate $(GATE) --partitions functions/account-gate/partitions.json
+	$(TARGET)/debug/landlord drill gate --gate $(GATE) --partitions functions/account-gate/partitions.json
 
 python-tools:
 	@.ci/install-tools python

@@ -27,7 +27,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BASE = ROOT / "target" / "mutants"
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+BASE = TARGET / "mutants"
 COPY = BASE / "workspace"
 PROFILE = os.environ.get("LANDLORD_MUTANTS_PROFILE", "dev")
 PROGRAM = BASE / "target" / ("debug" if PROFILE == "dev" else PROFILE) / "landlord"
@@ -72,7 +73,7 @@ def share():
     are any. The workspace's own crates are built anew, in a place of their own: cargo tells those
     of two workspaces apart by their paths within the workspace, which are the same here."""
     folder = "debug" if PROFILE == "dev" else PROFILE
-    source, target = ROOT / "target" / folder, BASE / "target" / folder
+    source, target = TARGET / folder, BASE / "target" / folder
     if target.exists() or not source.exists():
         return
     own = {path.parent.name for path in ROOT.glob("*/*/Cargo.toml")} | {"tests"}
