@@ -30,6 +30,17 @@ fn the_tiers_that_are_shipped_are_valid_and_fit_into_a_parameter() {
     assert!(text("tiers.json").len() <= 4096, "the limit of a standard parameter");
 }
 
+/// A new account has little of some quotas, and AWS takes days for some requests: an example that
+/// requires a value would hold back a newcomer's first tenant.
+#[test]
+fn the_tiers_that_are_shipped_hold_no_tenant_back() {
+    for (name, tier) in tiers().iter() {
+        for quota in &tier.quotas {
+            assert!(quota.required.is_none(), "tier {name} requires {quota:?}");
+        }
+    }
+}
+
 /// What is global in an account is made in the home Region only.
 #[test]
 fn every_tier_has_the_home_region_in_its_baseline() {

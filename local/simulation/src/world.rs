@@ -52,6 +52,10 @@ impl Drop for End {
     }
 }
 
+/// Tiers whose tenants wait for quotas, as the shipped ones do not: what waiting does is what
+/// worlds are for.
+const TIERS: &str = include_str!("../tiers.json");
+
 impl World {
     /// Founds a world and deploys Landlord from the repository into it. Call it on a runtime
     /// whose clock is paused.
@@ -68,6 +72,8 @@ impl World {
         let aws = Aws::new(Settings { start, ..settings });
         let library = Library::new(&aws, partition);
         aws.set_functions(Arc::new(library.clone()));
+        let mut parameters = parameters;
+        parameters.entry("Tiers".to_owned()).or_insert_with(|| TIERS.to_owned());
         let deployment = deploy(&aws, &repository(), parameters).await?;
         let listener = deployment.listen().await?;
         Ok(Self { deployment, library, listener, heard: Vec::new(), _end: End(aws) })
