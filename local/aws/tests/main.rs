@@ -9,10 +9,12 @@
     reason = "a test fails by panicking, and waits on a paused clock"
 )]
 
+mod first_deploy;
 mod fleet;
 mod iam;
 mod lambda;
 mod organizations;
+mod permissions;
 mod scheduler;
 mod stacksets;
 mod stacksets_managed;

@@ -10,7 +10,7 @@ use crate::fleet::{Fleet, TEMPLATE, all_at_once};
 use crate::world::REGION;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
-    AccountFilterType, AutoDeployment, DeploymentTargets, PermissionModels,
+    AccountFilterType, AutoDeployment, Capability, DeploymentTargets, PermissionModels,
 };
 use local_aws::cloudformation::StackSetOptions;
 use serde_json::{Value, json};
@@ -107,6 +107,7 @@ async fn organizations_access_is_needed_and_described() {
     let create =
         create.template_body(serverless).permission_model(PermissionModels::ServiceManaged);
     let auto = AutoDeployment::builder().enabled(false).build();
+    let create = create.capabilities(Capability::CapabilityAutoExpand);
     let refused = create.auto_deployment(auto).send().await.unwrap_err();
     assert!(refused.message().unwrap().contains("transforms"), "{refused:?}");
 }

@@ -9,7 +9,7 @@ mod template;
 use serde_json::Value;
 
 use crate::{Access, Aws, AwsError, Call, State};
-pub use stacks::{Outputs, ResourceRule, StackError, StackRequest};
+pub use stacks::{Outputs, ResourceRule, StackError, StackOrder, StackRequest};
 pub use stacksets::{InstanceRule, StackInstanceView, StackSetOperationView, StackSetOptions};
 pub use template::TemplateError;
 

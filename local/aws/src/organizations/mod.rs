@@ -78,12 +78,15 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
     }
     let creates = call.operation.starts_with("Create");
     if creates && !call.list("Tags").is_empty() {
-        let resource = match call.operation.as_str() {
-            "CreateAccount" => organizations.arn("account", "*"),
-            "CreateOrganizationalUnit" => organizations.arn("ou", "*"),
-            _ => organizations.arn("policy", "*"),
+        let kind = match call.operation.as_str() {
+            "CreateAccount" => "account",
+            "CreateOrganizationalUnit" => "ou",
+            _ => "policy",
         };
-        accesses.push(with_request(Access::to("organizations:TagResource", resource), call));
+        // On which resource AWS checks this is not documented: a policy has to allow both.
+        for resource in [organizations.arn(kind, "*"), "*".to_owned()] {
+            accesses.push(with_request(Access::to("organizations:TagResource", resource), call));
+        }
     }
     accesses
 }

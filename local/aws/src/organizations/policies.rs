@@ -64,9 +64,32 @@ fn parse(kind: PolicyKind, content: &str) -> Result<Arc<Document>, AwsError> {
         PolicyKind::ServiceControl => Document::service_control(content),
         PolicyKind::ResourceControl => Document::resource(content),
     };
-    document
-        .map(Arc::new)
-        .map_err(|fault| AwsError::new("MalformedPolicyDocumentException", fault.to_string()))
+    let malformed = |fault: String| AwsError::new("MalformedPolicyDocumentException", fault);
+    let document = document.map(Arc::new).map_err(|fault| malformed(fault.to_string()))?;
+    if kind == PolicyKind::ResourceControl {
+        only_denies(content).map_err(malformed)?;
+    }
+    Ok(document)
+}
+
+/// A customer's resource control policy denies, and names everybody: only AWS's own allows.
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>
+fn only_denies(content: &str) -> Result<(), String> {
+    let document: Value = serde_json::from_str(content).map_err(|error| error.to_string())?;
+    let statements = match &document["Statement"] {
+        Value::Array(statements) => statements.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    for statement in statements {
+        let sid = statement["Sid"].as_str().unwrap_or_default();
+        if statement["Effect"] != "Deny" {
+            return Err(format!("{sid}: the Effect of a resource control policy is Deny"));
+        }
+        if statement["Principal"] != "*" {
+            return Err(format!("{sid}: the Principal of a resource control policy is \"*\""));
+        }
+    }
+    Ok(())
 }
 
 fn summary(organizations: &Organizations, policy: &Policy) -> Value {

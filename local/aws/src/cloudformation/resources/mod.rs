@@ -12,6 +12,7 @@ mod logs;
 mod machines;
 mod organization;
 mod parameters;
+mod providers;
 mod queues;
 mod roles;
 mod schedules;

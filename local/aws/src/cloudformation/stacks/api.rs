@@ -160,7 +160,7 @@ fn member(value: &Value, name: &str) -> Result<String, AwsError> {
         .ok_or_else(|| AwsError::validation(format!("{name}: not given in {value}")))
 }
 
-/// Refuses a call that does not acknowledge the roles that its template makes.
+/// Refuses a call that does not acknowledge the roles that its template makes, or its transform.
 pub(crate) fn needs_capabilities(
     call: &Call,
     template: &crate::cloudformation::template::Template,
@@ -169,6 +169,9 @@ pub(crate) fn needs_capabilities(
     let has = |name: &str| given.iter().any(|one| one == name);
     let roles = template.resources.values().filter(|one| one.kind.starts_with("AWS::IAM::"));
     let mut needed = None;
+    if template.transformed && !has("CAPABILITY_AUTO_EXPAND") {
+        needed = Some("CAPABILITY_AUTO_EXPAND");
+    }
     for role in roles {
         let named = ["RoleName", "ManagedPolicyName"]
             .iter()

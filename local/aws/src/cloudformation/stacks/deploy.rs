@@ -9,11 +9,10 @@ use serde_json::Value;
 
 use super::model::{Stack, StackOutput, StackResource, status};
 use super::rules::{self, Place};
-use super::{StackError, delete, rollback};
+use super::{StackError, StackOrder, delete, parallel, rollback};
 use crate::cloudformation::resources::{self, Context};
 use crate::cloudformation::template::{
-    DeletionPolicy, Made, Pseudo, Resource, Scope, Template, TemplateError, order, references,
-    resolve,
+    DeletionPolicy, Made, Pseudo, Resource, Scope, Template, TemplateError, needed, order, resolve,
 };
 use crate::{Aws, Call, Caller};
 
@@ -181,7 +180,9 @@ pub(super) async fn finish(aws: &Aws, begun: Begun) -> Result<String, StackError
     })
 }
 
-enum Failure {
+/// Why a stack was not made.
+#[derive(Debug)]
+pub(super) enum Failure {
     Template(TemplateError),
     Resource(Failed),
 }
@@ -206,15 +207,25 @@ async fn make_all(aws: &Aws, begun: &Begun, changes: &mut Vec<Change>) -> Result
         template.resources.get(id).is_some_and(|one| scope.holds(one.condition.as_deref()))
     };
     let ids = order(template, stands)?;
+    if aws.lock().cloudformation.stacks.order == StackOrder::Unkind {
+        parallel::make(aws, begun, &mut scope, &ids, changes).await?;
+        return outputs(aws, begun, &scope);
+    }
     for id in &ids {
         let Some(resource) = template.resources.get(id) else { continue };
         let path = format!("Resources.{id}.Properties");
         let properties = scope.value(&resource.properties, &path)?;
-        let made = make(aws, begun, resource, properties, &ids, changes).await?;
+        let (made, change) = make(aws, begun, resource, properties, &ids).await?;
+        changes.extend(change);
         scope.add(id, made);
     }
+    outputs(aws, begun, &scope)
+}
+
+/// Gives the stack its outputs.
+fn outputs(aws: &Aws, begun: &Begun, scope: &Scope<'_>) -> Result<(), Failure> {
     let mut outputs = IndexMap::new();
-    for (name, output) in &template.outputs {
+    for (name, output) in &begun.job.template.outputs {
         if !scope.holds(output.condition.as_deref()) {
             continue;
         }
@@ -229,14 +240,13 @@ async fn make_all(aws: &Aws, begun: &Begun, changes: &mut Vec<Change>) -> Result
 }
 
 /// Makes one resource, or changes it, or leaves it as it is.
-async fn make(
+pub(super) async fn make(
     aws: &Aws,
     begun: &Begun,
     resource: &Resource,
     properties: Value,
     standing: &[String],
-    changes: &mut Vec<Change>,
-) -> Result<Made, Failure> {
+) -> Result<(Made, Option<Change>), Failure> {
     let id = resource.id.as_str();
     let old = begun.before.as_ref().and_then(|stack| stack.resources.get(id));
     let code = code_of(resource);
@@ -253,7 +263,7 @@ async fn make(
                 resource.needs = needs;
             }
         });
-        return Ok(old.made.clone());
+        return Ok((old.made.clone(), None));
     }
     let replaces = old.is_none_or(|old| is_replaced(old, resource, &properties));
     let (doing, done, failed) = if replaces && old.is_none() {
@@ -294,11 +304,11 @@ async fn make(
             return Err(Failure::Resource(Failed { resource: id.to_owned(), kind, reason }));
         }
     };
-    changes.push(match (old, replaces) {
+    let change = match (old, replaces) {
         (None, _) => Change::Created(id.to_owned()),
         (Some(_), true) => Change::Replaced(id.to_owned()),
         (Some(_), false) => Change::Updated(id.to_owned()),
-    });
+    };
     let now = aws.now();
     let standing = StackResource {
         kind: resource.kind.clone(),
@@ -316,19 +326,16 @@ async fn make(
         stack.resources.insert(id.to_owned(), standing);
     });
     log(aws, begun, (id, &resource.kind, &made.physical_id), done, None);
-    Ok(made)
+    Ok((made, Some(change)))
 }
 
 /// The logical ids that a resource needs, of those that stand.
-fn needs(resource: &Resource, standing: &[String]) -> Result<Vec<String>, TemplateError> {
-    let named = references(&resource.properties, "")?.into_iter().map(|reference| reference.name);
-    let mut needs: Vec<String> = resource
-        .depends_on
-        .iter()
-        .cloned()
-        .chain(named)
-        .filter(|name| standing.contains(name))
-        .collect();
+pub(super) fn needs(
+    resource: &Resource,
+    standing: &[String],
+) -> Result<Vec<String>, TemplateError> {
+    let mut needs = needed(resource)?;
+    needs.retain(|name| standing.contains(name));
     needs.sort();
     needs.dedup();
     Ok(needs)
@@ -448,6 +455,7 @@ pub(super) fn context<'a>(
 ) -> Context<'a> {
     Context {
         aws,
+        by_provider: aws.lock().cloudformation.stacks.order == StackOrder::Unkind,
         account: &job.account,
         region: &job.region,
         stack_name: &job.name,

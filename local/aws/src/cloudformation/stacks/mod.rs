@@ -1,14 +1,16 @@
 //! Stacks: templates deployed into one account and Region, resource by resource.
 //!
 //! A resource is made by its service's own call, with the permissions of who asked. Resources
-//! are made one after another in the order of their references; a failure rolls back. How long
-//! a resource takes, and whether it fails, can be set by [`ResourceRule`]s.
+//! are made one after another in the order of their references, or as unkindly as
+//! CloudFormation may ([`StackOrder`]); a failure rolls back. How long a resource takes, and
+//! whether it fails, can be set by [`ResourceRule`]s.
 
 mod api;
 mod delete;
 mod deploy;
 mod instance;
 mod model;
+mod parallel;
 mod rollback;
 mod rules;
 #[cfg(test)]
@@ -41,8 +43,20 @@ pub(crate) struct Stacks {
     /// The living ones: (account, Region, name) to id.
     living: BTreeMap<(String, String, String), String>,
     rules: Vec<ResourceRule>,
+    order: StackOrder,
     /// Templates that were read, by their text: thousands of instances share a few.
     templates: BTreeMap<Arc<str>, Arc<Template>>,
+}
+
+/// In which order the resources of a stack are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StackOrder {
+    /// One after another, as their references and the template's text have them.
+    #[default]
+    AsDeclared,
+    /// All that can begin at once, the last declared first; and with the rates of the services and
+    /// the retries of CloudFormation's own resource providers, which are not the same for each call.
+    Unkind,
 }
 
 /// A template to be deployed as a stack.
@@ -138,6 +152,20 @@ impl Aws {
     /// fits decides.
     pub fn set_resource_rules(&self, rules: Vec<ResourceRule>) {
         self.lock().cloudformation.stacks.rules = rules;
+    }
+
+    /// The logical ids of the resources that stand in a stack; none when there is no such stack.
+    pub fn stack_resources(&self, account: &str, region: &str, name: &str) -> Vec<String> {
+        let state = self.lock();
+        let stacks = &state.cloudformation.stacks;
+        let key = (account.to_owned(), region.to_owned(), name.to_owned());
+        let stack = stacks.living.get(&key).and_then(|id| stacks.by_id.get(id));
+        stack.map(|stack| stack.resources.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Says in which order the resources of stacks are made, from now on.
+    pub fn set_stack_order(&self, order: StackOrder) {
+        self.lock().cloudformation.stacks.order = order;
     }
 }
 

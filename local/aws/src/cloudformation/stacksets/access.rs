@@ -1,4 +1,7 @@
 //! The permissions that StackSets' calls need.
+//!
+//! Where AWS's pages differ in an ARN's form, each form is asked for, and a policy has to allow
+//! all of them: which one AWS checks is then of no matter.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
 
 use std::collections::BTreeSet;
@@ -34,13 +37,24 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
     let mut accesses = vec![conditions(Access::to(&action, arn("stackset", &id)), call)];
     if let Some(set) = set.filter(|_| DEPLOYS.contains(&call.operation.as_str())) {
         for target in targets(call) {
-            let resource = arn("stackset-target", &format!("{id}/{target}"));
-            accesses.push(conditions(Access::to(&action, resource), call));
+            // The reference prints the Region, AWS's examples and service policies leave it out.
+            for region in [call.region.as_str(), ""] {
+                let resource = format!(
+                    "arn:aws:cloudformation:{region}:{}:stackset-target/{id}/{target}",
+                    call.account
+                );
+                accesses.push(conditions(Access::to(&action, resource), call));
+            }
         }
+        // Of the Region of the stack set, or of those that the stacks go to.
+        let mut regions: BTreeSet<String> = call.texts("Regions").into_iter().collect();
+        regions.insert(call.region.clone());
         for kind in &set.definition.types {
             let kind = kind.replace("::", "-");
-            let resource = format!("arn:aws:cloudformation:{}::type/resource/{kind}", call.region);
-            accesses.push(conditions(Access::to(&action, resource), call));
+            for region in &regions {
+                let resource = format!("arn:aws:cloudformation:{region}::type/resource/{kind}");
+                accesses.push(conditions(Access::to(&action, resource), call));
+            }
         }
     }
     let uses_role =
@@ -50,6 +64,9 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
         .map(str::to_owned)
         .or_else(|| set.and_then(|set| set.definition.administration_role.clone()));
     if let Some(role) = role.filter(|_| uses_role) {
+        // AWS's example has both:
+        // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html
+        accesses.push(Access::to("iam:GetRole", role.clone()));
         let pass = Access::to("iam:PassRole", role);
         accesses.push(pass.with("iam:PassedToService", "cloudformation.amazonaws.com"));
     }

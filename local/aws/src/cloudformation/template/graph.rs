@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 
 use super::TemplateError;
 use super::evaluate::{PSEUDO, sub_names};
-use super::model::Template;
+use super::model::{Resource, Template};
 use super::node::{Kind, Node};
 use crate::cloudformation::resources;
 
@@ -126,6 +126,9 @@ pub(crate) fn check_references(template: &Template) -> Result<(), TemplateError>
         }
         check_condition(template, resource.condition.as_deref(), resource.line, &path)?;
         check_node(template, &resource.properties, &format!("{path}.Properties"), true)?;
+        if let Some(metadata) = &resource.metadata {
+            check_node(template, metadata, &format!("{path}.Metadata"), true)?;
+        }
     }
     for (name, condition) in &template.conditions {
         check_node(template, condition, &format!("Conditions.{name}"), false)?;
@@ -227,6 +230,16 @@ fn conditions_used(node: &Node, path: &str) -> Vec<(usize, String, String)> {
     found
 }
 
+/// The names that a resource's properties, metadata and `DependsOn` refer to: what it needs.
+pub(crate) fn needed(resource: &Resource) -> Result<Vec<String>, TemplateError> {
+    let mut found = references(&resource.properties, "")?;
+    if let Some(metadata) = &resource.metadata {
+        found.append(&mut references(metadata, "")?);
+    }
+    let named = found.into_iter().map(|reference| reference.name);
+    Ok(resource.depends_on.iter().cloned().chain(named).collect())
+}
+
 /// The resources in an order in which each comes after those that it needs.
 ///
 /// `stands` says which resources' conditions hold; the others are left out.
@@ -236,13 +249,9 @@ pub(crate) fn order(
 ) -> Result<Vec<String>, TemplateError> {
     let mut needs: BTreeMap<&str, IndexSet<String>> = BTreeMap::new();
     for (id, resource) in template.resources.iter().filter(|(id, _)| stands(id)) {
-        let found = references(&resource.properties, "")?;
-        let names = resource.depends_on.iter().cloned();
-        let all: IndexSet<String> = names
-            .chain(found.into_iter().map(|reference| reference.name))
-            .filter(|name| template.resources.contains_key(name) && stands(name))
-            .collect();
-        needs.insert(id, all);
+        let named = needed(resource)?.into_iter();
+        let all = named.filter(|name| template.resources.contains_key(name) && stands(name));
+        needs.insert(id, all.collect());
     }
     let mut done: IndexSet<String> = IndexSet::new();
     let mut open: Vec<&str> =

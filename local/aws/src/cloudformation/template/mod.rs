@@ -18,7 +18,7 @@ mod tests;
 
 pub use error::TemplateError;
 pub(crate) use evaluate::{Made, Pseudo, Scope};
-pub(crate) use graph::{order, references};
+pub(crate) use graph::{needed, order};
 pub(crate) use model::{DeletionPolicy, Resource, Template};
 #[cfg(test)]
 use node::Node;

@@ -19,6 +19,8 @@ pub(crate) struct Template {
     pub(crate) rules: IndexMap<String, Node>,
     pub(crate) resources: IndexMap<String, Resource>,
     pub(crate) outputs: IndexMap<String, Output>,
+    /// Whether a transform has made it from another one.
+    pub(crate) transformed: bool,
 }
 
 /// A parameter's declaration.
@@ -117,6 +119,7 @@ impl Template {
             rules: each(&root, "Rules", |_, node, path| rule(node, path))?,
             resources: each(&root, "Resources", resource)?,
             outputs: each(&root, "Outputs", |_, node, path| output(node, path))?,
+            transformed: root.get("Transform").is_some(),
         };
         if template.resources.is_empty() {
             return Err(TemplateError::at(

@@ -260,6 +260,21 @@ Resources:
     assert!(fault(text).contains("Circular dependency between resources: [A, Q]"));
 }
 
+/// As in CloudFormation, where cfn-init's metadata makes circles.
+#[test]
+fn what_the_metadata_refers_to_is_made_before_and_has_to_exist() {
+    let text = "
+Resources:
+  Q: {Type: AWS::SQS::Queue, Metadata: {After: !Ref Z}}
+  Z: {Type: AWS::SQS::Queue}
+";
+    let template = Template::parse(text, None).unwrap();
+    assert_eq!(order(&template, |_| true).unwrap(), ["Z", "Q"]);
+    assert!(fault(&text.replace("!Ref Z", "!Ref Y")).contains("Resources.Q.Metadata.After"));
+    let circle = text.replace("AWS::SQS::Queue}", "AWS::SQS::Queue, DependsOn: Q}");
+    assert!(fault(&circle).contains("Circular dependency between resources: [Q, Z]"));
+}
+
 #[test]
 fn parameters_are_held_to_their_constraints() {
     let text = "
