@@ -161,6 +161,31 @@ async fn a_fifo_queue_feeds_its_function_in_order_and_failed_messages_come_again
     assert!(world.receive(&queue).await.is_empty());
 }
 
+/// At pace 120 a visibility of 30 s is a quarter of a second, and the function takes three.
+#[tokio::test(start_paused = true)]
+async fn what_a_function_works_on_stays_hidden_however_fast_waits_go() {
+    let fast = local_aws::Settings { throttles: false, pace: 120.0, ..Default::default() };
+    let world = World::with(fast).await;
+    let queue =
+        world.queue("work.fifo", json!({ "FifoQueue": "true", "VisibilityTimeout": "30" })).await;
+    world.function("work", json!({ "Timeout": 30 })).await;
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = calls.clone();
+    world.answers_after("work", Duration::from_secs(3), move |_| {
+        // The first time it fails, and the message comes again.
+        let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+        if first { Err("Broken".to_owned()) } else { Ok(json!({ "batchItemFailures": [] })) }
+    });
+    let mapping = json!({ "FunctionName": "work", "EventSourceArn": queue, "BatchSize": 1 });
+    world.admin("lambda", "CreateEventSourceMapping", mapping).await.unwrap();
+    let message = json!({ "QueueUrl": queue, "MessageBody": "1", "MessageGroupId": "one",
+                          "MessageDeduplicationId": "1" });
+    world.admin("sqs", "SendMessage", message).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    assert!(world.receive(&queue).await.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn reserved_concurrency_throttles() {
     let world = World::new().await;

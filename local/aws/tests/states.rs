@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::world::{ADMIN_ROLE, World, error_code};
+use local_aws::Settings;
 use serde_json::{Value, json};
 
 fn machine(start: &str, states: Value) -> Value {
@@ -57,6 +58,31 @@ async fn an_execution_runs_its_function_and_tells_its_history() {
     .unwrap();
     assert_eq!(page["events"][0]["type"], "ExecutionSucceeded");
     assert_eq!(page["nextToken"], "2");
+}
+
+/// A busy machine: the function takes 40 s, the task has 60 s, and waits go 120 times as fast.
+#[tokio::test(start_paused = true)]
+async fn the_pace_shortens_waits_and_no_time_outs() {
+    let fast = Settings { throttles: false, pace: 120.0, ..Settings::default() };
+    let world = World::with(fast).await;
+    world.function("slow", json!({ "Timeout": 60 })).await;
+    let takes = |seconds| {
+        world.answers_after("slow", Duration::from_secs(seconds), |_| Ok(json!("done")));
+    };
+    takes(40);
+    let wait = json!({ "Type": "Wait", "Seconds": 1200, "Next": "Slow" });
+    let states = json!({ "Wait": wait, "Slow": invoke("slow", json!({})) });
+    let mut definition = machine("Wait", states);
+    definition["TimeoutSeconds"] = json!(90);
+    let arn = world.machine("m", ADMIN_ROLE, &definition).await;
+    let began = tokio::time::Instant::now();
+    let ended = world.execute(&arn, "one", json!({})).await;
+    assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
+    let took = began.elapsed().as_secs();
+    assert!((50..60).contains(&took), "10 s of waiting and 40 s of work took {took} s");
+    takes(70);
+    let ended = world.execute(&arn, "two", json!({})).await;
+    assert_eq!(ended["error"], "States.Timeout", "{ended}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,9 +25,17 @@ pub trait Host: Send + Sync + 'static {
     /// The time now, as timestamps and the context object show it.
     fn now(&self) -> Timestamp;
 
-    /// Resolves when this much time has passed for the machine: Wait states, retry delays and
-    /// time-outs. A host may scale it.
+    /// Resolves when this much time has passed for the machine: Wait states and retry delays. A
+    /// host may scale it.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Resolves when work has taken so long that it counts as lost: `TimeoutSeconds` of a task
+    /// and of the machine, heartbeats. A host that scales waits scales these only where the work
+    /// is scaled as well; `person` says that what is awaited is a task token, so no work.
+    fn time_out(&self, duration: Duration, person: bool) -> BoxFuture<'static, ()> {
+        let _ = person;
+        self.sleep(duration)
+    }
 
     /// The next number in `0.0..1.0`: jitter, `$random`, `$uuid`, `$shuffle`, task tokens.
     fn random(&self) -> f64;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::invoke::run;
 use super::model::Mapping;
+use crate::sqs::set_worked_on;
 use crate::{Aws, AwsError, Call, InvocationOutcome};
 
 /// How many batches of one mapping run at a time, where it does not say.
@@ -117,7 +118,17 @@ async fn receive(aws: &Aws, mapping: &Mapping) -> Result<Vec<Value>, AwsError> {
 async fn work(aws: &Aws, mapping: &Mapping, messages: Vec<Value>) {
     let records: Vec<Value> = messages.iter().map(|message| record(mapping, message)).collect();
     let payload = Bytes::from(json!({ "Records": records }).to_string());
+    let receipts: Vec<&str> =
+        messages.iter().filter_map(|message| message["ReceiptHandle"].as_str()).collect();
+    // Where waits go faster than work, the visibility would end while the function works.
+    let outruns_work = aws.settings().pace > 1.0;
+    if outruns_work {
+        set_worked_on(aws, &mapping.queue, &receipts, true);
+    }
     let outcome = run(aws, &mapping.function, payload, aws.uuid()).await;
+    if outruns_work {
+        set_worked_on(aws, &mapping.queue, &receipts, false);
+    }
     let failed = match &outcome {
         Ok(InvocationOutcome::Answered(answer)) => {
             note(aws, mapping, "OK".to_owned());

@@ -128,6 +128,7 @@ fn send(aws: &Aws, call: &Call, arn: &str) -> Result<Value, AwsError> {
         deduplication,
         sequence,
         dead_letter_source: None,
+        worked_on: false,
     });
     state.sqs.arrived.notify_waiters();
     let mut answer = json!({ "MessageId": id, "MD5OfMessageBody": md5 });
@@ -180,12 +181,24 @@ fn change_visibility(aws: &Aws, call: &Call, arn: &str) -> Result<Value, AwsErro
             AwsError::new("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
                 .status(404)
         })?;
-    if held.visible <= now {
+    if !held.in_flight(now) {
         return Err(AwsError::new("MessageNotInflight", "The specified message isn't in flight."));
     }
     held.visible = now.checked_add(aws.paced(Duration::from_secs(seconds))).unwrap_or(now);
     state.sqs.arrived.notify_waiters();
     Ok(json!({}))
+}
+
+/// Says of received messages whether a function is at work on them.
+pub(crate) fn set_worked_on(aws: &Aws, arn: &str, receipts: &[&str], worked_on: bool) {
+    let mut state = aws.lock();
+    let Some(queue) = state.sqs.queues.get_mut(arn) else { return };
+    for message in &mut queue.messages {
+        if message.receipt.as_deref().is_some_and(|receipt| receipts.contains(&receipt)) {
+            message.worked_on = worked_on;
+        }
+    }
+    state.sqs.arrived.notify_waiters();
 }
 
 /// Takes what may be received now; also when the next message becomes visible.
@@ -231,7 +244,9 @@ fn bury(sqs: &mut super::Sqs, aws: &Aws, arn: &str, now: Timestamp) -> Result<()
     }
     let dead: Vec<usize> = (0..queue.messages.len())
         .filter(|place| {
-            queue.messages.get(*place).is_some_and(|m| m.receives >= most && m.visible <= now)
+            queue.messages.get(*place).is_some_and(|message| {
+                message.receives >= most && message.visible <= now && !message.worked_on
+            })
         })
         .collect();
     let mut moved: Vec<Message> =

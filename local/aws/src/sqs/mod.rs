@@ -1,7 +1,8 @@
 //! SQS: standard and FIFO queues with visibility, delays, deduplication, message groups, dead
 //! letters and retention.
 //!
-//! All times go at the world's pace: a visibility of 30 s is half a second at pace 60.
+//! All times go at the world's pace: a visibility of 30 s is half a second at pace 60. What a
+//! function is at work on stays hidden until it has ended, however much faster waits go.
 
 mod messages;
 mod queue;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{Access, Aws, AwsError, Call, State};
+pub(crate) use messages::set_worked_on;
 use queue::Queue;
 
 /// The service's state: queues by ARN.

@@ -25,12 +25,15 @@ pub(super) struct Message {
     pub(super) deduplication: Option<String>,
     pub(super) sequence: u64,
     pub(super) dead_letter_source: Option<String>,
+    /// Whether a function is at work on it: it stays hidden until that has ended, for the work
+    /// takes its own time whatever the pace of waits is.
+    pub(super) worked_on: bool,
 }
 
 impl Message {
     /// Whether a consumer holds it now.
-    fn in_flight(&self, now: Timestamp) -> bool {
-        self.receipt.is_some() && self.visible > now
+    pub(super) fn in_flight(&self, now: Timestamp) -> bool {
+        self.worked_on || (self.receipt.is_some() && self.visible > now)
     }
 }
 

@@ -77,6 +77,11 @@ impl Host for ExecutionHost {
         Box::pin(async move { aws.sleep(duration).await })
     }
 
+    fn time_out(&self, duration: Duration, person: bool) -> BoxFuture<'static, ()> {
+        // Real processes don't work faster because waits go faster. People are waited for.
+        if person { self.sleep(duration) } else { Box::pin(tokio::time::sleep(duration)) }
+    }
+
     fn random(&self) -> f64 {
         self.aws.random(fastrand::Rng::f64)
     }

@@ -199,7 +199,7 @@ impl Engine {
             Some(limit) => tokio::select! {
                 biased;
                 result = work => result,
-                () = self.host.sleep(limit) => return self.timed_out(root),
+                () = self.host.time_out(limit, false) => return self.timed_out(root),
             },
         };
         match result {

@@ -84,9 +84,11 @@ impl Visit<'_> {
     ) -> Result<Outcome, Fault> {
         let host = &self.engine.host;
         let (timeout, heartbeat) = (request.timeout, request.heartbeat.clone());
+        let person = request.task_token.is_some();
         let mut work = host.task(request);
-        let mut deadline = sleep_or_never(self, timeout);
-        let mut pulse = sleep_or_never(self, heartbeat.as_ref().map(|beat| beat.interval));
+        let limit = |duration| time_out_or_never(self, duration, person);
+        let mut deadline = limit(timeout);
+        let mut pulse = limit(heartbeat.as_ref().map(|beat| beat.interval));
         let mut waits_for_answer = true;
         loop {
             tokio::select! {
@@ -107,7 +109,7 @@ impl Visit<'_> {
                     return Ok(Outcome::Answered(result));
                 }
                 () = beaten(heartbeat.as_ref()) => {
-                    pulse = sleep_or_never(self, heartbeat.as_ref().map(|beat| beat.interval));
+                    pulse = limit(heartbeat.as_ref().map(|beat| beat.interval));
                 }
                 () = &mut deadline => return Ok(Outcome::TimedOut(TIMEOUT)),
                 () = &mut pulse => return Ok(Outcome::TimedOut(HEARTBEAT_TIMEOUT)),
@@ -148,12 +150,13 @@ impl Visit<'_> {
     }
 }
 
-fn sleep_or_never(
+fn time_out_or_never(
     visit: &Visit<'_>,
     duration: Option<Duration>,
+    person: bool,
 ) -> futures::future::BoxFuture<'static, ()> {
     match duration {
-        Some(duration) => visit.engine.host.sleep(duration),
+        Some(duration) => visit.engine.host.time_out(duration, person),
         None => Box::pin(std::future::pending()),
     }
 }
