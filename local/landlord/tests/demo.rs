@@ -45,7 +45,7 @@ fn signup(tenant: &str) -> Value {
 #[test]
 fn events_of_a_file_end_as_tenants_that_are_ready_or_rejected() {
     let event = json!({ "detail-type": "TenantSignedUp", "source": "x", "detail": signup("acme") });
-    let faulty = json!({ "tenantId": "No", "tenantName": "", "tier": "gold" });
+    let faulty = json!({ "tenantId": "No!", "tenantName": "", "tier": "gold" });
     let output = demo(&["--json", "--pace", "40"], Some(&json!([event, signup("globex"), faulty])));
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let outcome = document(&output);
@@ -61,7 +61,8 @@ fn events_of_a_file_end_as_tenants_that_are_ready_or_rejected() {
         let unit = tenant["organizationalUnit"].as_str().unwrap();
         assert!(["Canary", "Early", "General"].contains(&unit), "{unit}");
     }
-    assert_eq!(outcome["rejected"][0]["tenantId"], "No");
+    assert_eq!(outcome["rejected"][0]["tenantId"], "No!");
+    assert_eq!(outcome["unanswered"], json!([]));
     assert_eq!(outcome["rejected"][0]["reasons"].as_array().unwrap().len(), 3);
 }
 

@@ -18,17 +18,7 @@ pub(super) struct Followed {
 
 /// Signup events that have not been answered, and whose they are.
 #[derive(Debug, Default)]
-struct Unanswered(BTreeMap<String, String>);
-
-impl Unanswered {
-    /// A tenant that is ready is told to be so once more: that is how a signup of a tenant that was
-    /// ready before is answered, with the event that made it ready and not with its own.
-    fn told_again(&mut self, tenant: &str) -> bool {
-        let answered = self.0.iter().find(|(_, whose)| *whose == tenant);
-        let answered = answered.map(|(id, _)| id.clone());
-        answered.is_some_and(|id| self.0.remove(&id).is_some())
-    }
-}
+pub(super) struct Unanswered(pub(super) BTreeMap<String, String>);
 
 /// Follows signups.
 #[derive(Debug)]
@@ -36,7 +26,7 @@ pub(super) struct Follower {
     deployment: Deployment,
     listener: Listener,
     started: Instant,
-    unanswered: Unanswered,
+    pub(super) unanswered: Unanswered,
     /// By tenant id.
     pub(super) tenants: BTreeMap<String, Followed>,
     /// `TenantRejected` details, in order.
@@ -110,27 +100,35 @@ impl Follower {
                 self.tell(&tenant, if duplicate { "answered: a duplicate" } else { "admitted" });
                 self.duplicates += usize::from(duplicate);
                 let execution_arn = text("executionArn");
-                self.tenants.entry(tenant).or_insert_with(|| Followed {
-                    execution_arn,
+                let followed = self.tenants.entry(tenant).or_insert_with(|| Followed {
+                    execution_arn: execution_arn.clone(),
                     step: String::new(),
                     admitted: elapsed,
                     ended: None,
                 });
+                // Another signup of a tenant that was answered: the next execution looks anew.
+                if followed.execution_arn != execution_arn && !duplicate {
+                    *followed = Followed {
+                        execution_arn,
+                        step: String::new(),
+                        admitted: elapsed,
+                        ended: None,
+                    };
+                }
             }
-            name @ ("TenantReady" | "TenantOnboardingFailed") => {
+            name @ ("TenantReady"
+            | "TenantLeft"
+            | "TenantSignupContradicted"
+            | "TenantOnboardingFailed") => {
                 self.tell(&tenant, &ending(name, detail));
                 let execution_arn = text("executionArn");
-                let followed = self.tenants.entry(tenant.clone()).or_insert_with(|| Followed {
+                let followed = self.tenants.entry(tenant).or_insert_with(|| Followed {
                     execution_arn,
                     step: String::new(),
                     admitted: elapsed,
                     ended: None,
                 });
-                let was_ready = followed.ended.is_some() && name == "TenantReady";
                 followed.ended = Some((announcement, elapsed));
-                if was_ready && self.unanswered.told_again(&tenant) {
-                    self.duplicates += 1;
-                }
             }
             other => self.tell(&tenant, other),
         }
@@ -163,6 +161,10 @@ fn ending(name: &str, detail: &Value) -> String {
     let text = |name: &str| detail[name].as_str().unwrap_or("?");
     match name {
         "TenantReady" => format!("READY in account {}", text("accountId")),
+        "TenantLeft" => "LEFT before it was ready".to_owned(),
+        "TenantSignupContradicted" => {
+            format!("CONTRADICTED by account {}; a signup changes nothing", text("accountId"))
+        }
         _ => format!("FAILED in {}: {}", text("step"), text("error")),
     }
 }
@@ -180,20 +182,4 @@ async fn step(deployment: &Deployment, execution_arn: &str) -> Result<Option<Str
         .filter(|event| event["type"] == "TaskStateEntered")
         .find_map(|event| event["stateEnteredEventDetails"]["name"].as_str())
         .map(str::to_owned))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signup_of_a_tenant_that_is_ready_is_answered_by_its_end_told_again() {
-        let of = |(id, tenant): (&str, &str)| (id.to_owned(), tenant.to_owned());
-        let mut unanswered =
-            Unanswered([("second", "acme"), ("third", "globex")].map(of).into_iter().collect());
-        assert!(unanswered.told_again("acme"));
-        assert!(!unanswered.told_again("acme"));
-        assert!(!unanswered.told_again("hooli"));
-        assert_eq!(unanswered.0.len(), 1);
-    }
 }

@@ -133,6 +133,9 @@ impl Onboarding {
         } else {
             crate::say(&outcome.page());
         }
+        for (event, tenant) in &outcome.unanswered {
+            eprintln!("no answer: the signup of {tenant:?}, event {event}");
+        }
         if !scripted {
             return Ok(outcome.all_ready());
         }

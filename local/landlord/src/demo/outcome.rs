@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) most_creations: usize,
     pub(super) operations: usize,
     pub(super) dead_letters: usize,
+    /// Signups that got no answer: event id and tenant id.
+    pub(super) unanswered: Vec<(String, String)>,
     took: Duration,
 }
 
@@ -65,6 +67,7 @@ impl Outcome {
         }
         Ok(Self {
             tenants,
+            unanswered: follower.unanswered.0.into_iter().collect(),
             rejected: follower.rejected,
             duplicates: follower.duplicates,
             accounts_created: accounts
@@ -78,9 +81,9 @@ impl Outcome {
         })
     }
 
-    /// Whether every tenant that was not rejected is ready.
+    /// Whether every signup was answered, and every tenant that was not rejected is ready.
     pub(super) fn all_ready(&self) -> bool {
-        self.tenants.iter().all(|tenant| tenant.ready)
+        self.unanswered.is_empty() && self.tenants.iter().all(|tenant| tenant.ready)
     }
 
     /// The outcome as one document.
@@ -110,6 +113,9 @@ impl Outcome {
             .collect();
         json!({
             "tenants": tenants, "rejected": rejected, "accountsCreated": self.accounts_created,
+            "unanswered": self.unanswered.iter()
+                .map(|(event, tenant)| json!({ "eventId": event, "tenantId": tenant }))
+                .collect::<Vec<_>>(),
         })
     }
 
@@ -140,6 +146,11 @@ impl Outcome {
             for reason in detail["reasons"].as_array().into_iter().flatten() {
                 page.push_str(&format!("\n  {}", reason.as_str().unwrap_or_default()));
             }
+        }
+        for (event, tenant) in &self.unanswered {
+            page.push_str(&format!(
+                "\n\nno answer: {tenant} (event {event}); --timeout gives it more"
+            ));
         }
         page.push_str(&format!(
             "\n\n{} accounts created, never more than {} at a time; {} StackSet operations; \
@@ -262,4 +273,30 @@ async fn dead_letters(deployment: &Deployment) -> Result<usize, Error> {
         count += messages.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signup_without_an_answer_is_no_success_and_is_named() {
+        let mut outcome = Outcome {
+            tenants: Vec::new(),
+            rejected: Vec::new(),
+            duplicates: 0,
+            accounts_created: 0,
+            most_creations: 0,
+            operations: 0,
+            dead_letters: 0,
+            unanswered: Vec::new(),
+            took: Duration::ZERO,
+        };
+        assert!(outcome.all_ready());
+        outcome.unanswered.push(("event-7".to_owned(), "acme".to_owned()));
+        assert!(!outcome.all_ready());
+        let named = json!([{ "eventId": "event-7", "tenantId": "acme" }]);
+        assert_eq!(outcome.json()["unanswered"], named);
+        assert!(outcome.page().contains("no answer: acme (event event-7)"));
+    }
 }

@@ -13,7 +13,7 @@ const BURST: usize = 20;
 pub(super) fn signups() -> Vec<Value> {
     let acme = json!({ "tenantId": "acme", "tenantName": "Acme, Inc.", "tier": "premium" });
     let faulty = json!({
-        "tenantId": "Bad--Id", "tenantName": "", "tier": "gold", "email": "nobody",
+        "tenantId": "Bad!Id", "tenantName": "", "tier": "gold", "rootEmail": "nobody",
         "tags": { "aws:owner": "x" },
     });
     let globex = json!({ "tenantId": "globex", "tenantName": "Globex", "tier": "standard" });
