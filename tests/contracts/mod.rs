@@ -8,4 +8,5 @@ mod events;
 mod machines;
 mod retirement_events;
 mod settings;
+mod signup_systems;
 mod spellings;
