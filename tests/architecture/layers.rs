@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::workspace::{assert_no_faults, folders, functions, root};
 
 /// What the vocabulary may use: values and pure functions, no AWS, no runtime, no logs.
-const OF_LIFECYCLE: [&str; 6] = [
+const OF_LIFECYCLE: [&str; 7] = [
     "serde",
     "thiserror",
     "jiff",
@@ -16,6 +16,8 @@ const OF_LIFECYCLE: [&str; 6] = [
     "sha2",
     // AWS's tag alphabet is made of Unicode's general categories.
     "unicode-general-category",
+    // Names are composed before they are reduced to it.
+    "unicode-normalization",
 ];
 
 /// Crates of values and pure functions that several layers share, and what they may use.
@@ -28,7 +30,19 @@ const PURE: [(&str, &[&str]); 3] = [
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
 const SERVICES: [(&str, &[&str]); 18] = [
     ("account-gate", &["cloudwatch", "ssm"]),
-    ("admit-tenant", &["organizations", "ssm", "sfn", "eventbridge", "sqs"]),
+    (
+        "admit-tenant",
+        &[
+            "resourcegroupstagging",
+            "ssm",
+            "sfn",
+            "eventbridge",
+            "sqs",
+            "cloudformation",
+            "servicequotas",
+            "sns",
+        ],
+    ),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("assess-wave", &["cloudwatch", "s3"]),
     ("close-account", &["organizations"]),

@@ -127,3 +127,19 @@ fn every_parameter_is_described_and_stands_in_one_group() {
     }
     assert_eq!(grouped.len(), known.len());
 }
+
+/// An alarm on a metric that nobody writes never goes off.
+#[test]
+fn the_alarms_of_signups_look_at_the_metrics_that_the_functions_write() {
+    let resources = &template("template.yaml")["Resources"];
+    for (alarm, namespace, metric) in [
+        ("SignupsHeldAlarm", admit_tenant::NAMESPACE, admit_tenant::HEAD_WAITING),
+        ("CreationsHeldAlarm", create_account::NAMESPACE, create_account::CREATIONS_HELD),
+    ] {
+        let alarm = &resources[alarm]["Properties"];
+        assert_eq!(alarm["Namespace"], namespace);
+        assert_eq!(alarm["MetricName"], metric);
+        assert_eq!(alarm["Dimensions"], serde_json::json!([{"Name": "Class", "Value": "FAULT"}]));
+    }
+    assert_eq!(admit_tenant::decide::Reason::TierHeld.class().as_str(), "FAULT");
+}

@@ -9,11 +9,11 @@ use crate::workspace::{GATE, assert_no_faults, functions, resource_of, template,
 /// Actions for which AWS knows no resource, or none that could be named before it exists. Each
 /// with the reason; the pages of the Service Authorization Reference are its source.
 const WITHOUT_RESOURCE: [(&str, &str); 20] = [
+    ("servicequotas:GetAWSDefaultServiceQuota", "AWS's defaults are no resources"),
     ("organizations:CreateAccount", "the account does not exist yet"),
     ("organizations:DescribeCreateAccountStatus", "requests are no resources"),
     ("organizations:ListCreateAccountStatus", "requests are no resources"),
     ("organizations:ListAccounts", "lists the organization"),
-    ("organizations:ListRoots", "lists the organization"),
     ("organizations:ListDelegatedAdministrators", "lists the organization"),
     ("cloudformation:ListStackSets", "lists the account's stack sets"),
     ("tag:GetResources", "searches by tag"),

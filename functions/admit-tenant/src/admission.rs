@@ -2,13 +2,15 @@
 
 use lifecycle::{
     AccountId, Admission, Fault, Faults, SignupEvent, TenantDocument, TenantId, TenantLeft,
-    TenantSignedUp, TiersConfig,
+    TenantSignedUp, TierName, TiersConfig,
 };
 use tenant_records::Signup;
 
 use crate::answers::{
     TenantAdmitted, TenantRejected, send_admitted, send_left, send_outcome, send_rejected,
 };
+use crate::checks::{check, tell};
+use crate::decide::checks::{Verdict, version};
 use crate::decide::{Event, Lane, Meaning, Room, Standing, execution_name, meaning, read_event};
 use crate::error::{Call, Error};
 use crate::executions::{Found, Started, find_all, start};
@@ -54,14 +56,16 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         (Err(error), _) => return Err(error),
     };
     if let Ok(signup) = &parsed
-        && let Some(faults) = tiers.faults_of(&signup.tier)
+        && let Some(because) = Box::pin(held(app, &tiers, &signup.tier, meant)).await?
     {
-        if let Meaning::InHand(number) = meant {
-            return in_hand(app, &event, number).await;
-        }
-        let because = format!("tier {} has faults: {faults}", signup.tier);
-        return Ok(Outcome::TierHeld(signup.tier.clone(), because));
+        return match meant {
+            Meaning::InHand(number) => in_hand(app, &event, number).await,
+            Meaning::Repeated(_) | Meaning::Start { .. } => {
+                Ok(Outcome::TierHeld(signup.tier.clone(), because))
+            }
+        };
     }
+    let tiers = tiers.config;
     let signup = SignupEvent { id: &event.id, time: event.time, detail: &event.detail };
     let admission = Admission {
         tiers: &tiers,
@@ -216,9 +220,36 @@ async fn reject(app: &App, event: &Event, faults: Faults) -> Result<Outcome, Err
     Ok(Outcome::Answered)
 }
 
+/// The tiers as they were read.
+struct Tiers {
+    text: String,
+    config: TiersConfig,
+}
+
+/// Why no tenant of the tier is admitted, if something is wrong with it: in the document, or, before
+/// an execution is started, in AWS.
+async fn held(
+    app: &App,
+    tiers: &Tiers,
+    name: &TierName,
+    meant: Meaning,
+) -> Result<Option<String>, Error> {
+    let verdict = match (tiers.config.faults_of(name), tiers.config.get(name), meant) {
+        (Some(faults), _, _) => {
+            let verdict = Verdict::of_faults(faults);
+            tell(app, &version(&tiers.text), name, &verdict).await;
+            verdict
+        }
+        (None, Some(tier), Meaning::Start { .. }) => check(app, &tiers.text, name, tier).await?,
+        (None, _, _) => return Ok(None),
+    };
+    let faults = verdict.faults.join("; ");
+    Ok((!faults.is_empty()).then(|| format!("tier {name} has faults: {faults}")))
+}
+
 /// The tiers, each of which is in order or known by its faults: those are an operator's, and no
 /// reason to reject.
-async fn read_tiers(app: &App) -> Result<TiersConfig, Error> {
+async fn read_tiers(app: &App) -> Result<Tiers, Error> {
     let parameter = &app.config.tiers_parameter;
     let call = Call { service: "ssm", name: "GetParameter" };
     let answer = app
@@ -229,6 +260,7 @@ async fn read_tiers(app: &App) -> Result<TiersConfig, Error> {
         .await
         .map_err(|error| call.error(&error))?;
     let text = answer.parameter().and_then(|found| found.value()).unwrap_or_default();
-    TiersConfig::tolerant(text, &app.config.units)
-        .map_err(|faults| Error::TiersInvalid { parameter: parameter.clone(), faults })
+    let config = TiersConfig::tolerant(text, &app.config.units)
+        .map_err(|faults| Error::TiersInvalid { parameter: parameter.clone(), faults })?;
+    Ok(Tiers { text: text.to_owned(), config })
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub dead_letter_queue_url: String,
     /// Where the records of tenants are: `RUNS_BUCKET`.
     pub runs_bucket: String,
+    /// Where operators are told: `TOPIC_ARN`.
+    pub topic_arn: String,
     /// How many tenants may be admitted and have no account yet: `ADMISSION_WINDOW`, 1 or more,
     /// 10 unless given.
     pub admission_window: usize,
@@ -65,6 +67,7 @@ impl Config {
             waiting_queue_url: required(lookup, "WAITING_QUEUE_URL")?,
             dead_letter_queue_url: required(lookup, "DEAD_LETTER_QUEUE_URL")?,
             runs_bucket: required(lookup, "RUNS_BUCKET")?,
+            topic_arn: required(lookup, "TOPIC_ARN")?,
             admission_window: positive(lookup, "ADMISSION_WINDOW", 10_usize)?,
             deadline_seconds: positive(lookup, "DEADLINE_SECONDS", 86_400_u32)?,
             admit_replays: parsed_or(lookup, "ADMIT_REPLAYS", false)?,
@@ -104,6 +107,7 @@ mod tests {
             "QUEUE_URL" => "https://sqs/signups.fifo",
             "WAITING_QUEUE_URL" => "https://sqs/waiting.fifo",
             "RUNS_BUCKET" => "runs",
+            "TOPIC_ARN" => "arn:aws:sns:eu-central-1:1:failures",
             "DEAD_LETTER_QUEUE_URL" => "https://sqs/dead.fifo",
             _ => return None,
         };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lifecycle::{TenantId, TenantSignedUp};
 use serde_json::Value;
 
+pub mod checks;
 mod fate;
 
 pub use fate::{

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, Metric, Metrics, Named, chain, client};
 use lifecycle::{Fault, TierName};
+use run_files::Files;
 use serde::{Deserialize, Serialize};
 use tenant_records::TenantRecords;
 
 use crate::admission::admit;
+use crate::checks::Memo;
 use crate::config::Config;
 use crate::decide::{Blame, Class, Fate, Finding, MOST_RECEIVES, Reason, fate, wait_seconds};
 use crate::error::Error;
@@ -34,7 +36,12 @@ pub struct App {
     pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) queues: aws_sdk_sqs::Client,
+    pub(crate) topics: aws_sdk_sns::Client,
+    pub(crate) stack_sets: aws_sdk_cloudformation::Client,
+    pub(crate) files: Files,
     pub(crate) records: TenantRecords,
+    pub(crate) memo: Memo,
+    wire: Wire,
     pub(crate) clock: Clock,
     metrics: Metrics,
 }
@@ -42,10 +49,14 @@ pub struct App {
 impl App {
     /// The function on a wire of one's choice, without metrics.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
-        let records = TenantRecords::new(wire, &config.runs_bucket);
         Self {
+            records: TenantRecords::new(wire, &config.runs_bucket),
+            files: Files::new(wire, &config.runs_bucket),
             config,
-            records,
+            topics: client!(aws_sdk_sns, wire),
+            stack_sets: client!(aws_sdk_cloudformation, wire),
+            memo: Memo::default(),
+            wire: wire.clone(),
             tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             parameters: client!(aws_sdk_ssm, wire),
             states: client!(aws_sdk_sfn, wire),
@@ -54,6 +65,11 @@ impl App {
             clock,
             metrics: Metrics::discard(),
         }
+    }
+
+    /// Service Quotas of a Region.
+    pub(crate) fn quotas_in(&self, region: &str) -> aws_sdk_servicequotas::Client {
+        client!(aws_sdk_servicequotas, self.wire.in_region(region))
     }
 
     /// The same, with its metrics written to `metrics`.

@@ -255,7 +255,41 @@ pub(crate) enum Refused {
     Other,
 }
 
+/// What makes AWS refuse every account of the organization alike: the tenant can do nothing for it,
+/// and the next one would be refused as well. The dimension `Reason` of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Held {
+    AccountLimit,
+    Billing,
+}
+
+impl Held {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountLimit => "AccountLimit",
+            Self::Billing => "Billing",
+        }
+    }
+
+    pub(crate) fn error(self, tenant: TenantId, reason: String) -> Error {
+        match self {
+            Self::AccountLimit => Error::AccountLimitReached { tenant, reason },
+            Self::Billing => Error::BillingNotReady { tenant, reason },
+        }
+    }
+}
+
 impl Refused {
+    /// Whether it is the organization's fault, and not this tenant's.
+    pub(crate) fn held(self) -> Option<Held> {
+        match self {
+            Self::Limit => Some(Held::AccountLimit),
+            Self::Billing => Some(Held::Billing),
+            Self::Email | Self::Tags | Self::Other => None,
+        }
+    }
+
     pub(crate) fn error(self, tenant: TenantId, reason: String) -> Error {
         match self {
             Self::Email => Error::EmailRefused { tenant, reason },
@@ -399,6 +433,8 @@ pub(crate) enum Awaited {
     Email { since: Timestamp },
     /// The rest of a scan: nothing but work.
     Scan,
+    /// Somebody to raise the limit of accounts or to mend the billing, since then.
+    Organization { since: Timestamp },
     /// The account's first breath, since it is known.
     Account { since: Timestamp },
 }
@@ -426,6 +462,7 @@ pub(crate) fn wait(
         Awaited::Creation { since: start } => (10, waiting::CEILING, since(start)),
         Awaited::Order => (8, waiting::CEILING, elapsed),
         Awaited::Email { since: start } => (20, 120, since(start)),
+        Awaited::Organization { since: start } => (60, waiting::CEILING, since(start)),
         Awaited::Scan => return 1,
         Awaited::Account { since: start } => (10, waiting::CEILING, since(start)),
     };
@@ -439,6 +476,12 @@ const LOOK_COUNTS: SignedDuration = SignedDuration::from_mins(5);
 /// ago, and nothing is ordered without looking again.
 pub(crate) fn may_only_wait(looked_at: Option<Timestamp>, now: Timestamp) -> bool {
     looked_at.is_some_and(|looked| now.duration_since(looked) < LOOK_COUNTS)
+}
+
+/// Whether AWS makes accounts again: one that it would refuse has failed within a minute.
+pub(crate) fn is_making_accounts(running: &[Creation], now: Timestamp) -> bool {
+    let lasts = |requested: Timestamp| now.duration_since(requested) > SignedDuration::from_mins(1);
+    running.iter().any(|creation| creation.requested.is_some_and(lasts))
 }
 
 /// The age of the oldest creation that runs; none when no creation began these days, for then

@@ -8,7 +8,7 @@ mod calls;
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Wire};
-use lambda_kit::{Clock, Lookup, client, config};
+use lambda_kit::{Clock, Lookup, Metric, Metrics, client, config};
 use lifecycle::{
     AccountId, Difference, ExecutionTimes, ParentId, Progress, Resume, TenantDocument,
 };
@@ -18,7 +18,7 @@ use self::calls::{OrderFailed, Page, Trouble};
 use crate::config::Config;
 use crate::decide::{self, Awaited, Creation, CreationProgress, Facts, Failure, Standing};
 use crate::error::Error;
-use crate::state::{Known, State};
+use crate::state::{Known, Standstill, State};
 
 /// How many pages of a long list one call reads, at 20 entries each.
 const PAGES_OF_ACCOUNTS: usize = 40;
@@ -34,10 +34,17 @@ pub struct App {
     sts: aws_sdk_sts::Client,
     clock: Clock,
     config: Config,
+    metrics: Metrics,
 }
 
+/// The namespace of the metric of accounts that AWS refuses to everybody.
+pub const NAMESPACE: &str = "Landlord/Signups";
+/// One for each look at a tenant whose account AWS refuses as it would every other, by `Class`
+/// (`FAULT`) and by `Reason` (`AccountLimit`, `Billing`).
+pub const CREATIONS_HELD: &str = "CreationsHeld";
+
 impl App {
-    /// The function on this wire.
+    /// The function on this wire, without metrics.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         Self {
             organizations: client!(aws_sdk_organizations, wire.global()),
@@ -46,7 +53,14 @@ impl App {
             sts: client!(aws_sdk_sts, wire),
             clock,
             config,
+            metrics: Metrics::discard(),
         }
+    }
+
+    /// The same, with its metrics written to `metrics`.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The function as Lambda starts it.
@@ -54,7 +68,8 @@ impl App {
     /// # Errors
     /// Names the first environment variable that is missing or refused.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, config::Error> {
-        Ok(Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system()))
+        let app = Self::new(&Wire::load(lookup)?, Config::load(lookup)?, Clock::system());
+        Ok(app.with_metrics(Metrics::to_stdout()))
     }
 }
 
@@ -205,6 +220,7 @@ impl Attempt<'_> {
                 match (decide::paternity(facts.as_ref(), tenant, since, self.now), facts) {
                     (decide::Paternity::Ours, Some(facts)) => {
                         self.state.request_id = None;
+                        self.state.standstill = None;
                         self.state.forget_the_email();
                         let known = Known { id: account, since: self.now, is_new: true };
                         self.receive(facts, known).await
@@ -243,8 +259,32 @@ impl Attempt<'_> {
                 let because = format!("creation {id} failed: {reason}; looking for who has it");
                 Halt::Wait(Awaited::Email { since }, because)
             }
-            Failure::Final(refused, reason) => refused.error(tenant, reason).into(),
+            Failure::Final(refused, reason) => self.refused(refused, reason),
         }
+    }
+
+    /// What AWS would refuse again is an error, unless it refuses every account alike: then the
+    /// tenants that are admitted wait, the others wait for them in the queue, and operators are told
+    /// by an alarm on the metric, until the deadline.
+    fn refused(&mut self, refused: decide::Refused, reason: String) -> Halt {
+        let tenant = self.document.tenant_id.clone();
+        let Some(held) = refused.held() else { return refused.error(tenant, reason).into() };
+        let since = self.state.standstill.as_ref().map_or(self.now, |before| before.since);
+        self.state.standstill = Some(Standstill { by: held, reason: reason.clone(), since });
+        let because = format!("AWS makes no accounts for this organization: {reason}");
+        self.app.metrics.put(
+            self.now,
+            &Metric {
+                namespace: NAMESPACE,
+                name: CREATIONS_HELD,
+                unit: "Count",
+                value: 1.0,
+                dimensions: &[("Class", "FAULT"), ("Reason", held.as_str())],
+                message: &because,
+                fields: &[("tenant.id", tenant.as_str())],
+            },
+        );
+        Halt::Wait(Awaited::Organization { since }, because)
     }
 
     /// The tenant's account by its tag, confirmed by fresh reads: the tagging API lags.
@@ -390,6 +430,7 @@ impl Attempt<'_> {
 
     /// Orders the account, unless AWS would refuse it for those that it is creating.
     async fn order(&mut self, running: &[Creation]) -> Result<Ensured, Halt> {
+        self.wait_at_a_standstill(running)?;
         if running.len() >= decide::MOST_CREATIONS {
             self.state.looked_at = Some(self.now);
             return Err(self.no_slot(running, FULL));
@@ -408,13 +449,32 @@ impl Attempt<'_> {
             OrderFailed::Uncertain(because) => Halt::Wait(Awaited::Order, because),
             OrderFailed::Constraint(reason) => match decide::constraint(&reason) {
                 decide::OrderRefusal::NoSlot => slot("AWS has no slot for another creation"),
-                decide::OrderRefusal::Final(refused) => refused.error(tenant(), reason).into(),
+                decide::OrderRefusal::Final(refused) => self.refused(refused, reason),
             },
             OrderFailed::InvalidInput(reason) => {
-                decide::invalid_input(&reason).error(tenant(), reason).into()
+                self.refused(decide::invalid_input(&reason), reason)
             }
             OrderFailed::Other(trouble) => self.trouble(trouble),
         })
+    }
+
+    /// While AWS makes no accounts at all, one tenant after the other tries whether it does again.
+    fn wait_at_a_standstill(&mut self, running: &[Creation]) -> Result<(), Halt> {
+        let Some(Standstill { by, reason, since }) = self.state.standstill.clone() else {
+            return Ok(());
+        };
+        if decide::is_making_accounts(running, self.now) {
+            self.state.standstill = None;
+            return Ok(());
+        }
+        if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
+            return Err(by.error(self.document.tenant_id.clone(), reason).into());
+        }
+        if running.is_empty() {
+            return Ok(());
+        }
+        let because = "another account is tried first, for AWS made none".to_owned();
+        Err(Halt::Wait(Awaited::Organization { since }, because))
     }
 
     async fn facts(&self, id: &AccountId) -> Result<Option<Facts>, Halt> {

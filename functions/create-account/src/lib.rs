@@ -9,4 +9,4 @@ mod state;
 pub use config::Config;
 pub use decide::Standing;
 pub use error::{ERROR_NAMES, Error};
-pub use handler::{App, Ensured, Request, handle};
+pub use handler::{App, CREATIONS_HELD, Ensured, NAMESPACE, Request, handle};

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use lifecycle::AccountId;
 use serde::{Deserialize, Serialize};
 
+use crate::decide::Held;
+
 /// How many refuted requests are remembered: enough to not take one up again while AWS lists it.
 const MOST_DISOWNED: usize = 5;
 
@@ -33,6 +35,9 @@ pub(crate) struct State {
     /// Whether a whole scan found nobody with the email: the next refusal is the last word.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) scanned: bool,
+    /// That AWS makes no accounts for this organization at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) standstill: Option<Standstill>,
     /// Requests of the same account name that turned out to be somebody else's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) disowned: Vec<String>,
@@ -47,6 +52,17 @@ pub(crate) struct Known {
     pub(crate) since: Timestamp,
     /// Whether this execution saw it being created.
     pub(crate) is_new: bool,
+}
+
+/// AWS refused this tenant's account for a reason for which it refuses every other one, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Standstill {
+    pub(crate) by: Held,
+    /// AWS's word.
+    pub(crate) reason: String,
+    /// Since when it is known.
+    pub(crate) since: Timestamp,
 }
 
 /// A scan that goes on over several calls.

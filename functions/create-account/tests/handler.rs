@@ -254,9 +254,7 @@ async fn refused_orders_are_typed() {
             .refuses_because("InvalidInputException", &json!({"Reason": reason}))
     };
     for (order, name) in [
-        (constraint("ACCOUNT_NUMBER_LIMIT_EXCEEDED"), "AccountLimitReached"),
         (constraint("TAG_POLICY_VIOLATION"), "TagsRefused"),
-        (constraint("MASTER_ACCOUNT_PAYMENT_INSTRUMENT_REQUIRED"), "BillingNotReady"),
         (constraint("A_REASON_OF_TOMORROW"), "CreationRefused"),
         (invalid("INVALID_EMAIL_ADDRESS_TARGET"), "EmailRefused"),
         (invalid("INVALID_ROLE_NAME"), "CreationRefused"),
@@ -272,14 +270,42 @@ async fn refused_orders_are_typed() {
     }
 }
 
+/// What AWS refuses to every account alike holds the queue, and fails nobody until the deadline.
+#[tokio::test(start_paused = true)]
+async fn the_account_limit_and_billing_are_waited_for_and_tried_by_one_at_a_time() {
+    let standstill = |by: &str, reason: &str| json!({"standstill": {"by": by, "reason": reason, "since": "2026-11-21T10:01:00Z"}});
+    for (by, reason) in [
+        ("ACCOUNT_LIMIT", "ACCOUNT_NUMBER_LIMIT_EXCEEDED"),
+        ("BILLING", "MASTER_ACCOUNT_PAYMENT_INSTRUMENT_REQUIRED"),
+    ] {
+        let order = call("CreateAccount", json!({}))
+            .refuses_because("ConstraintViolationException", &json!({"Reason": reason}));
+        let answer = answer(json!({}), script([nothing_there(), vec![order]])).await;
+        let pending = pending(&answer);
+        assert_eq!(pending["resume"], standstill(by, reason));
+        assert!(pending["because"].as_str().unwrap().contains(reason), "{pending}");
+        assert!((60..=75).contains(&pending["retryAfterSeconds"].as_u64().unwrap()), "{pending}");
+    }
+    for (by, reason) in [
+        ("ACCOUNT_LIMIT", "ACCOUNT_LIMIT_EXCEEDED"),
+        ("BILLING", "MISSING_PAYMENT_INSTRUMENT"),
+        ("BILLING", "PENDING_BUSINESS_VALIDATION"),
+    ] {
+        let calls = vec![describes("car-12345678", &failed(reason))];
+        let answer = answer(json!({"requestId": "car-12345678"}), calls).await;
+        assert_eq!(pending(&answer)["resume"], standstill(by, reason));
+    }
+    // After the deadline it has the name that operators know.
+    let held = request(&standstill("ACCOUNT_LIMIT", "ACCOUNT_LIMIT_EXCEEDED"));
+    let (late, _) = answer_at(24 * 60 + 1, held, nothing_there()).await;
+    assert!(refused(late, "AccountLimitReached").contains("ACCOUNT_LIMIT_EXCEEDED"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn failed_creations_are_typed_and_name_the_reason() {
     for (reason, name) in [
-        ("ACCOUNT_LIMIT_EXCEEDED", "AccountLimitReached"),
         ("INVALID_EMAIL", "EmailRefused"),
         ("INVALID_ADDRESS", "EmailRefused"),
-        ("MISSING_PAYMENT_INSTRUMENT", "BillingNotReady"),
-        ("PENDING_BUSINESS_VALIDATION", "BillingNotReady"),
         ("UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED", "TagsRefused"),
         ("GOVCLOUD_ACCOUNT_ALREADY_EXISTS", "CreationRefused"),
     ] {

@@ -78,13 +78,41 @@ pub(crate) async fn call_to(
     call_as(aws, request, [("ADMIT_REPLAYS", replays)], metrics).await
 }
 
+/// Calls one instance of the function so many times.
+pub(crate) async fn call_often(aws: &Aws, request: Value, times: usize) -> Vec<Value> {
+    let app = app(aws, [("ADMIT_REPLAYS", "")], Metrics::discard());
+    let mut answers = Vec::new();
+    for _ in 0..times {
+        answers.push(lambda_kit::call(&app, &handle, request.clone()).await.unwrap());
+    }
+    answers
+}
+
+/// The key of a call to S3.
+pub(crate) fn key(call: &Seen) -> String {
+    call.field("key").as_str().unwrap_or_default().to_owned()
+}
+
+/// An AWS in which the tenants' records are this text.
+pub(crate) fn with_record(text: impl Into<String>) -> Aws {
+    let text = text.into();
+    empty().always("GetObject", move |call| match key(call).starts_with("tenants/") {
+        true => Reply::Text(text.clone()),
+        false => error(404, "NoSuchKey"),
+    })
+}
+
 /// Calls the function with one variable that is not as usual.
 async fn call_as(
     aws: &Aws,
     request: Value,
-    [(unusual, given)]: [(&str, &str); 1],
+    unusual: [(&str, &str); 1],
     metrics: Metrics,
 ) -> Result<Value, Diagnostic> {
+    lambda_kit::call(&app(aws, unusual, metrics), &handle, request).await
+}
+
+fn app(aws: &Aws, [(unusual, given)]: [(&str, &str); 1], metrics: Metrics) -> App {
     let (queue_url, waiting, dead) =
         (queue("signups.fifo"), queue("waiting.fifo"), queue("dead.fifo"));
     let config = Config::load(&|name| {
@@ -95,6 +123,7 @@ async fn call_as(
             "TIERS_PARAMETER" => "/landlord/tiers",
             "TENANT_OUS" => "General=ou-root-general0",
             "RUNS_BUCKET" => "runs",
+            "TOPIC_ARN" => "arn:aws:sns:eu-central-1:111122223333:failures",
             "STATE_MACHINE_ARN" => MACHINE,
             "EVENT_BUS_NAME" => "landlord",
             "QUEUE_URL" => &queue_url,
@@ -106,8 +135,7 @@ async fn call_as(
         Some(value.to_owned())
     });
     let clock = Clock::fixed("2026-11-21T12:00:00Z".parse().unwrap());
-    let app = App::new(&aws.wire(&clock), config.unwrap(), clock).with_metrics(metrics);
-    lambda_kit::call(&app, &handle, request).await
+    App::new(&aws.wire(&clock), config.unwrap(), clock).with_metrics(metrics)
 }
 
 pub(crate) fn answered() -> Value {
@@ -125,6 +153,10 @@ pub(crate) fn empty() -> Aws {
         .always("GetParameter", move |_| Reply::Json(json!({"Parameter": {"Value": tiers}})))
         .always("DescribeExecution", |_| error(400, "ExecutionDoesNotExist"))
         .always("ListExecutions", |_| Reply::Json(json!({"executions": []})))
+        .always("DescribeStackSet", |_| stack_set("SELF_MANAGED", ""))
+        .always("GetAWSDefaultServiceQuota", |_| quota(true, false))
+        .always("Publish", |_| published())
+        .always("PutObject", |_| Reply::Text(String::new()))
         .always("GetObject", |_| error(404, "NoSuchKey"))
         .always("GetResources", |_| Reply::Json(with_account(&[])))
         .always("StartExecution", |_| {
@@ -196,4 +228,26 @@ pub(crate) fn sent(aws: &Aws) -> Seen {
     let mut sends = aws.calls_of("SendMessage");
     assert_eq!(sends.len(), 1, "one message is sent");
     sends.remove(0)
+}
+
+/// What CloudFormation says of a stack set.
+pub(crate) fn stack_set(model: &str, more: &str) -> Reply {
+    Reply::Text(format!(
+        "<DescribeStackSetResponse><DescribeStackSetResult><StackSet><Status>ACTIVE</Status>\
+         <PermissionModel>{model}</PermissionModel>{more}</StackSet></DescribeStackSetResult>\
+         </DescribeStackSetResponse>"
+    ))
+}
+
+/// What Service Quotas says of a quota with a default of 1,000.
+pub(crate) fn quota(adjustable: bool, global: bool) -> Reply {
+    Reply::Json(
+        json!({"Quota": {"Value": 1000.0, "Adjustable": adjustable, "GlobalQuota": global}}),
+    )
+}
+
+/// What SNS says of a message that it took.
+fn published() -> Reply {
+    let id = "<PublishResult><MessageId>n-1</MessageId></PublishResult>";
+    Reply::Text(format!("<PublishResponse>{id}</PublishResponse>"))
 }

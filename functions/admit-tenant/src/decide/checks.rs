@@ -1,0 +1,251 @@
+//! What is wrong with a tier in AWS's eyes: by what AWS says of its stack sets and quotas, before
+//! any tenant is admitted that would fail of it. Nothing here talks to AWS.
+
+use lifecycle::{Fault, Faults, Tier, TierName, WantedQuota};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What AWS says of a stack set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StackSetSeen {
+    /// There is none of this name.
+    Missing,
+    /// It was deleted.
+    Deleted,
+    /// Self-managed.
+    SelfManaged,
+    /// Service-managed, and deployed automatically or not.
+    ServiceManaged {
+        /// Whether accounts get and lose an instance by entering and leaving an OU.
+        automatic: bool,
+    },
+    /// A permission model that is not known here.
+    Unknown(String),
+}
+
+/// What AWS says of a quota.
+#[derive(Debug, Clone, PartialEq)]
+pub enum QuotaSeen {
+    /// There is none of this code in this Region.
+    Missing,
+    /// It is there.
+    Known {
+        /// Whether it holds in all Regions at once.
+        global: bool,
+        /// Whether AWS raises it.
+        adjustable: bool,
+        /// AWS's default; nothing where AWS does not say.
+        default: Option<f64>,
+    },
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Verdict {
+    /// What would fail every tenant of the tier: they wait until it is mended.
+    pub faults: Vec<String>,
+    /// Wishes that cannot come true, and hold nobody back.
+    pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    /// The faults that the document itself has.
+    pub fn of_faults(faults: &Faults) -> Self {
+        Self { faults: faults.bounded_reasons(), warnings: Vec::new() }
+    }
+
+    /// Whether there is nothing to tell anybody.
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty() && self.warnings.is_empty()
+    }
+}
+
+/// The verdict about a tier: `stack_sets` and `quotas` are what AWS says, in the tier's order.
+pub fn verdict(
+    name: &TierName,
+    tier: &Tier,
+    stack_sets: &[StackSetSeen],
+    quotas: &[QuotaSeen],
+) -> Verdict {
+    let mut faults = Faults::new();
+    let mut warnings = Faults::new();
+    for (index, (wanted, seen)) in tier.baseline.iter().zip(stack_sets).enumerate() {
+        if let Some(rule) = stack_set_fault(seen) {
+            let at = format!("tiers.{name}.baseline[{index}].stackSet");
+            faults.push(Fault::new(at, wanted.name.as_str(), rule));
+        }
+    }
+    for (index, (wanted, seen)) in tier.quotas.iter().zip(quotas).enumerate() {
+        if let Some(rule) = quota_fault(wanted, seen) {
+            let at = format!("tiers.{name}.quotas[{index}].quotaCode");
+            let fault = Fault::new(at, wanted.quota_code.as_str(), rule);
+            // Only what is required holds a tenant back.
+            match wanted.required {
+                Some(_) => faults.push(fault),
+                None => warnings.push(fault),
+            }
+        }
+    }
+    Verdict { faults: faults.bounded_reasons(), warnings: warnings.bounded_reasons() }
+}
+
+fn stack_set_fault(seen: &StackSetSeen) -> Option<String> {
+    match seen {
+        StackSetSeen::SelfManaged | StackSetSeen::ServiceManaged { automatic: false } => None,
+        StackSetSeen::Missing => Some("must be a stack set: AWS knows none of this name".into()),
+        StackSetSeen::Deleted => Some("must be a stack set that is not deleted".into()),
+        StackSetSeen::ServiceManaged { automatic: true } => Some(
+            "must not be deployed automatically (AutoDeployment): AWS would take the account's \
+             instance away when it moves from Onboarding to its home"
+                .into(),
+        ),
+        StackSetSeen::Unknown(model) => {
+            Some(format!("has the permission model {model}, which is not supported"))
+        }
+    }
+}
+
+fn quota_fault(wanted: &WantedQuota, seen: &QuotaSeen) -> Option<String> {
+    let (service, region) = (&wanted.service_code, &wanted.region);
+    match seen {
+        QuotaSeen::Missing => {
+            Some(format!("must be a quota of {service}: AWS knows none in {region}"))
+        }
+        QuotaSeen::Known { global: true, .. } if region.as_str() != "us-east-1" => {
+            Some(format!("is a global quota, and must have global: true instead of {region}"))
+        }
+        QuotaSeen::Known { adjustable: false, default: Some(default), .. } => {
+            let most = wanted.required.map_or(wanted.desired.get(), |required| required.get());
+            (most > *default).then(|| {
+                format!(
+                    "must not ask for {most}: AWS does not raise it above its default, {default}"
+                )
+            })
+        }
+        QuotaSeen::Known { .. } => None,
+    }
+}
+
+/// What identifies a version of the tiers: the first 32 hexadecimal digits of the SHA-256.
+pub fn version(tiers: &str) -> String {
+    Sha256::digest(tiers).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The notice about a verdict: subject and text. Subjects of SNS are printable ASCII of at most 100
+/// characters, which a tier's name leaves room for.
+pub fn notice(tier: &TierName, version: &str, verdict: &Verdict) -> (String, String) {
+    let list = |lines: &[String]| lines.join("\n- ");
+    let mut text = String::new();
+    let subject = if verdict.faults.is_empty() {
+        format!("Landlord: wishes of tier {tier} that cannot come true")
+    } else {
+        text.push_str(&format!(
+            "Signups of tier {tier} wait, for every one of them would fail:\n- {}\n\nMend it: what \
+             waits is looked at again within two minutes, and nothing has to be sent again. Other \
+             tiers go on.\n",
+            list(&verdict.faults)
+        ));
+        format!("Landlord: signups of tier {tier} wait")
+    };
+    if !verdict.warnings.is_empty() {
+        text.push_str(&format!(
+            "These wishes of tier {tier} cannot come true, and hold nobody back:\n- {}\n",
+            list(&verdict.warnings)
+        ));
+    }
+    text.push_str(&format!("\nVersion of the tiers: {version}. This is told once.\n"));
+    (subject, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{OrganizationalUnits, TiersConfig};
+    use serde_json::json;
+
+    use super::*;
+
+    fn tier(required: bool) -> Tier {
+        let mut quota = json!({"serviceCode": "lambda", "quotaCode": "L-B99A9384",
+                               "region": "eu-central-1", "desired": 2000});
+        if required {
+            quota["required"] = json!(1500);
+        }
+        let tiers = json!({"tiers": {"gold": {
+            "organizationalUnits": [{"name": "General", "weight": 1}],
+            "baseline": [{"stackSet": "base", "regions": ["eu-central-1"]}],
+            "quotas": [quota],
+        }}});
+        let units: OrganizationalUnits = "General=ou-root-33333333".parse().unwrap();
+        let tiers = TiersConfig::tolerant(&tiers.to_string(), &units).unwrap();
+        tiers.get(&"gold".parse().unwrap()).unwrap().clone()
+    }
+
+    fn known(global: bool, adjustable: bool, default: f64) -> QuotaSeen {
+        QuotaSeen::Known { global, adjustable, default: Some(default) }
+    }
+
+    #[test]
+    fn a_stack_set_has_to_be_there_and_to_stay_with_the_account() {
+        let of = |seen: StackSetSeen| {
+            let quotas = [known(false, true, 1000.0)];
+            verdict(&"gold".parse().unwrap(), &tier(true), &[seen], &quotas).faults
+        };
+        for fine in [StackSetSeen::SelfManaged, StackSetSeen::ServiceManaged { automatic: false }] {
+            assert_eq!(of(fine), Vec::<String>::new());
+        }
+        for (wrong, word) in [
+            (StackSetSeen::Missing, "knows none"),
+            (StackSetSeen::Deleted, "not deleted"),
+            (StackSetSeen::ServiceManaged { automatic: true }, "AutoDeployment"),
+            (StackSetSeen::Unknown("NEW".to_owned()), "NEW"),
+        ] {
+            let faults = of(wrong);
+            assert_eq!(faults.len(), 1);
+            assert!(
+                faults[0].starts_with("tiers.gold.baseline[0].stackSet: \"base\""),
+                "{faults:?}"
+            );
+            assert!(faults[0].contains(word), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_quota_that_cannot_be_holds_a_tier_only_where_it_is_required() {
+        for (seen, word) in [
+            (QuotaSeen::Missing, Some("knows none in eu-central-1")),
+            (known(true, true, 1000.0), Some("global: true")),
+            (known(false, false, 1000.0), Some("does not raise it above its default, 1000")),
+            (known(false, false, 5000.0), None),
+            (known(false, true, 10.0), None),
+            (QuotaSeen::Known { global: false, adjustable: false, default: None }, None),
+        ] {
+            for required in [true, false] {
+                let name = "gold".parse().unwrap();
+                let sets = [StackSetSeen::SelfManaged];
+                let found = verdict(&name, &tier(required), &sets, &[seen.clone()]);
+                let (told, other) = match required {
+                    true => (found.faults, found.warnings),
+                    false => (found.warnings, found.faults),
+                };
+                assert!(other.is_empty(), "{seen:?}");
+                assert_eq!(told.len(), usize::from(word.is_some()), "{seen:?}");
+                assert!(told.iter().all(|it| it.contains(word.unwrap_or_default())), "{told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_notice_says_what_waits_why_and_what_to_do() {
+        let verdict = Verdict { faults: vec!["a".into(), "b".into()], warnings: vec!["c".into()] };
+        let (subject, text) = notice(&"gold".parse().unwrap(), &version("{}"), &verdict);
+        assert_eq!(subject, "Landlord: signups of tier gold wait");
+        for part in ["- a\n- b", "- c", "nothing has to be sent again", "44136fa355b3678a1146ad16"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        let longest: TierName = "t".repeat(40).parse().unwrap();
+        let wishes = Verdict { faults: Vec::new(), ..verdict };
+        assert!(notice(&longest, "v", &wishes).0.len() <= 100);
+    }
+}
