@@ -439,7 +439,6 @@ impl Attempt<'_> {
         if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
             return Err(slot("the account was not ordered yet"));
         }
-        let tenant = || self.document.tenant_id.clone();
         let failed = match self.app.order(self.document).await {
             Ok(creation) => return self.follow(creation).await,
             Err(failed) => failed,
