@@ -223,7 +223,7 @@ mod tests {
             for required in [true, false] {
                 let name = "gold".parse().unwrap();
                 let sets = [StackSetSeen::SelfManaged];
-                let found = verdict(&name, &tier(required), &sets, &[seen.clone()]);
+                let found = verdict(&name, &tier(required), &sets, std::slice::from_ref(&seen));
                 let (told, other) = match required {
                     true => (found.faults, found.warnings),
                     false => (found.warnings, found.faults),
