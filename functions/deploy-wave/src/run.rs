@@ -10,6 +10,7 @@ use rollout::{
     Batch, Class, Files, Header, Manifest, Offenders, Reason, ReasonCode, Row, StackSet, Stop,
     alarms,
 };
+use stack_set_reasons::Counting;
 
 use crate::decide::{
     Tolerances, are_settled, gates_fail, judge, judge_end, next_look, nothing_is_known,
@@ -530,7 +531,8 @@ impl Run<'_> {
             }
         }
         if matches!(self.stage, Stage::Back { .. }) && !standing.open.is_empty() {
-            let open = standing.open.iter().filter(|row| row.class != Class::Suspended).count();
+            let excused = |row: &&Row| row.class.policy().counting == Counting::Excused;
+            let open = standing.open.iter().filter(|row| !excused(row)).count();
             state.reason = (open > 0).then(|| Reason {
                 code: ReasonCode::RollbackIncomplete,
                 text: format!("{open} instances did not come back to the old template"),

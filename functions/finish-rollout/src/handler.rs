@@ -159,23 +159,15 @@ async fn tell(
     let overriding: Vec<Overriding> = files.find(OVERRIDES).await?.unwrap_or_default();
     let astray = match request.outcome {
         Course::Passed => {
-            let mut astray = decide::without_the_change(&forth.waves, forth.late.as_ref());
             let set = StackSet::of(&app.cloudformation, &header.stack_set);
-            let Some(outdated) = reading.go_on(&files, &set, now).await? else {
-                return Ok(Step::Wait(1, "the instances are read"));
-            };
             let scope = Scope::read(&files, &manifest).await?;
-            let should = |one: &Outdated| scope.should_be_current(one);
-            let more = decide::outdated_by_others(outdated, should, &astray);
-            if !more.is_empty() && reading.again(now) {
-                return Ok(Step::Wait(WAIT_AFTER_REFUSAL_SECONDS, "instances read OUTDATED"));
-            }
-            let planned = more
-                .iter()
-                .filter(|one| scope.planned.contains(&(one.account.clone(), one.region.clone())));
-            counts.outdated = planned.count();
-            counts.succeeded = counts.succeeded.saturating_sub(counts.outdated);
-            astray.extend(more);
+            let found = open_at_the_end(&forth, &scope, (&files, &set), reading, now).await?;
+            let (astray, outdated) = match found {
+                Ok(found) => found,
+                Err(wait) => return Ok(wait),
+            };
+            counts.outdated = outdated;
+            counts.succeeded = counts.succeeded.saturating_sub(outdated);
             count_apart(&mut counts, &manifest, &overriding, &astray);
             known = remember(&files, header, &scope, &counts, &astray, now).await?;
             astray
@@ -213,6 +205,30 @@ async fn tell(
     };
     let (subject, message) = (subject(&detail), message(&detail));
     Ok(Step::Done(Box::new(Finished { outcome, detail, subject, message })))
+}
+
+/// All that is not where it should be after a rollout that passed, and how many of its waves'
+/// instances others made outdated. The inner error: the instances are still being read.
+async fn open_at_the_end(
+    forth: &Forth,
+    scope: &Scope,
+    (files, set): (&Files, &StackSet),
+    reading: &mut Reading,
+    now: Timestamp,
+) -> Result<Result<(Vec<Astray>, usize), Step>, Stop> {
+    let mut astray = decide::without_the_change(&forth.waves, forth.late.as_ref());
+    let Some(outdated) = reading.go_on(files, set, now).await? else {
+        return Ok(Err(Step::Wait(1, "the instances are read")));
+    };
+    let should = |one: &Outdated| scope.should_be_current(one);
+    let more = decide::outdated_by_others(outdated, should, &astray);
+    if !more.is_empty() && reading.again(now) {
+        return Ok(Err(Step::Wait(WAIT_AFTER_REFUSAL_SECONDS, "instances read OUTDATED")));
+    }
+    let place = |one: &Astray| (one.account.clone(), one.region.clone());
+    let planned = more.iter().filter(|one| scope.planned.contains(&place(one))).count();
+    astray.extend(more);
+    Ok(Ok((astray, planned)))
 }
 
 /// Where only parameters changed, an instance that overrides them did not take the change: it is

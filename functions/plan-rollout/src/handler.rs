@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
 use lifecycle::{AccountId, ExecutionTimes, Progress, RegionName, Resume, StackSetName};
+use rollout::cut::Cut;
 use rollout::known::KNOWN;
-use rollout::manifest::{MANIFEST, OVERRIDES, PREVIOUS_TEMPLATE, WaveSize};
-use rollout::{Files, Header, Input, StackSet, alarms};
+use rollout::manifest::{MANIFEST, OVERRIDES, Overriding, PREVIOUS_TEMPLATE, WaveSize};
+use rollout::{Files, Header, Input, Instance, Known, Manifest, StackSet, alarms};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -178,10 +179,10 @@ async fn step(
         return Ok(None);
     };
     let Made { manifest, previous_template, cut, known, overriding } = made;
-    for (size, accounts) in manifest.waves.iter().zip(cut.waves) {
+    for (size, accounts) in manifest.waves.iter().zip(&cut.waves) {
         let Some(plan) = manifest.wave(size.number) else { continue };
         let first = manifest.first_wave() == Some(size.number);
-        let (operations, _) = decide::wave(size.number, plan, accounts, first);
+        let (operations, _) = decide::wave(size.number, plan, accounts.clone(), first);
         maker.files.write(&format!("waves/{:02}.json", size.number), &operations).await?;
     }
     maker.files.write(KNOWN, &known).await?;
@@ -189,26 +190,12 @@ async fn step(
     maker.files.write_text(PREVIOUS_TEMPLATE, &previous_template).await?;
     // Last: a plan that is there is whole.
     maker.files.write(MANIFEST, &manifest).await?;
-    let regions: BTreeSet<&RegionName> = instances.iter().map(|one| &one.region).collect();
+    let told = (&cut, &*known, &*overriding);
     let planned = Planned {
         rollout: manifest.header.clone(),
         dry_run: input.dry_run,
         waves: manifest.waves.clone(),
-        summary: Summary {
-            stack_set: input.stack_set.clone(),
-            accounts: manifest.waves.iter().map(|wave| wave.accounts).sum(),
-            instances: manifest.waves.iter().map(|wave| wave.instances).sum(),
-            regions: regions.into_iter().cloned().collect(),
-            left_out: cut.left_out,
-            inoperable: cut.inoperable,
-            red_before: manifest.red_before.clone(),
-            plan_key: maker.files.key(MANIFEST),
-            excepted: cut.excepted.len(),
-            known_offenders: known.len(),
-            known_offender_accounts: first_accounts(known.iter().map(|one| &one.account)),
-            overriding: overriding.len(),
-            overriding_accounts: first_accounts(overriding.iter().map(|one| &one.account)),
-        },
+        summary: summary(&manifest, &instances, told, maker.files.key(MANIFEST)),
     };
     tracing::info!(
         stack_set = %input.stack_set,
@@ -217,6 +204,31 @@ async fn step(
         "the roll-out is planned"
     );
     Ok(Some(planned))
+}
+
+/// What the rollout would touch, of the plan and of what was read beside it.
+fn summary(
+    manifest: &Manifest,
+    instances: &[Instance],
+    (cut, known, overriding): (&Cut, &[Known], &[Overriding]),
+    plan_key: String,
+) -> Summary {
+    let regions: BTreeSet<&RegionName> = instances.iter().map(|one| &one.region).collect();
+    Summary {
+        stack_set: manifest.header.stack_set.clone(),
+        accounts: manifest.waves.iter().map(|wave| wave.accounts).sum(),
+        instances: manifest.waves.iter().map(|wave| wave.instances).sum(),
+        regions: regions.into_iter().cloned().collect(),
+        left_out: cut.left_out,
+        inoperable: cut.inoperable,
+        red_before: manifest.red_before.clone(),
+        plan_key,
+        excepted: cut.excepted.len(),
+        known_offenders: known.len(),
+        known_offender_accounts: first_accounts(known.iter().map(|one| &one.account)),
+        overriding: overriding.len(),
+        overriding_accounts: first_accounts(overriding.iter().map(|one| &one.account)),
+    }
 }
 
 /// The first few, each once.
