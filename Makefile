@@ -74,7 +74,7 @@ mutants: ## break one guard after the other, and see the proof find it
 
 demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on this machine, without AWS
 	cargo build --locked -p landlord
-	@for part in '' gate rollout retire; do \
+	@for part in '' gate rollout rehearse retire; do \
 	  echo "landlord demo $$part" >&2; cargo run -q --locked -p landlord -- demo $$part; \
 	done
 

@@ -114,6 +114,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         "stackSet": "landlord-tenant-baseline", "execution": "landlord-tenant-baseline_7",
         "outcome": "INCOMPLETE", "reason": null, "counts": {"succeeded": 6599, "vetoed": 1},
         "accounts": {"planned": 6000, "notCurrent": 1},
+        "joined": {"succeeded": 60},
         "notCurrent": [{"account": "222222222222", "region": "eu-central-1", "class": "vetoed",
                         "reason": "AccountGate check failed", "template": "OLD"}],
         "longVetoes": [{"account": "222222222222", "region": "eu-central-1",
@@ -123,6 +124,12 @@ fn examples() -> Vec<(&'static str, Value)> {
         "notCurrentKey": "rollouts/landlord-tenant-baseline_7/not-current.json",
         "startedAt": "2026-11-21T10:00:00Z", "finishedAt": "2026-11-23T10:00:00Z",
         "seconds": 172800, "operations": 21,
+    });
+    let rehearsed = json!({
+        "stackSet": "landlord-tenant-baseline", "execution": "rehearsal-7",
+        "works": true, "reason": null, "forthSeconds": 580, "backSeconds": 640,
+        "wentForth": 2, "cameBack": 2, "inTheWay": [row],
+        "startedAt": "2026-11-21T10:00:00Z", "finishedAt": "2026-11-21T10:24:00Z",
     });
     let admitted = json!({
         "tenantId": "acme", "eventId": "7bf73129", "executionArn": ARN, "duplicate": false,
@@ -139,6 +146,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("RolloutWaveFinished", wave),
         ("RolloutWaveFinished", good),
         ("RolloutFinished", written::<finish_rollout::decide::RolloutFinished>(over)),
+        ("RolloutRehearsed", written::<finish_rollout::decide::RolloutRehearsed>(rehearsed)),
         ("TenantReady", written::<TenantReady>(ready)),
         ("TenantReady", written::<TenantReady>(live)),
         ("TenantLeft", written::<TenantLeft>(left)),

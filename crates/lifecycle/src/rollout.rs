@@ -7,12 +7,20 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::units::first_eight_bytes;
 
 /// How the ids of all operations of roll-outs begin.
 pub const OPERATION_PREFIX: &str = "roll-";
+
+/// How long new tenants wait for a rollout's first wave unless its plan says otherwise, in seconds.
+/// A bad template fails in the first accounts within minutes; a dwell time takes half an hour.
+pub const NEW_TENANTS_WAIT: u32 = 300;
+
+/// The longest time for which a plan may let new tenants wait, in seconds: six hours.
+pub const LONGEST_NEW_TENANTS_WAIT: u32 = 21_600;
 
 /// Whose operations they are: the first 16 hexadecimal digits of the SHA-256 of the name of the
 /// roll-out's execution.
@@ -47,8 +55,9 @@ pub enum Stage {
         number: u32,
         /// How many there are.
         of: u32,
-        /// Whether new tenants need not wait until the change is proven.
-        open: bool,
+        /// How long new tenants wait at most until the change is proven, in seconds from the
+        /// rollout's first operation; 0: they don't wait.
+        wait: u32,
     },
     /// What was left over by the waves.
     Late,
@@ -64,9 +73,9 @@ pub enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wave { number, of, open } => {
-                write!(f, "w{number:02}of{of:02}{}", if *open { "a" } else { "" })
-            }
+            Self::Wave { number, of, wait: 0 } => write!(f, "w{number:02}of{of:02}a"),
+            Self::Wave { number, of, wait: NEW_TENANTS_WAIT } => write!(f, "w{number:02}of{of:02}"),
+            Self::Wave { number, of, wait } => write!(f, "w{number:02}of{of:02}n{wait}"),
             Self::Late => f.write_str("late"),
             Self::Back { number } => write!(f, "back{number:02}"),
             Self::Leave => f.write_str("leave"),
@@ -85,20 +94,20 @@ impl Stage {
             return Some(Self::Back { number: number.parse().ok()? });
         }
         let text = text.strip_prefix('w')?;
-        let (text, open) = match text.strip_suffix('a') {
-            Some(rest) => (rest, true),
-            None => (text, false),
+        let (text, wait) = match (text.strip_suffix('a'), text.split_once('n')) {
+            (Some(rest), _) => (rest, 0),
+            (None, Some((rest, wait))) => (rest, wait.parse().ok()?),
+            (None, None) => (text, NEW_TENANTS_WAIT),
         };
         let (number, of) = text.split_once("of")?;
-        Some(Self::Wave { number: number.parse().ok()?, of: of.parse().ok()?, open })
+        Some(Self::Wave { number: number.parse().ok()?, of: of.parse().ok()?, wait })
     }
 
-    /// Whether a set whose newest operation of a roll-out is of this stage has a template that
-    /// new tenants may get: it is in its last wave or beyond, or has its old template again, or
-    /// the plan lets them in at any time.
-    pub fn is_proven(self) -> bool {
+    /// Whether the set is free for another rollout once the newest operation of a rollout in its
+    /// log is of this stage: it is in its last wave or beyond, or has its old template again.
+    pub fn is_over(self) -> bool {
         match self {
-            Self::Wave { number, of, open } => open || number >= of,
+            Self::Wave { number, of, .. } => number >= of,
             Self::Late | Self::Back { .. } | Self::Leave => true,
         }
     }
@@ -140,11 +149,75 @@ impl OperationName {
     }
 }
 
-/// The roll-out that has not proven its template yet, if there is one: told by the newest of the
-/// roll-outs' operations in the set's log, newest first.
-pub fn unproven<'a>(log: impl IntoIterator<Item = &'a str>) -> Option<OperationName> {
+/// An operation of a set's log, as far as rollouts and enrolments read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logged<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// When it was asked for; nothing when AWS does not say.
+    pub created: Option<Timestamp>,
+}
+
+/// What keeps new tenants from a set's template for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The newest operation of the rollout whose template it is.
+    pub newest: OperationName,
+    /// When new tenants are let in, whatever becomes of the rollout.
+    pub until: Timestamp,
+}
+
+/// What keeps new tenants from the template that the set has now, by its log, newest first.
+///
+/// A rollout's template is proven when its first wave has passed its dwell time: then the log has
+/// an operation of a later wave, or of the late comers, or of the way back, which gives the
+/// proven template. Until then new tenants wait, but no longer than the rollout's first
+/// operation says, counted from its creation. So neither an approval that nobody gives, nor a
+/// wave that its gates hold, nor an execution that was killed keeps anybody for longer: all that
+/// counts is in the log. A log that was cut off tells of an operation that is younger than the
+/// first; then the wait is longer, by at most the bound.
+pub fn hold<'a>(log: impl IntoIterator<Item = Logged<'a>>, now: Timestamp) -> Option<Hold> {
+    let mut names =
+        log.into_iter().filter_map(|one| Some((OperationName::read(one.id)?, one.created)));
+    let (newest, created) = names.next()?;
+    let Stage::Wave { number, of, wait } = newest.stage else { return None };
+    let mut first = (number, created);
+    for (name, created) in names.filter(|(name, _)| name.rollout == newest.rollout) {
+        if let Stage::Wave { number, .. } = name.stage {
+            first = (number, created.or(first.1));
+        }
+    }
+    let (first_wave, since) = first;
+    if number > first_wave || number >= of {
+        return None;
+    }
+    // Without a time nothing can be counted: then nobody waits.
+    let until = since?.checked_add(SignedDuration::from_secs(i64::from(wait))).ok()?;
+    (now < until).then_some(Hold { newest, until })
+}
+
+/// The rollout that has the set for itself, if there is one: told by the newest of the rollouts'
+/// operations in the set's log, newest first. Until its last wave, or until it put the old
+/// template back, no other rollout may begin; also when its execution was killed.
+pub fn under_way<'a>(log: impl IntoIterator<Item = &'a str>) -> Option<OperationName> {
     let newest = log.into_iter().find_map(OperationName::read)?;
-    (!newest.stage.is_proven()).then_some(newest)
+    (!newest.stage.is_over()).then_some(newest)
+}
+
+/// The operations of others that deployed the template of a rollout, newest first: those between
+/// its first operation and the one that put the old template back. `log` is the set's, newest
+/// first, and goes back to the rollout's first operation at least.
+pub fn joined<'a>(log: &[&'a str], rollout: &RolloutHash) -> Vec<&'a str> {
+    let stage = |id: &str| {
+        OperationName::read(id).filter(|name| name.rollout == *rollout).map(|name| name.stage)
+    };
+    let forth = |id: &&str| matches!(stage(id), Some(Stage::Wave { .. } | Stage::Late));
+    let Some(first) = log.iter().rposition(forth) else { return Vec::new() };
+    // The oldest operation of the way back is the one that put the old template back.
+    let back = |id: &&str| matches!(stage(id), Some(Stage::Back { .. } | Stage::Leave));
+    let restored = log.iter().rposition(back).map_or(0, |place| place + 1);
+    let between = log.get(restored..first).unwrap_or_default();
+    between.iter().copied().filter(|id| OperationName::read(id).is_none()).collect()
 }
 
 /// Where a tenant stands in its unit when a wave takes a part of it: 0 to 9,999, by the hash of
@@ -168,28 +241,26 @@ mod tests {
         OperationName { rollout: RolloutHash::of("set_1"), stage, number: 12, round: 3 }
     }
 
-    fn wave(number: u32, of: u32, open: bool) -> Stage {
-        Stage::Wave { number, of, open }
+    fn wave(number: u32, of: u32, wait: u32) -> Stage {
+        Stage::Wave { number, of, wait }
     }
 
     #[test]
     fn an_operation_says_whose_it_is_and_where_it_belongs() {
-        let id = name(wave(3, 8, false)).to_string();
+        let id = name(wave(3, 8, 600)).to_string();
         let hash = RolloutHash::of("set_1");
-        assert_eq!(id, format!("roll-{hash}-w03of08-012-r3"));
+        assert_eq!(id, format!("roll-{hash}-w03of08n600-012-r3"));
         assert_eq!(hash.as_str().len(), 16);
-        for stage in [
-            wave(3, 8, false),
-            wave(1, 60, true),
-            Stage::Late,
-            Stage::Back { number: 2 },
-            Stage::Leave,
-        ] {
+        for stage in
+            [wave(3, 8, 300), wave(1, 60, 0), Stage::Late, Stage::Back { number: 2 }, Stage::Leave]
+        {
             let name = name(stage);
             let id = name.to_string();
             assert_eq!(OperationName::read(&id), Some(name));
             assert!(id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
         }
+        let usual = name(wave(1, 2, NEW_TENANTS_WAIT)).to_string();
+        assert_eq!(usual, format!("roll-{hash}-w01of02-012-r3"), "as in versions without a bound");
     }
 
     #[test]
@@ -198,6 +269,7 @@ mod tests {
             "enrol-0123456789abcdef0123456789abcdef",
             "roll-0123456789abcdef-w01of02-000-r0-x",
             "roll-0123456789abcdeX-w01of02-000-r0",
+            "roll-0123456789abcdef-w01of02nsoon-000-r0",
             "roll-1-w01of02-000-r0",
             "roll-0123456789abcdef-forth-000-r0",
             "roll-back",
@@ -208,24 +280,79 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_operation_of_a_roll_out_tells_whether_its_template_is_proven() {
+    fn a_roll_out_has_the_set_until_its_last_wave_or_its_way_back() {
         let id = |stage| name(stage).to_string();
-        let held = id(wave(1, 3, false));
-        assert_eq!(
-            unproven(["enrol-1", held.as_str()]).map(|one| one.stage),
-            Some(wave(1, 3, false))
-        );
-        for stage in [
-            wave(3, 3, false),
-            wave(1, 3, true),
-            Stage::Late,
-            Stage::Back { number: 1 },
-            Stage::Leave,
-        ] {
-            assert_eq!(unproven([id(stage).as_str(), held.as_str()]), None, "{stage}");
+        let held = id(wave(1, 3, 0));
+        assert_eq!(under_way(["enrol-1", held.as_str()]).map(|one| one.stage), Some(wave(1, 3, 0)));
+        for stage in [wave(3, 3, 300), Stage::Late, Stage::Back { number: 1 }, Stage::Leave] {
+            assert_eq!(under_way([id(stage).as_str(), held.as_str()]), None, "{stage}");
         }
-        assert_eq!(unproven([]), None);
-        assert_eq!(unproven(["enrol-1"]), None);
+        assert_eq!(under_way([]), None);
+        assert_eq!(under_way(["enrol-1"]), None);
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    /// A log from the oldest to the newest: stages of this rollout, enrolments, others.
+    fn holds(log: &[(&str, i64)], now: i64) -> Option<i64> {
+        let logged = log.iter().rev().map(|(id, second)| Logged { id, created: Some(at(*second)) });
+        hold(logged, at(now)).map(|hold| hold.until.as_second() - at(0).as_second())
+    }
+
+    #[test]
+    fn new_tenants_wait_for_the_first_wave_and_never_beyond_the_bound() {
+        let (mine, other) = (RolloutHash::of("set_1"), RolloutHash::of("set_0"));
+        let of = |rollout: &RolloutHash, stage: &str| format!("roll-{rollout}-{stage}-000-r0");
+        let id = |stage: &str| of(&mine, stage);
+        let (w1, w1b) = (id("w01of03n600"), format!("roll-{mine}-w01of03n600-001-r0"));
+        let (w2, w3) = (id("w02of03n600"), id("w03of03n600"));
+        let (late, back, leave) = (id("late"), id("back02"), id("leave"));
+        let (open, second) = (id("w01of03a"), id("w02of03n600"));
+        let (only, before) = (id("w01of02n600"), of(&other, "w03of03n600"));
+        let held = Some(600);
+        let cases: &[(&str, &[(&str, i64)], i64, Option<i64>)] = &[
+            ("no log", &[], 9, None),
+            ("enrolments only", &[("enrol-1", 0)], 9, None),
+            ("the first wave", &[(&w1, 0)], 9, held),
+            ("counted from its first operation", &[(&w1, 0), (&w1b, 500)], 599, held),
+            ("an enrolment between", &[(&w1, 0), ("enrol-1", 5), (&w1b, 500)], 599, held),
+            ("killed and left, or an approval", &[(&w1, 0), (&w1b, 500)], 600, None),
+            ("a later wave", &[(&w1, 0), (&w2, 100)], 101, None),
+            ("the last wave", &[(&w1, 0), (&w2, 100), (&w3, 200)], 201, None),
+            ("late comers", &[(&w1, 0), (&late, 100)], 101, None),
+            ("on its way back", &[(&w1, 0), (&back, 100)], 101, None),
+            ("stopped and left", &[(&w1, 0), (&leave, 100)], 101, None),
+            ("a plan that lets them in", &[(&open, 0)], 1, None),
+            ("an empty first wave", &[(&second, 0)], 9, held),
+            ("the only wave", &[(&only, 0)], 9, held),
+            ("another one before", &[(&before, -9), (&w1, 0)], 9, held),
+            ("another one after", &[(&w1, -900), (&before, 0)], 9, None),
+        ];
+        for (what, log, now, wanted) in cases {
+            assert_eq!(holds(log, *now), *wanted, "{what}");
+        }
+        let untimed = [Logged { id: &w1, created: None }];
+        assert_eq!(hold(untimed, at(0)), None, "without times nobody waits");
+    }
+
+    #[test]
+    fn the_enrolments_between_the_first_operation_and_the_restoring_one_have_joined() {
+        let mine = RolloutHash::of("set_1");
+        let id = |stage: &str, number: u32| format!("roll-{mine}-{stage}-{number:03}-r0");
+        let (w1, w2) = (id("w01of02n600", 0), id("w02of02n600", 0));
+        let (back2, back1) = (id("back02", 0), id("back01", 0));
+        let other = format!("roll-{}-w01of02n600-000-r0", RolloutHash::of("set_0"));
+        let log = [
+            "enrol-6", &back1, "enrol-5", &back2, "enrol-4", &w2, "by-hand", "enrol-2", &w1,
+            "enrol-1", &other,
+        ];
+        assert_eq!(joined(&log, &mine), ["enrol-4", "by-hand", "enrol-2"]);
+        assert_eq!(joined(&log[4..], &mine), ["enrol-4", "by-hand", "enrol-2"], "not back yet");
+        assert_eq!(joined(&log[9..], &mine), [""; 0]);
+        let leave = id("leave", 0);
+        assert_eq!(joined(&["enrol-3", &leave, "enrol-2", &w1], &mine), ["enrol-2"]);
     }
 
     #[test]

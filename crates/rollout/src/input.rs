@@ -7,17 +7,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fields::Fields;
-use crate::plan::Plan;
+use crate::plan::{OnStop, Plan, Selection, WavePlan};
 use crate::read_plan;
 
 /// The plans that are there by name.
-pub const DEFAULT_PLANS: [(&str, &str); 5] = [
+pub const DEFAULT_PLANS: [(&str, &str); 6] = [
     ("careful", include_str!("plans/careful.json")),
     ("routine", include_str!("plans/routine.json")),
     ("urgent", include_str!("plans/urgent.json")),
     ("new-template", include_str!("plans/new-template.json")),
     ("gate", include_str!("plans/gate.json")),
+    (REHEARSE, include_str!("plans/rehearse.json")),
 ];
+
+/// The plan of a rehearsal that names none.
+const REHEARSE: &str = "rehearse";
 
 /// What a roll-out is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub struct Input {
     pub plan: Plan,
     /// Whether to end after the plan is made.
     pub dry_run: bool,
+    /// Whether it only tries the way to the first accounts and back: with the set's own template,
+    /// which is marked and means the same.
+    pub rehearse: bool,
     /// The name of the execution of the roll-out that left the set unproven, if this one is to
     /// go on in its place: what was before that one is then what this one goes back to.
     pub take_over: Option<String>,
@@ -83,9 +90,12 @@ impl Input {
             fields.fault("version", version, "must be 1");
         }
         let stack_set = stack_set(&mut fields);
-        let template = template(&mut fields);
-        let parameters = parameters(&mut fields);
-        let previous_parameters = previous_parameters(&mut fields);
+        let rehearse = fields.flag("rehearse");
+        let template = if rehearse { Some(Template::Previous) } else { template(&mut fields) };
+        // A rehearsal changes nothing: what would is not known there, and so a fault.
+        let parameters = if rehearse { BTreeMap::new() } else { parameters(&mut fields) };
+        let previous_parameters =
+            if rehearse { BTreeMap::new() } else { previous_parameters(&mut fields) };
         if let Some(managed) = fields.value("managedExecution") {
             let rule = "must not be changed by a rollout: AWS refuses ManagedExecution together \
                         with a template or parameters; UpdateStackSet changes it alone";
@@ -98,14 +108,19 @@ impl Input {
         let take_over = fields.text("takeOver").map(str::to_owned);
         // For the name of the execution only.
         fields.value("changeId");
-        let plan = match fields.value("plan") {
-            Some(plan) => resolve(plan, fields.faults())
+        let plan = match (fields.value("plan"), rehearse) {
+            (Some(plan), _) => resolve(plan, fields.faults())
                 .and_then(|plan| read_plan::plan("plan", &plan, fields.faults())),
-            None => {
+            (None, true) => resolve(&Value::from(REHEARSE), fields.faults())
+                .and_then(|plan| read_plan::plan("plan", &plan, fields.faults())),
+            (None, false) => {
                 fields.missing("plan");
                 None
             }
         };
+        if let Some(plan) = plan.as_ref().filter(|_| rehearse) {
+            of_a_rehearsal(plan, fields.faults());
+        }
         fields.end();
         let all = (|| {
             Some(Self {
@@ -116,10 +131,26 @@ impl Input {
                 capabilities,
                 plan: plan?,
                 dry_run,
+                rehearse,
                 take_over,
             })
         })();
         faults.none_or(all)
+    }
+}
+
+/// Faults of a plan by which a rehearsal would leave something behind, or hold anybody up.
+fn of_a_rehearsal(plan: &Plan, faults: &mut Faults) {
+    if plan.on_stop == OnStop::Leave {
+        faults.push(Fault::new("plan.onStop", "LEAVE", "must be ROLL_BACK in a rehearsal"));
+    }
+    if plan.new_tenants_wait() > 0 {
+        faults.push(Fault::new("plan.newTenants", "WAIT", "must be ALLOW in a rehearsal"));
+    }
+    let takes_all = |wave: &WavePlan| wave.accounts == Selection::Rest;
+    if let Some(wave) = plan.waves.iter().find(|wave| takes_all(wave)) {
+        let rule = "must not take the rest in a rehearsal";
+        faults.push(Fault::new("plan.waves", &wave.name, rule));
     }
 }
 
@@ -237,6 +268,14 @@ fn resolve(plan: &Value, faults: &mut Faults) -> Option<Value> {
     }
 }
 
+/// A plan as it stands when its name or its base is resolved; nothing when that has faults.
+#[must_use]
+pub fn whole_plan(plan: &Value) -> Option<Value> {
+    let mut faults = Faults::new();
+    let whole = resolve(plan, &mut faults);
+    whole.filter(|_| faults.is_empty())
+}
+
 /// Objects are merged, everything else is replaced.
 fn merge(base: &mut Value, given: &Value) {
     match (base, given) {
@@ -251,10 +290,11 @@ fn merge(base: &mut Value, given: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use lifecycle::rollout::NEW_TENANTS_WAIT;
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{Amount, NewTenants, OnStop, Selection};
+    use crate::plan::{Amount, NewTenants};
 
     fn input(plan: Value) -> Value {
         json!({"version": 1, "stackSet": "landlord-tenant-baseline", "changeId": "c1",
@@ -267,11 +307,49 @@ mod tests {
 
     #[test]
     fn every_default_plan_is_a_plan() {
-        for (name, _) in DEFAULT_PLANS {
+        for (name, _) in DEFAULT_PLANS.into_iter().filter(|(name, _)| *name != REHEARSE) {
             let read = Input::read(&input(json!(name))).unwrap();
             assert_eq!(read.plan.on_stop, OnStop::RollBack, "{name}");
             assert_eq!(read.plan.new_tenants, NewTenants::Wait, "{name}");
+            assert_eq!(read.plan.new_tenants_wait(), NEW_TENANTS_WAIT, "{name}");
             assert_eq!(read.plan.waves.last().unwrap().accounts, Selection::Rest, "{name}");
+        }
+    }
+
+    #[test]
+    fn new_tenants_wait_as_long_as_the_plan_says_within_limits() {
+        let wait = |more: Value| {
+            let mut plan = json!({"base": "routine"});
+            plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Input::read(&input(plan)).map(|read| read.plan.new_tenants_wait())
+        };
+        assert_eq!(wait(json!({"newTenantsWaitSeconds": 3_600})).unwrap(), 3_600);
+        assert_eq!(wait(json!({"newTenantsWaitSeconds": 0})).unwrap(), 0);
+        let allowed = json!({"newTenantsWaitSeconds": 3_600, "newTenants": "ALLOW"});
+        assert_eq!(wait(allowed).unwrap(), 0);
+        let faults = wait(json!({"newTenantsWaitSeconds": 21_601})).unwrap_err().reasons();
+        assert!(faults[0].contains("plan.newTenantsWaitSeconds: 21601"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_rehearsal_changes_nothing_leaves_nothing_and_holds_nobody_up() {
+        let rehearsal = json!({"version": 1, "stackSet": "base", "rehearse": true});
+        let read = Input::read(&rehearsal).unwrap();
+        assert!(read.rehearse);
+        assert_eq!(read.plan.new_tenants_wait(), 0);
+        assert_eq!(read.plan.waves[0].accounts, Selection::Count("Canary".parse().unwrap(), 3));
+        for (more, part) in [
+            (json!({"templateUrl": "https://b.s3.amazonaws.com/t"}), "templateUrl"),
+            (json!({"parameters": {"A": "1"}}), "parameters"),
+            (json!({"plan": {"base": "rehearse", "onStop": "LEAVE"}}), "plan.onStop"),
+            (json!({"plan": {"base": "rehearse", "newTenants": "WAIT"}}), "plan.newTenants"),
+            (json!({"plan": {"base": "urgent", "newTenants": "ALLOW"}}), "plan.waves"),
+        ] {
+            let mut wrong = rehearsal.clone();
+            wrong.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let faults = faults(&wrong);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].contains(part), "{part}: {faults:?}");
         }
     }
 

@@ -16,7 +16,7 @@ pub mod standing;
 pub use cut::{Batch, Instance};
 pub use error::{Error, Stop};
 pub use files::Files;
-pub use input::{DEFAULT_PLANS, Input, Template};
+pub use input::{DEFAULT_PLANS, Input, Template, whole_plan};
 pub use known::{Known, KnownFile, Offenders};
 pub use manifest::{Header, Manifest, Reason, ReasonCode};
 pub use plan::Plan;

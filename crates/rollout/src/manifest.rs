@@ -1,15 +1,15 @@
 //! What was decided before anything was touched: the file `plan.json`, read by every later step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lifecycle::rollout::{RolloutHash, Stage};
 use lifecycle::{AccountId, Deadline, ExecutionTimes, RegionName, StackSetName};
 use serde::{Deserialize, Serialize};
 
-use crate::cut::Batch;
+use crate::cut::{Batch, Instance};
 use crate::input::Template;
-use crate::plan::{NewTenants, Plan, WavePlan};
+use crate::plan::{Plan, WavePlan};
 use crate::stack_set::Described;
 
 /// The name of the file.
@@ -21,6 +21,13 @@ pub const DEFINITION: &str = "definition.json";
 
 /// The name of the file with those that had the new template when the roll-out stopped.
 pub const STANDS_NEW: &str = "stands-new.json";
+/// The number, in the way back, of those that were enrolled while the rollout had the set: they
+/// are in no wave.
+pub const JOINED: u32 = 0;
+/// The name of the file that says what a rehearsal's way back came to.
+pub const VERIFIED: &str = "back/verified.json";
+/// The name of the file that says who they are.
+pub const JOINED_FILE: &str = "joined.json";
 /// The name of the file with all instances that are not current in the end.
 pub const NOT_CURRENT: &str = "not-current.json";
 
@@ -60,6 +67,9 @@ pub struct Header {
     pub waves: u32,
     /// How long the whole may take, in seconds from the execution's start.
     pub deadline_seconds: u32,
+    /// Whether it only tries the way to the first accounts and back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
 }
 
 impl Header {
@@ -201,7 +211,7 @@ impl Manifest {
         let last = self.waves.iter().filter(|wave| wave.accounts > 0).map(|wave| wave.number).max();
         let last = last.unwrap_or(self.header.waves);
         let of = if self.is_one_wave() { last + 1 } else { last };
-        Stage::Wave { number, of, open: self.plan.new_tenants == NewTenants::Allow }
+        Stage::Wave { number, of, wait: self.plan.new_tenants_wait() }
     }
 
     /// Whether all accounts are in one wave.
@@ -238,6 +248,32 @@ pub struct StageResult {
     pub reason: Option<Reason>,
     /// Seconds of a round, as they were measured.
     pub seconds_per_round: Option<f64>,
+    /// How long the stage took, in seconds, without what was watched afterwards.
+    #[serde(default)]
+    pub seconds: i64,
+}
+
+/// What was found on the way back of a rehearsal, read from set and instances: the file
+/// `back/verified.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    /// Whether the set has the template and the parameters that it had.
+    pub set_is_as_before: bool,
+    /// Instances that had the marked template.
+    pub went_forth: usize,
+    /// Those of them that are not what the set says.
+    pub not_back: Vec<Instance>,
+}
+
+/// Who was enrolled while the rollout had the set, with its template: the file `joined.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Joined {
+    /// The operations that enrolled them and have ended.
+    pub operations: BTreeSet<String>,
+    /// How their instances stand.
+    pub standing: crate::Standing,
 }
 
 /// Why a roll-out stops.
@@ -278,4 +314,6 @@ pub enum ReasonCode {
     RollbackIncomplete,
     /// A step of the machine failed.
     StepFailed,
+    /// It was a rehearsal, and its way back is a part of it.
+    Rehearsed,
 }

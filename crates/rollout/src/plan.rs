@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use lifecycle::rollout::NEW_TENANTS_WAIT;
 use lifecycle::{AccountId, OuName, RegionName};
 use serde::{Deserialize, Serialize};
 
 /// The most waves of a plan: the machine starts a child execution for each.
 pub const MOST_WAVES: usize = 60;
 
-/// The most accounts of an operation unless the plan says otherwise: who enrols a new account
-/// waits for one operation at most, so it should not take hours.
-const MOST_OPERATION_ACCOUNTS: usize = 2_000;
+/// The most operations into which a wave is cut unless the plan says otherwise: each is followed
+/// by some fifty events of a history.
+const MOST_OPERATIONS: usize = 24;
 
 /// A whole plan, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Plan {
     pub on_stop: OnStop,
     /// Whether new tenants wait until the change is proven.
     pub new_tenants: NewTenants,
+    /// How long they wait at most, in seconds from the rollout's first operation.
+    #[serde(default = "new_tenants_wait")]
+    pub new_tenants_wait_seconds: u32,
     /// How long the whole may take, in seconds from the execution's start.
     pub deadline_seconds: u32,
     /// What no wave takes.
@@ -66,6 +70,20 @@ impl Except {
     /// Whether it is nothing.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty() && self.units.is_empty() && self.tags.is_empty()
+    }
+}
+
+fn new_tenants_wait() -> u32 {
+    NEW_TENANTS_WAIT
+}
+
+impl Plan {
+    /// How long new tenants wait at most for the first wave, in seconds; 0: they don't.
+    pub fn new_tenants_wait(&self) -> u32 {
+        match self.new_tenants {
+            NewTenants::Wait => self.new_tenants_wait_seconds,
+            NewTenants::Allow => 0,
+        }
     }
 }
 
@@ -244,11 +262,11 @@ pub enum OnStop {
     Leave,
 }
 
-/// Whether new tenants wait until the change is proven.
+/// Whether new tenants wait until the change is proven: until the first wave has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NewTenants {
-    /// They wait.
+    /// They wait, for a bounded time.
     Wait,
     /// They get whatever the set has.
     Allow,
@@ -269,12 +287,17 @@ impl WavePlan {
     }
 
     /// How many accounts an operation has at most: whole rounds, so that cutting a wave into
-    /// operations leaves no half-filled one.
+    /// operations leaves no half-filled one. One round unless the plan says otherwise, for who
+    /// enrols a new account waits for the operation that is on its way; more in a wave of many
+    /// rounds.
     pub fn operation_size(&self, accounts: usize) -> usize {
         let concurrent = self.concurrent(accounts);
         let wanted = match self.operation_accounts {
             Some(most) => usize::try_from(most).unwrap_or(usize::MAX),
-            None => concurrent.saturating_mul(10).clamp(100, MOST_OPERATION_ACCOUNTS),
+            None => {
+                let rounds = accounts.div_ceil(concurrent);
+                rounds.div_ceil(MOST_OPERATIONS).saturating_mul(concurrent)
+            }
         };
         (wanted / concurrent).max(1).saturating_mul(concurrent)
     }

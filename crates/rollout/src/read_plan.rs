@@ -1,5 +1,6 @@
 //! Reads a plan with all its faults.
 
+use lifecycle::rollout::{LONGEST_NEW_TENANTS_WAIT, NEW_TENANTS_WAIT};
 use lifecycle::{AccountId, Fault, Faults, OuName, RegionName};
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ pub(crate) fn plan(path: &str, value: &Value, faults: &mut Faults) -> Option<Pla
         &[("WAIT", NewTenants::Wait), ("ALLOW", NewTenants::Allow)],
         NewTenants::Wait,
     );
+    let new_tenants_wait_seconds = fields
+        .number("newTenantsWaitSeconds", 0..=LONGEST_NEW_TENANTS_WAIT)
+        .unwrap_or(NEW_TENANTS_WAIT);
     let deadline_seconds = fields.number("deadlineSeconds", 600..=30 * DAY).unwrap_or(2 * DAY);
     let except = except(&mut fields);
     let excused_percent = fields.number("excusedPercent", 0..=100).unwrap_or(excused_percent());
@@ -42,6 +46,7 @@ pub(crate) fn plan(path: &str, value: &Value, faults: &mut Faults) -> Option<Pla
         retry,
         on_stop,
         new_tenants,
+        new_tenants_wait_seconds,
         deadline_seconds,
         except,
         excused_percent,

@@ -105,7 +105,8 @@ fn blamed(code: ReasonCode, standing: &Standing) -> Vec<&Row> {
         | ReasonCode::DefinitionChanged
         | ReasonCode::OperationStopped
         | ReasonCode::GateDoesNotAnswer
-        | ReasonCode::StepFailed => false,
+        | ReasonCode::StepFailed
+        | ReasonCode::Rehearsed => false,
     };
     let mut rows: Vec<&Row> = standing.open.iter().filter(|row| wanted(row)).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.class));

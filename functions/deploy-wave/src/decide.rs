@@ -79,6 +79,22 @@ pub fn judge(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
     None
 }
 
+/// Why the wave must stop by what befell tenants that were enrolled meanwhile: the same error in
+/// as many accounts as the plan allows, theirs counted in. One of them alone stops nothing, for a
+/// new account may fail by itself.
+pub fn judge_joined(
+    tolerances: &Tolerances,
+    standing: &Standing,
+    joined: &Standing,
+) -> Option<Reason> {
+    let rows = standing.open.iter().chain(&joined.open);
+    let (accounts, error) = most_common_error(rows)?;
+    (accounts >= tolerances.same_error.max(2)).then(|| Reason {
+        code: ReasonCode::SameError,
+        text: format!("the same error in {accounts} accounts, new tenants among them: {error}"),
+    })
+}
+
 /// Why the wave must stop once nothing more is tried: what never came to work counts as failed.
 pub fn judge_end(tolerances: &Tolerances, standing: &Standing) -> Option<Reason> {
     let failures = standing.open.iter().filter(|row| row.fails_in_the_end()).count();

@@ -6,7 +6,7 @@ use lambda_kit::{Clock, Lookup, client};
 use lifecycle::rollout::Stage;
 use lifecycle::{ExecutionTimes, Fault, Progress, Resume};
 use rollout::known::KNOWN;
-use rollout::manifest::{MANIFEST, StageResult, folder};
+use rollout::manifest::{JOINED, MANIFEST, StageResult, folder};
 use rollout::{
     Counts, Files, Header, Known, Manifest, Offenders, Reason, Row, StackSet, Stop, alarms,
 };
@@ -79,7 +79,8 @@ pub struct Request {
     pub rollout: Header,
     /// The stage.
     pub stage: StageName,
-    /// The wave's number, from 1; 0 for the late comers.
+    /// The wave's number, from 1; 0 for the late comers, and on the way back for those that were
+    /// enrolled meanwhile.
     pub wave: u32,
     /// The roll-out's execution's own times.
     pub execution: ExecutionTimes,
@@ -195,7 +196,8 @@ async fn step(
         StageName::Late => Stage::Late,
         StageName::Back => Stage::Back { number: request.wave },
     };
-    if stage != Stage::Late && manifest.wave(request.wave).is_none() {
+    let of_a_wave = !matches!(stage, Stage::Late | Stage::Back { number: JOINED });
+    if of_a_wave && manifest.wave(request.wave).is_none() {
         let rule = format!("must be a wave of the plan, 1 to {}", manifest.waves.len());
         return Err(Fault::of("wave", request.wave, rule).into());
     }
@@ -213,6 +215,7 @@ async fn step(
             standing: run.standing(state).await?,
             reason: deployed.reason.clone(),
             seconds_per_round: state.seconds_per_round,
+            seconds: state.elapsed(now).as_secs(),
         };
         let name = format!("{}/result.json", folder(stage));
         run.files.write(&name, &result).await?;

@@ -8,6 +8,7 @@ mod definition;
 mod error;
 mod gates;
 mod handler;
+mod joined;
 mod results;
 mod rounds;
 mod run;

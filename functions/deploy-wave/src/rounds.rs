@@ -60,7 +60,7 @@ impl Run<'_> {
         self.files.read(&self.first_file()).await
     }
 
-    fn first_file(&self) -> String {
+    pub(crate) fn first_file(&self) -> String {
         format!("{}.json", folder(self.stage))
     }
 
@@ -90,6 +90,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.files.write(NEWCOMERS, &self.newcomers(gathering.files).await?).await?;
+        self.watch_joined().await?;
         let left = self.standing(state).await?;
         let operations = Operations { operations: left.again(late, RETRY_SIZE), restores: false };
         self.files.write(&self.first_file(), &operations).await?;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Deadline;
 use lifecycle::rollout::{OperationName, Stage};
-use rollout::manifest::{PREVIOUS_TEMPLATE, StageResult, folder};
+use rollout::manifest::{JOINED, PREVIOUS_TEMPLATE, StageResult, folder};
 use rollout::plan::{ConcurrencyMode, RegionConcurrency, WavePlan};
 use rollout::stack_set::{OperationStatus, Pace, Started};
 use rollout::{
@@ -13,7 +13,8 @@ use rollout::{
 use stack_set_reasons::Counting;
 
 use crate::decide::{
-    Tolerances, are_settled, gates_fail, judge, judge_end, next_look, nothing_is_known,
+    Tolerances, are_settled, gates_fail, judge, judge_end, judge_joined, next_look,
+    nothing_is_known,
 };
 use crate::definition::Changed;
 use crate::gates;
@@ -63,8 +64,10 @@ impl Run<'_> {
 
     fn plan(&self) -> Option<&WavePlan> {
         match self.stage {
+            Stage::Late | Stage::Leave | Stage::Back { number: JOINED } => {
+                self.manifest.plan.waves.last()
+            }
             Stage::Wave { number, .. } | Stage::Back { number } => self.manifest.wave(number),
-            Stage::Late | Stage::Leave => self.manifest.plan.waves.last(),
         }
     }
 
@@ -119,6 +122,12 @@ impl Run<'_> {
         if self.stage == Stage::Late && !state.gathering.done {
             self.gather_late(state).await?;
             return Ok(wait(1, "the late comers are gathered"));
+        }
+        if self.stage == (Stage::Back { number: JOINED }) && !state.gathering.done {
+            return Ok(match self.gather_joined(state, now).await? {
+                Some(because) => wait(WAIT_WHILE_BUSY, because),
+                None => wait(1, "those that were enrolled meanwhile are gathered"),
+            });
         }
         let operations = self.operations(state).await?;
         if let Some(batch) = operations.operations.get(state.next) {
@@ -300,10 +309,13 @@ impl Run<'_> {
             // An instance that only marked the end had the change already, unless its gate said no
             // to that: then it has to get it once more.
             let standing = self.standing(state).await?.with(&rows);
-            if state.reason.is_none()
-                && let Some(tolerances) = self.tolerances()
-            {
-                state.reason = judge(&tolerances, &standing);
+            if let Some(tolerances) = self.tolerances() {
+                let joined = self.watch_joined().await?;
+                let reason = || {
+                    judge(&tolerances, &standing)
+                        .or_else(|| judge_joined(&tolerances, &standing, &joined))
+                };
+                state.reason = state.reason.take().or_else(reason);
             }
             let name = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
             self.files.write(&name, &standing).await?;

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 #[path = "handler/excuses.rs"]
 mod excuses;
+#[path = "handler/joined.rs"]
+mod joined;
 #[path = "handler/late.rs"]
 mod late;
 
@@ -123,6 +125,9 @@ impl Set {
                 xml("ListStackInstances", "<Summaries></Summaries>").into()
             })
             .refuses("DescribeStackInstance", 404, "StackInstanceNotFoundException")
+            .on("ListStackSetOperations", |_| {
+                xml("ListStackSetOperations", "<Summaries></Summaries>").into()
+            })
             .on("StopStackSetOperation", move |request| {
                 let id = request["OperationId"].as_str().unwrap().to_owned();
                 stops.stopped.lock().unwrap().push(id);

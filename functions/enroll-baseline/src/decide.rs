@@ -3,6 +3,7 @@
 //! The truth is each instance's own status, never an operation's: an operation may succeed while
 //! it tolerates my failure, and fail because of somebody else's. Nothing here talks to AWS.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -190,6 +191,8 @@ pub struct Operation {
     pub id: String,
     /// `RUNNING`, `QUEUED`, `STOPPING`, or one of the ends.
     pub status: String,
+    /// When it was asked for.
+    pub created: Option<Timestamp>,
 }
 
 /// What the log of operations allows.

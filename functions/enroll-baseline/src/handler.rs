@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
-use lifecycle::rollout::unproven;
+use lifecycle::rollout::{Logged, hold};
 use lifecycle::{
     AccountId, BaselineStackSet, ExecutionTimes, Progress, RegionName, Resume, StackSetName,
     TenantDocument, waiting,
@@ -39,6 +39,10 @@ impl App {
             cloudformation: client!(aws_sdk_cloudformation, wire),
             clock,
         }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The function in Lambda.
@@ -205,9 +209,12 @@ async fn operate(
 ) -> Result<String, Stop> {
     let name = &enrolment.stack_set.name;
     let operations = enrolment.operations().await?;
-    if let Some(newest) = unproven(operations.iter().map(|operation| operation.id.as_str())) {
-        // What the set has now may be taken back: nobody new gets it.
-        return Ok(format!("stack set {name}: its roll-out is not proven yet ({newest})"));
+    let log = operations.iter().map(|one| Logged { id: &one.id, created: one.created });
+    if let Some(hold) = hold(log, enrolment.app.now()) {
+        // What the set has now may be taken back within minutes. Who is enrolled later, though it
+        // is not proven, goes back with it.
+        let (newest, until) = (hold.newest, hold.until);
+        return Ok(format!("stack set {name}: its rollout ({newest}) may prove it until {until}"));
     }
     let operation_id = match read_log(&operations) {
         Log::Busy { operation_id } => {

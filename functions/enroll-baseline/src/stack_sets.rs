@@ -4,6 +4,7 @@ use aws_sdk_cloudformation::types::{
     AccountFilterType, ConcurrencyMode, DeploymentTargets, Parameter, PermissionModels,
     RegionConcurrencyType, StackInstanceSummary, StackSetOperationPreferences,
 };
+use jiff::Timestamp;
 use lifecycle::{AccountId, BaselineStackSet, RegionName};
 
 use crate::decide::{Instance, Operation, Standing};
@@ -89,6 +90,9 @@ impl Enrolment<'_> {
                     Some(Operation {
                         id: summary.operation_id()?.to_owned(),
                         status: summary.status()?.as_str().to_owned(),
+                        created: summary
+                            .creation_timestamp()
+                            .and_then(|at| Timestamp::from_nanosecond(at.as_nanos()).ok()),
                     })
                 })
                 .collect();

@@ -256,32 +256,45 @@ async fn an_enrolment_on_its_way_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_roll_out_that_has_not_proven_its_template_is_waited_for() {
-    let id = |stage: &str| format!("roll-0123456789abcdef-{stage}-004-r0");
-    let log = |newest: String, status: &str| {
+async fn a_roll_out_in_its_first_wave_is_waited_for_within_its_bound() {
+    let id = |stage: &str, number: u32| format!("roll-0123456789abcdef-{stage}-{number:03}-r0");
+    let log = |newest: &str, first: (&str, &str)| {
         operations(&[
-            (newest.as_str(), status, "2026-11-21T11:59:00Z"),
-            (id("w01of03").as_str(), "SUCCEEDED", "2026-11-21T11:50:00Z"),
+            (id(newest, 1).as_str(), "SUCCEEDED", "2026-11-21T11:59:30Z"),
+            ("enrol-1", "SUCCEEDED", "2026-11-21T11:58:00Z"),
+            (id(first.0, 0).as_str(), "SUCCEEDED", first.1),
         ])
     };
-    // Between two waves and after a kill nothing of it is on its way.
-    for status in ["RUNNING", "SUCCEEDED", "STOPPED"] {
+    // Between two operations, and after a kill, nothing of it is on its way.
+    for (stage, began) in [("w01of03", "11:57:00"), ("w01of03n7200", "10:05:00")] {
         let aws = Aws::new()
             .text("ListStackInstances", instances(&[]))
-            .text("ListStackSetOperations", log(id("w02of03"), status));
+            .text("ListStackSetOperations", log(stage, (stage, &format!("2026-11-21T{began}Z"))));
         let answer = call(&aws, small_request()).await.unwrap();
         assert_eq!(answer["status"], "PENDING");
-        assert!(answer["because"].as_str().unwrap().contains("not proven"), "{answer}");
+        assert!(answer["because"].as_str().unwrap().contains("may prove it until"), "{answer}");
         assert_eq!(aws.operations(), ["ListStackInstances", "ListStackSetOperations"]);
     }
-    for stage in ["w03of03", "w02of03a", "late", "back02", "leave"] {
+    for (stage, first, began) in [
+        // The bound is over, whatever became of the rollout.
+        ("w01of03", "w01of03", "11:55:00"),
+        ("w01of03n7200", "w01of03n7200", "10:00:00"),
+        // The first wave has passed.
+        ("w02of03", "w01of03", "11:59:00"),
+        ("w03of03", "w01of03", "11:59:00"),
+        ("w01of03a", "w01of03a", "11:59:00"),
+        ("late", "w01of03", "11:59:00"),
+        ("back02", "w01of03", "11:59:00"),
+        ("leave", "w01of03", "11:59:00"),
+    ] {
+        let log = log(stage, (first, &format!("2026-11-21T{began}Z")));
         let aws = alone()
             .text("ListStackInstances", instances(&[]))
-            .text("ListStackSetOperations", log(id(stage), "RUNNING"))
+            .text("ListStackSetOperations", log)
             .text("DescribeStackSet", stack_set("SELF_MANAGED"))
             .text("CreateStackInstances", started());
         call(&aws, small_request()).await.unwrap();
-        assert_eq!(aws.calls_of("CreateStackInstances").len(), 1, "{stage}");
+        assert_eq!(aws.calls_of("CreateStackInstances").len(), 1, "{stage} since {began}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lifecycle::{AccountId, RegionName, StackSetName};
-use rollout::manifest::{Overriding, StageResult};
+use rollout::manifest::{Overriding, StageResult, Verified};
 use rollout::{Batch, Class, Counts, Reason, ReasonCode, Row};
 use serde::{Deserialize, Serialize};
 use stack_set_reasons::Counting;
@@ -67,6 +67,8 @@ pub enum Outcome {
     NothingChanged,
     /// No wave stopped it, and no account took the change.
     Unproven,
+    /// It was a rehearsal: it went to its accounts and back, and left nothing behind.
+    Rehearsed,
 }
 
 /// Which template an instance has that is not what it should be.
@@ -118,6 +120,10 @@ pub struct RolloutFinished {
     pub counts: Counts,
     /// Accounts.
     pub accounts: Accounts,
+    /// Instances of tenants that were enrolled with its template while it had the set, by class;
+    /// they are in none of the other counts.
+    #[serde(default)]
+    pub joined: Counts,
     /// The first instances that are not where they should be.
     pub not_current: Vec<Astray>,
     /// Where all of them are.
@@ -192,6 +198,75 @@ fn passed(counts: &Counts, excused_percent: u32, astray: &[Astray]) -> (Outcome,
     match astray.iter().all(excused) {
         true => (Outcome::Succeeded, None),
         false => (Outcome::Incomplete, None),
+    }
+}
+
+/// The detail of the event `RolloutRehearsed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutRehearsed {
+    /// The stack set.
+    pub stack_set: StackSetName,
+    /// The name of the rehearsal's execution.
+    pub execution: String,
+    /// Whether it went forth and back and left nothing behind, as read from set and instances.
+    pub works: bool,
+    /// Why not; what stopped it, or what it left.
+    pub reason: Option<String>,
+    /// How long the way forth took, in seconds, without dwell times.
+    pub forth_seconds: i64,
+    /// How long the way back took, in seconds.
+    pub back_seconds: i64,
+    /// Instances that had the marked template.
+    pub went_forth: usize,
+    /// Those of them that have the set's own again.
+    pub came_back: usize,
+    /// What was in the way, on either way; twenty at most.
+    pub in_the_way: Vec<Row>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
+/// What came of a rehearsal. It works when somebody took the mark and gave it back, and the set is
+/// what it was: all three as they were read afterwards.
+pub fn rehearsed(
+    finished: &RolloutFinished,
+    forth: &[StageResult],
+    back: &[StageResult],
+    verified: Option<&Verified>,
+) -> RolloutRehearsed {
+    let stopped = finished.reason.as_ref().filter(|reason| reason.code != ReasonCode::Rehearsed);
+    let reason = match (stopped, verified) {
+        (Some(reason), _) => Some(reason.text.clone()),
+        (None, None) => Some("the way back did not come to its end".to_owned()),
+        (None, Some(found)) if !found.set_is_as_before => {
+            Some("the set is not what it was".to_owned())
+        }
+        (None, Some(found)) if !found.not_back.is_empty() => {
+            Some(format!("{} instances are not back", found.not_back.len()))
+        }
+        (None, Some(found)) if found.went_forth == 0 => Some("nobody took the mark".to_owned()),
+        (None, Some(_)) if finished.outcome != Outcome::RolledBack => {
+            Some("the way back failed in part".to_owned())
+        }
+        (None, Some(_)) => None,
+    };
+    let went_forth = verified.map_or(0, |found| found.went_forth);
+    let rows = forth.iter().chain(back).flat_map(|stage| &stage.standing.open);
+    RolloutRehearsed {
+        stack_set: finished.stack_set.clone(),
+        execution: finished.execution.clone(),
+        works: reason.is_none(),
+        reason,
+        forth_seconds: forth.iter().map(|stage| stage.seconds).sum(),
+        back_seconds: back.iter().map(|stage| stage.seconds).sum(),
+        went_forth,
+        came_back: went_forth - verified.map_or(0, |found| found.not_back.len()).min(went_forth),
+        in_the_way: rows.take(NAMED).cloned().collect(),
+        started_at: finished.started_at,
+        finished_at: finished.finished_at,
     }
 }
 
@@ -325,6 +400,7 @@ pub fn subject(finished: &RolloutFinished) -> String {
         Outcome::RollbackFailed => "could not be rolled back",
         Outcome::NothingChanged => "was stopped before it changed anything",
         Outcome::Unproven => "reached no account",
+        Outcome::Rehearsed => "was rehearsed",
     };
     let set: String = finished.stack_set.as_str().chars().take(40).collect();
     format!("Landlord: roll-out of {set} {what}")

@@ -6,7 +6,8 @@ use lambda_kit::{Clock, Lookup};
 use lifecycle::{ExecutionTimes, Progress, Resume};
 use rollout::known::known_key;
 use rollout::manifest::{
-    MANIFEST, NOT_CURRENT, OVERRIDES, Operations, Overriding, STANDS_NEW, StageResult,
+    JOINED, JOINED_FILE, Joined, MANIFEST, NOT_CURRENT, OVERRIDES, Operations, Overriding,
+    STANDS_NEW, StageResult, VERIFIED, Verified,
 };
 use rollout::{
     Batch, Counts, Files, Header, KnownFile, Manifest, Reason, StackSet, Stop, Template,
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::decide::{
-    self, Accounts, Astray, Choice, Course, Outcome, Rollback, RolloutFinished, message, subject,
+    self, Accounts, Astray, Choice, Course, Outcome, Rollback, RolloutFinished, RolloutRehearsed,
+    message, subject,
 };
 use crate::error::Error;
 use crate::offenders;
@@ -82,6 +84,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The detail of the event.
     pub detail: RolloutFinished,
+    /// The detail of the event of a rehearsal.
+    pub rehearsal: Option<RolloutRehearsed>,
     /// The subject of the message to operators.
     pub subject: String,
     /// The message to operators.
@@ -157,6 +161,7 @@ async fn tell(
     let mut operations = forth.operations();
     let mut known = KnownFile::default();
     let overriding: Vec<Overriding> = files.find(OVERRIDES).await?.unwrap_or_default();
+    let mut way: Vec<StageResult> = Vec::new();
     let astray = match request.outcome {
         Course::Passed => {
             let set = StackSet::of(&app.cloudformation, &header.stack_set);
@@ -176,7 +181,8 @@ async fn tell(
             let stood_new: Vec<Batch> = files.find(STANDS_NEW).await?.unwrap_or_default();
             let back = way_back(&files, &manifest).await?;
             let results = back.iter().filter_map(|(_, result)| result.as_ref());
-            operations += results.map(|result| result.operations).sum::<usize>();
+            way = results.cloned().collect();
+            operations += way.iter().map(|result| result.operations).sum::<usize>();
             decide::with_the_change(&stood_new, &back)
         }
     };
@@ -184,13 +190,15 @@ async fn tell(
     let ended = (request.outcome, request.choice, request.rollback);
     let plan = &manifest.plan;
     let (outcome, reason) = decide::outcome(ended, &counts, plan.excused_percent, &astray);
-    let detail = RolloutFinished {
+    let joined: Joined = files.find(JOINED_FILE).await?.unwrap_or_default();
+    let mut detail = RolloutFinished {
         stack_set: header.stack_set.clone(),
         execution: header.execution.clone(),
         outcome,
         reason: request.stop.clone().or(reason),
         counts,
         accounts: accounts(&manifest, &astray),
+        joined: joined.standing.counts(),
         not_current: decide::named(&astray),
         not_current_key: files.key(NOT_CURRENT),
         started_at: request.execution.started_at,
@@ -203,8 +211,20 @@ async fn tell(
         long_vetoes: offenders::long_vetoes(&known, plan.veto_days, now),
         overriding: overriding.into_iter().take(NAMED).collect(),
     };
+    let rehearsal = match header.rehearsal {
+        false => None,
+        true => {
+            let verified: Option<Verified> = files.find(VERIFIED).await?;
+            let told = decide::rehearsed(&detail, &forth.waves, &way, verified.as_ref());
+            if told.works {
+                detail.outcome = Outcome::Rehearsed;
+            }
+            Some(told)
+        }
+    };
+    let outcome = detail.outcome;
     let (subject, message) = (subject(&detail), message(&detail));
-    Ok(Step::Done(Box::new(Finished { outcome, detail, subject, message })))
+    Ok(Step::Done(Box::new(Finished { outcome, detail, rehearsal, subject, message })))
 }
 
 /// All that is not where it should be after a rollout that passed, and how many of its waves'
@@ -286,8 +306,7 @@ async fn way_back(
     manifest: &Manifest,
 ) -> Result<Vec<(Vec<Batch>, Option<StageResult>)>, Stop> {
     let mut back = Vec::new();
-    for wave in &manifest.waves {
-        let number = wave.number;
+    for number in manifest.waves.iter().map(|wave| wave.number).chain([JOINED]) {
         let file: Option<Operations> = files.find(&format!("back/{number:02}.json")).await?;
         if let Some(file) = file {
             let result = files.find(&format!("back/{number:02}/result.json")).await?;

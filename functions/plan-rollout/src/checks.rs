@@ -163,7 +163,7 @@ mod tests {
     fn an_operation_of_others_is_named_with_what_it_is_about_and_landlords_own_are_waited_for() {
         let input = json!({"stackSet": "base", "usePreviousTemplate": true, "plan": "routine"});
         let input = Input::read(&input).unwrap();
-        let one = |id: &str, ended| Logged { id: id.to_owned(), ended };
+        let one = |id: &str, ended| Logged { id: id.to_owned(), ended, created: None };
         let busy = |account: &str| Busy {
             account: account.parse().unwrap(),
             region: "eu-central-1".parse().unwrap(),

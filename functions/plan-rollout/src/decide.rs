@@ -32,6 +32,16 @@ pub fn unknown_units(plan: &Plan, known: &OrganizationalUnits) -> Faults {
     faults
 }
 
+/// A template that means the same and is another one to StackSets, so that a rehearsal goes all the
+/// way that a change goes. JSON has no comments: an empty line is one more character.
+pub fn marked(template: &str, execution: &str) -> String {
+    if template.trim_start().starts_with('{') {
+        return format!("{template}\n");
+    }
+    let end = if template.ends_with('\n') { "" } else { "\n" };
+    format!("{template}{end}# A rehearsal, which takes itself back: {execution}\n")
+}
+
 /// What stays as it is, and has to be repeated. A fault: more units than AWS takes in a request.
 pub fn keeps(set: &Described, instances: &[Instance], faults: &mut Faults) -> Keeps {
     let units: BTreeSet<&String> = instances.iter().filter_map(|one| one.unit.as_ref()).collect();
@@ -131,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn a_marked_template_is_another_one_that_means_the_same() {
+        assert_eq!(
+            marked("Resources: {}", "r_1"),
+            "Resources: {}\n# A rehearsal, which takes itself back: r_1\n"
+        );
+        assert!(marked("Resources: {}\n", "r_1").starts_with("Resources: {}\n# A rehearsal"));
+        let json = marked(" {\"Resources\": {}}", "r_1");
+        assert_eq!(json, " {\"Resources\": {}}\n");
+        assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    }
+
+    #[test]
     fn a_wave_is_cut_into_whole_rounds() {
         let plan = input(json!({})).plan.waves[1].clone();
         let region: RegionName = "eu-central-1".parse().unwrap();
@@ -140,12 +162,20 @@ mod tests {
         let (operations, size) = wave(2, &plan, accounts.clone(), false);
         assert_eq!(plan.concurrent(1_205), 120);
         let sizes: Vec<_> = operations.operations.iter().map(|one| one.accounts.len()).collect();
-        assert_eq!(sizes, [1_200, 5]);
-        assert_eq!((size.rounds, size.instances, size.operations), (11, 1_205, 2));
-        let (operations, size) = wave(1, &plan, accounts, true);
+        assert_eq!(sizes, [[120; 10].as_slice(), &[5]].concat(), "new tenants wait for one round");
+        assert_eq!((size.rounds, size.instances, size.operations), (11, 1_205, 11));
+        let mut slow = plan.clone();
+        slow.preferences.max_concurrent = rollout::plan::Amount::Count(5);
+        let (operations, size) = wave(2, &slow, accounts.clone(), false);
+        assert_eq!(operations.operations[0].accounts.len(), 55, "many rounds are not as many");
+        assert_eq!((size.rounds, size.operations), (241, 22));
+        slow.operation_accounts = Some(600);
+        let (operations, _) = wave(2, &slow, accounts.clone(), false);
+        assert_eq!(operations.operations[0].accounts.len(), 600, "as the plan says");
+        let (operations, size) = wave(1, &slow, accounts, true);
         let sizes: Vec<_> = operations.operations.iter().map(|one| one.accounts.len()).collect();
-        assert_eq!(sizes, [120, 1_080, 5], "the first one of a roll-out is one round");
-        assert_eq!((size.rounds, size.instances, size.operations), (11, 1_205, 3));
+        assert_eq!(sizes, [5, 595, 600, 5], "the first one of a roll-out is one round");
+        assert_eq!((size.rounds, size.instances, size.operations), (241, 1_205, 4));
     }
 
     #[test]

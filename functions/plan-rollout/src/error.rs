@@ -18,6 +18,14 @@ pub enum Error {
         /// The newest operation of the other.
         operation: OperationName,
     },
+    /// A rehearsal waits for no other rollout of the stack set, and disturbs none.
+    #[error("stack set {stack_set} has a rollout that is not over: {execution}")]
+    RolloutRuns {
+        /// The stack set.
+        stack_set: StackSetName,
+        /// The other's execution.
+        execution: String,
+    },
     /// As in every function of a roll-out.
     #[error(transparent)]
     Rollout(#[from] rollout::Error),
@@ -27,7 +35,8 @@ impl Named for Error {
     fn name(&self) -> &'static str {
         match self {
             Self::PlanRefused(_) => "PlanRefused",
-            Self::AnotherRollout { .. } => "AnotherRollout",
+            // One name: what people do about it is the same.
+            Self::AnotherRollout { .. } | Self::RolloutRuns { .. } => "AnotherRollout",
             Self::Rollout(error) => error.name(),
         }
     }

@@ -188,6 +188,9 @@ async fn step(
     maker.files.write(KNOWN, &known).await?;
     maker.files.write(OVERRIDES, &overriding).await?;
     maker.files.write_text(PREVIOUS_TEMPLATE, &previous_template).await?;
+    if !input.dry_run {
+        maker.is_the_newest().await?;
+    }
     // Last: a plan that is there is whole.
     maker.files.write(MANIFEST, &manifest).await?;
     let told = (&cut, &*known, &*overriding);

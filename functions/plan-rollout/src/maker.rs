@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{code, is_transient};
-use lifecycle::rollout::{RolloutHash, unproven};
+use lifecycle::rollout::{OperationName, RolloutHash, under_way};
 use lifecycle::{Fault, Faults};
 use rollout::cut::{Cut, Members, cut};
 use rollout::input::Wanted;
 use rollout::known::known_key;
-use rollout::manifest::{MANIFEST, Overriding, PREVIOUS_TEMPLATE};
+use rollout::manifest::{MANIFEST, NOT_CURRENT, Overriding, PREVIOUS_TEMPLATE};
 use rollout::stack_set::{Described, Logged, Summary};
 use rollout::{
     Files, Header, Input, Instance, Known, KnownFile, Manifest, StackSet, Stop, Template, alarms,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::change::{self, Change, Parts};
 use crate::constraints::{self, Constraints};
@@ -21,6 +23,18 @@ use crate::error::{Error, Halt};
 use crate::gather::{Aside, Gathering, tagged};
 use crate::handler::{App, Request};
 use crate::{checks, decide};
+
+/// The folder that names the newest rollout of each stack set; no execution is called so.
+const NEWEST: &str = "newest-of-stack-sets";
+/// The file with a rehearsal's template.
+const REHEARSAL_TEMPLATE: &str = "rehearsal-template";
+
+/// The newest rollout of a stack set.
+#[derive(Debug, Serialize, Deserialize)]
+struct Newest {
+    /// The name of its execution.
+    execution: String,
+}
 
 /// What a plan is made of.
 pub(crate) struct Maker<'a> {
@@ -54,8 +68,11 @@ impl Maker<'_> {
         now: Timestamp,
     ) -> Result<Option<Made>, Halt> {
         let mut faults = Faults::new();
-        let log = self.set.log().await?;
+        // Enrolments go on meanwhile: the newest operation of a rollout may be far back.
+        let is_of_a_rollout = |id: &str| OperationName::read(id).is_some();
+        let log = self.set.log_back_to(|one| is_of_a_rollout(&one.id)).await?;
         let before = self.before(&log).await?;
+        self.is_alone().await?;
         let set = self.set.describe().await?;
         checks::administration_role(&set, &self.app.config.administration_role, &mut faults);
         checks::automatic_deployment(&set, &mut faults);
@@ -65,7 +82,8 @@ impl Maker<'_> {
             Some((manifest, template)) => (manifest.previous_values, template),
             None => (set.parameters.clone(), set.template.clone()),
         };
-        let change = self.change(&set, &was, &mut faults).await?;
+        let marked = self.marked(&set).await?;
+        let change = self.with(&marked).change(&set, &was, &mut faults).await?;
         let keeps = decide::keeps(&set, instances, &mut faults);
         let red = alarms::red(&self.app.cloudwatch, &self.input.plan.health, &[]).await?;
         let red_before = decide::red_before(&self.input.plan, &red, &mut faults);
@@ -90,6 +108,7 @@ impl Maker<'_> {
                 stack_set: self.input.stack_set.clone(),
                 waves: u32::try_from(cut.waves.len()).unwrap_or(u32::MAX),
                 deadline_seconds: self.input.plan.deadline_seconds,
+                rehearsal: self.input.rehearse,
             },
             planned_at: now,
             found: set.fingerprint(),
@@ -102,6 +121,54 @@ impl Maker<'_> {
             red_before,
         };
         Ok(Some(Made { manifest, previous_template, cut, known, overriding }))
+    }
+
+    /// The same about another input.
+    fn with<'b>(&'b self, input: &'b Input) -> Maker<'b> {
+        let (files, set) = (self.files.clone(), self.set.clone());
+        Maker { app: self.app, request: self.request, input, files, set }
+    }
+
+    /// The input; of a rehearsal with the set's own template, marked: it means the same, and to
+    /// StackSets it is a change like any other.
+    async fn marked(&self, set: &Described) -> Result<Input, Stop> {
+        let mut input = self.input.clone();
+        if input.rehearse {
+            let marked = decide::marked(&set.template, &self.request.name);
+            self.files.write_text(REHEARSAL_TEMPLATE, &marked).await?;
+            input.template = Template::Url(self.files.url(REHEARSAL_TEMPLATE, &self.app.region));
+        }
+        Ok(input)
+    }
+
+    /// Refuses a rehearsal while another rollout of the set has not been told to be over: late
+    /// comers of one whose waves have all passed would find the set changed.
+    async fn is_alone(&self) -> Result<(), Halt> {
+        let newest: Option<Newest> = self.newest().find(&self.newest_name()).await?;
+        let Some(other) = newest.map(|newest| newest.execution) else { return Ok(()) };
+        if !self.input.rehearse || other == self.request.name {
+            return Ok(());
+        }
+        let files = Files::of(&self.app.objects, &self.app.config.runs_bucket, &other);
+        if files.find::<Value>(NOT_CURRENT).await?.is_some() {
+            return Ok(());
+        }
+        let stack_set = self.input.stack_set.clone();
+        Err(Error::RolloutRuns { stack_set, execution: other }.into())
+    }
+
+    /// Writes down that this is the newest rollout of the set.
+    pub(crate) async fn is_the_newest(&self) -> Result<(), Stop> {
+        let newest = Newest { execution: self.request.name.clone() };
+        self.newest().write(&self.newest_name(), &newest).await
+    }
+
+    fn newest(&self) -> Files {
+        Files::of(&self.app.objects, &self.app.config.runs_bucket, NEWEST)
+    }
+
+    fn newest_name(&self) -> String {
+        format!("{}.json", self.input.stack_set)
     }
 
     async fn cut(
@@ -239,7 +306,7 @@ impl Maker<'_> {
     /// The roll-out in whose place this one goes on, and the template that it had found; nothing
     /// when the set is proven.
     async fn before(&self, log: &[Logged]) -> Result<Option<(Manifest, String)>, Halt> {
-        let newest = unproven(log.iter().map(|one| one.id.as_str()));
+        let newest = under_way(log.iter().map(|one| one.id.as_str()));
         let mine = RolloutHash::of(&self.request.name);
         let Some(other) = newest.filter(|one| one.rollout != mine) else { return Ok(None) };
         let named = self.input.take_over.as_deref();

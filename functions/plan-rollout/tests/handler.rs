@@ -172,7 +172,7 @@ async fn a_template_that_cloudformation_refuses_is_a_fault_of_the_plan() {
 
 #[tokio::test]
 async fn a_set_that_another_roll_out_left_unproven_is_refused_and_may_be_taken_over() {
-    let stage = Stage::Wave { number: 1, of: 3, open: false };
+    let stage = Stage::Wave { number: 1, of: 3, wait: 300 };
     let rollout = RolloutHash::of("landlord-tenant-baseline_c0");
     let id = OperationName { rollout, stage, number: 0, round: 0 }.to_string();
     let log = format!(

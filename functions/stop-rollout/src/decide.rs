@@ -11,6 +11,9 @@ use rollout::stack_set::Listed;
 use rollout::{Batch, Manifest, ReasonCode};
 use serde::{Deserialize, Serialize};
 
+/// The least accounts of an operation of the way back that is full.
+const LEAST_SIZE: usize = 100;
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -92,8 +95,11 @@ pub fn way_back(
         .into_iter()
         .rev()
         .map(|(number, accounts)| {
-            let all = manifest.size(number).map_or(1, |size| size.accounts);
-            let size = manifest.wave(number).map_or(100, |wave| wave.operation_size(all));
+            // As many at a time as in the largest wave: one round of them, for new tenants wait
+            // for the operation that is on its way.
+            let largest = manifest.waves.iter().map(|wave| wave.accounts).max().unwrap_or(1);
+            let at_once = manifest.wave(number).map_or(1, |wave| wave.concurrent(largest));
+            let size = at_once.max(LEAST_SIZE);
             let restores = std::mem::take(&mut first);
             (number, Operations { operations: batches(accounts, size), restores })
         })

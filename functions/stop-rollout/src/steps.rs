@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::rollout::{OperationName, Stage};
-use rollout::manifest::{Operations, PREVIOUS_TEMPLATE, STANDS_NEW};
+use rollout::manifest::{JOINED, Operations, PREVIOUS_TEMPLATE, STANDS_NEW};
 use rollout::plan::{ConcurrencyMode, RegionConcurrency};
 use rollout::stack_set::{OperationStatus, Pace, Started};
 use rollout::{Batch, Files, Header, Instance, Manifest, Reason, ReasonCode, StackSet, Stop};
@@ -80,7 +80,12 @@ impl Steps<'_> {
             // Put back by the one operation of this function: where nobody had got the new template,
             // that is the whole way back.
             if putting_back.is_some() {
-                return Ok(Step::Done(Stopped { choice, waves: Vec::new() }));
+                // Nobody of the waves had it; an enrolment that was on its way may have brought it.
+                let waves = match choice {
+                    Choice::RollBack => vec![JOINED],
+                    Choice::Leave | Choice::NothingChanged => Vec::new(),
+                };
+                return Ok(Step::Done(Stopped { choice, waves }));
             }
             let since = state.since.unwrap_or(now);
             if now.duration_since(since) < READS_LAG {
@@ -109,8 +114,9 @@ impl Steps<'_> {
 
     /// Whether the newest rollout of the set that has not proven its change is this one.
     async fn is_in_log(&self) -> Result<bool, Stop> {
-        let log = self.set.log().await?;
-        let newest = lifecycle::rollout::unproven(log.iter().map(|one| one.id.as_str()));
+        let is_of_a_rollout = |id: &str| OperationName::read(id).is_some();
+        let log = self.set.log_back_to(|one| is_of_a_rollout(&one.id)).await?;
+        let newest = lifecycle::rollout::under_way(log.iter().map(|one| one.id.as_str()));
         Ok(newest.is_some_and(|name| name.rollout == self.header.hash()))
     }
 
@@ -203,7 +209,8 @@ impl Steps<'_> {
         for (number, operations) in &back {
             self.files.write(&format!("back/{number:02}.json"), operations).await?;
         }
-        let waves = back.into_iter().map(|(number, _)| number).collect();
+        // Last those that were enrolled meanwhile, and after the look at who has it.
+        let waves = back.into_iter().map(|(number, _)| number).chain([JOINED]).collect();
         Ok(Step::Done(Stopped { choice: Choice::RollBack, waves }))
     }
 

@@ -157,7 +157,7 @@ async fn its_own_operation_is_stopped_and_who_has_the_new_template_goes_back() {
     let set = set("new", &["RUNNING", "STOPPING", "STOPPED"]);
     let world = world(&set, "ROLL_BACK");
     let done = stopped(&world, request("SAME_ERROR")).await.unwrap();
-    assert_eq!(done, json!({"status": "DONE", "choice": "ROLL_BACK", "waves": [1]}));
+    assert_eq!(done, json!({"status": "DONE", "choice": "ROLL_BACK", "waves": [1, 0]}));
     assert_eq!(set.lock().unwrap().stopped, [operation("w01of02")], "and not the enrolment");
     let back = world.file(&format!("{FOLDER}/back/01.json"));
     assert_eq!(back["restores"], true);
@@ -197,7 +197,7 @@ async fn where_nobody_got_the_new_template_putting_the_definition_back_is_the_wh
         xml("ListStackInstances", &format!("<Summaries>{row}</Summaries>")).into()
     });
     let done = stopped(&world, request("SAME_ERROR")).await.unwrap();
-    assert_eq!(done, json!({"status": "DONE", "choice": "ROLL_BACK", "waves": []}));
+    assert_eq!(done, json!({"status": "DONE", "choice": "ROLL_BACK", "waves": [0]}));
     assert_eq!(world.calls_of("UpdateStackSet").len(), 1);
 }
 
@@ -234,7 +234,7 @@ async fn a_roll_out_that_changed_nothing_does_not_keep_new_tenants_waiting() {
             xml("UpdateStackSet", "").into()
         });
     let done = stopped(&world, request("UNHEALTHY")).await.unwrap();
-    assert_eq!(done["waves"], json!([]));
+    assert_eq!(done["waves"], json!([0]));
     let updates = world.calls_of("UpdateStackSet");
     assert_eq!(updates.len(), 1);
     assert_eq!(updates[0]["OperationId"], operation("leave").as_str());

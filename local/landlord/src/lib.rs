@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod drill;
 mod gate;
+mod pace;
 mod place;
 mod processes;
 mod retire;

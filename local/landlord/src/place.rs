@@ -22,7 +22,8 @@ const EMAIL_GRACE: Duration = Duration::from_secs(120);
 /// Where Landlord runs, and how.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// How much faster than on AWS waits go: 20 makes a minute three seconds
+    /// How much faster than on AWS waits go: 20 makes a minute three seconds. Time-outs of
+    /// functions and tasks stay as they are
     #[arg(long, value_name = "FACTOR", default_value_t = 20.0, value_parser = pace)]
     pub(crate) pace: f64,
     /// Take the function binaries from this folder (DIR/NAME or DIR/NAME/bootstrap) instead of
@@ -129,8 +130,8 @@ pub(crate) async fn start_with(
     } else {
         LogSink::discard()
     };
-    let grace = EMAIL_GRACE.div_f64(options.pace).as_secs().max(1);
-    aws.set_functions(Arc::new(Processes::new(host.clone(), binaries, grace, log)));
+    let processes = Processes::new(host.clone(), binaries, EMAIL_GRACE, options.pace, log);
+    aws.set_functions(Arc::new(processes));
     let served = aws.clone();
     tokio::spawn(async move {
         let Err(error) = local_aws::serve(served, listener).await;

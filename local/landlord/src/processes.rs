@@ -2,10 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use local_aws::{FunctionHost, Invocation, InvocationOutcome};
 use local_lambda::{FunctionSpec, Functions, Host, LogSink};
+
+use crate::pace;
 
 /// The functions of Landlord, each one crate and one binary under `functions/`.
 pub(crate) const FUNCTIONS: &[&str] = &[
@@ -35,20 +38,23 @@ pub(crate) struct Processes {
     host: Host,
     binaries: Arc<Functions>,
     email_grace_seconds: u64,
+    pace: f64,
     log: LogSink,
 }
 
 impl Processes {
     /// Runs `binaries` on `host`. Function processes have the machine's clock, whatever the
-    /// world's pace: the grace time for a taken email is the one wait that they measure by it,
-    /// so it is given here.
+    /// world's pace. What they measure by it is given at this pace here: the grace time for a
+    /// taken email, and the seconds of a rollout's plan.
     pub(crate) fn new(
         host: Host,
         binaries: Functions,
-        email_grace_seconds: u64,
+        email_grace: Duration,
+        pace: f64,
         log: LogSink,
     ) -> Self {
-        Self { host, binaries: Arc::new(binaries), email_grace_seconds, log }
+        let email_grace_seconds = email_grace.div_f64(pace).as_secs().max(1);
+        Self { host, binaries: Arc::new(binaries), email_grace_seconds, pace, log }
     }
 
     async fn run(&self, invocation: Invocation) -> InvocationOutcome {
@@ -76,7 +82,11 @@ impl Processes {
             memory_mb: invocation.memory_mb,
             log: self.log.clone(),
         };
-        let outcome = self.host.invoke(&spec, invocation.payload, invocation.request_id).await;
+        let payload = match &*invocation.code {
+            "plan-rollout" => pace::of_request(invocation.payload, self.pace),
+            _ => invocation.payload,
+        };
+        let outcome = self.host.invoke(&spec, payload, invocation.request_id).await;
         match outcome.error_name() {
             None => InvocationOutcome::Answered(outcome.payload()),
             Some(error) => {

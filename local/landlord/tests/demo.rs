@@ -160,3 +160,16 @@ fn the_demo_of_a_roll_out_takes_one_change_to_all_and_the_other_back() {
         assert!(errors.contains(line), "{line} is missing in {errors}");
     }
 }
+
+#[test]
+fn the_demo_of_a_rehearsal_goes_forth_and_back_through_gates_that_say_no() {
+    let output = part(&["rehearse"], &["--json", "--pace", "120"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let outcome = document(&output);
+    assert_eq!(outcome["rehearsal"]["works"], true, "{outcome}");
+    assert_eq!(outcome["rehearsal"]["wentForth"], 1);
+    assert_eq!(outcome["setIsAsBefore"], true);
+    assert_eq!(outcome["besideAnother"], "FAILED");
+    assert!(errors.contains("back01-000-r0 SUCCEEDED"), "{errors}");
+}

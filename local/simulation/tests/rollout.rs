@@ -127,7 +127,7 @@ async fn a_bad_template_reaches_no_more_accounts_than_the_plan_for_gates_allows(
 }
 
 #[tokio::test(start_paused = true)]
-async fn tenants_that_sign_up_meanwhile_are_ready_in_the_end_with_a_proven_template() {
+async fn tenants_that_sign_up_meanwhile_are_ready_soon_and_have_the_proven_template_in_the_end() {
     for change in [Change::Good, Change::Bad] {
         let mut busy = scenario(60, json!("routine"));
         (busy.change, busy.signups_per_hour) = (change, 12);
@@ -136,6 +136,37 @@ async fn tenants_that_sign_up_meanwhile_are_ready_in_the_end_with_a_proven_templ
         assert!(signups.sent > 1, "{signups:?}");
         assert_eq!(signups.ready, signups.sent, "{signups:?}");
         assert_eq!(signups.with_proven_template, signups.sent, "{change:?}: {signups:?}");
-        assert_eq!(signups.enrolled_unproven, 0, "{signups:?}");
+        assert_eq!(signups.enrolled_too_soon, 0, "{signups:?}");
+        let ratio = signups.to_ready.p95_ratio(&signups.without_a_rollout).unwrap();
+        assert!(change == Change::Bad || ratio <= 1.5, "{ratio}: {signups:?}");
     }
+}
+
+/// The second wave waits for a person who never answers, and nobody waits for that.
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_nobody_gives_holds_up_no_tenant() {
+    let mut scene = Scene::found(&wanted(20), INSTANCE).await.unwrap();
+    let wave = |name: &str, accounts: Value, approval: bool| {
+        json!({ "name": name, "accounts": accounts, "approval": approval, "dwellSeconds": 60,
+                "preferences": { "maxConcurrentCount": 5, "failureToleranceCount": 5 } })
+    };
+    let plan = json!({
+        "waves": [
+            wave("first", json!({ "organizationalUnit": "General", "count": 2 }), false),
+            wave("rest", json!({ "rest": true }), true),
+        ],
+        "deadlineSeconds": 86_400,
+    });
+    scene.start(&plan, Change::Good).await.unwrap();
+    scene.world.aws().sleep(Duration::from_secs(3_600)).await;
+    let detail = json!({ "tenantId": "newcomer", "tenantName": "New", "tier": "standard" });
+    scene.world.deployment.sign_up(&detail).await.unwrap();
+    let hour = Duration::from_secs(3_600);
+    let ready = scene.world.gather(hour, &["TenantReady"], 1).await.unwrap();
+    assert!(scene.runs().await.unwrap(), "the rollout still waits");
+    let account = ready[0].detail["accountId"].as_str().unwrap().to_owned();
+    assert_eq!(scene.version(&account, "eu-central-1").await.as_deref(), Some("2"));
+    // Nobody approves: the rollout stops after a day, and takes the newcomer back.
+    assert!(scene.to_its_end(48 * hour).await.unwrap());
+    assert_eq!(scene.version(&account, "eu-central-1").await.as_deref(), Some("1"));
 }

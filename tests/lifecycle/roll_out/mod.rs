@@ -7,6 +7,7 @@
 
 mod calls;
 mod functions;
+mod rehearsal;
 mod surroundings;
 
 use std::collections::BTreeSet;

@@ -378,3 +378,45 @@ async fn tenants_that_came_in_the_last_wave_are_taken_back_with_the_others() {
     assert_eq!(versions(&scene).await, all("1"));
     nothing_runs(&scene).await;
 }
+
+/// They are enrolled in the second of three waves, with a template that is taken back then.
+#[tokio::test(start_paused = true)]
+async fn tenants_that_came_before_the_last_wave_are_counted_and_taken_back_with_the_others() {
+    let mut scene = found(24).await;
+    let mut plan = plan();
+    plan["waves"][1]["dwellSeconds"] = json!(7_200);
+    scene.start(&plan, Change::Good).await.unwrap();
+    until_at_work(&scene, "w02of03").await;
+    let sign_up =
+        |tenant: &str| json!({ "tenantId": tenant, "tenantName": "N", "tier": "standard" });
+    scene.world.deployment.sign_up(&sign_up("newcomer")).await.unwrap();
+    let ready = scene.world.gather(HOUR, &["TenantReady"], 1).await.unwrap();
+    let newcomer = ready[0].detail["accountId"].as_str().unwrap().to_owned();
+    assert_eq!(scene.version(&newcomer, "eu-central-1").await.as_deref(), Some("2"));
+    // The enrolment of another one is at work when the rollout stops.
+    scene.world.deployment.sign_up(&sign_up("latecomer")).await.unwrap();
+    let enrols = |status: &str| status == "RUNNING";
+    let first = operations(&scene).await;
+    loop {
+        let now = operations(&scene).await;
+        let new = now.iter().find(|(id, status)| {
+            id.starts_with("enrol-") && enrols(status) && !first.iter().any(|(old, _)| old == id)
+        });
+        if new.is_some() {
+            break;
+        }
+        scene.world.aws().sleep(Duration::from_secs(5)).await;
+    }
+    control(&scene, "stop", true).await;
+    let end = follow(&mut scene, Story::Forth).await;
+    assert!(end.is("FAILED", "ROLLED_BACK"), "{end:?}");
+    let ready = scene.world.gather(3 * HOUR, &["TenantReady"], 2).await.unwrap();
+    assert_eq!(ready.len(), 2);
+    for ready in ready {
+        let account = ready.detail["accountId"].as_str().unwrap();
+        let has = scene.version(account, "eu-central-1").await;
+        assert_eq!(has.as_deref(), Some("1"), "{}", ready.detail["tenantId"]);
+    }
+    assert_eq!(versions(&scene).await, all("1"));
+    nothing_runs(&scene).await;
+}

@@ -18,6 +18,8 @@ use crate::standing::Row;
 
 /// The most that AWS lists in a page.
 const PAGE: i32 = 100;
+/// The most pages of the log that are read: ten thousand operations are months of enrolments.
+const MOST_LOG_PAGES: usize = 100;
 
 /// A stack set as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Logged {
     pub id: String,
     /// Whether it has ended.
     pub ended: bool,
+    /// When it was asked for.
+    pub created: Option<Timestamp>,
 }
 
 /// How an operation is.
@@ -114,7 +118,7 @@ fn ended(status: Option<&str>) -> bool {
 }
 
 fn moment(at: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
-    at.and_then(|at| Timestamp::from_second(at.secs()).ok())
+    at.and_then(|at| Timestamp::from_nanosecond(at.as_nanos()).ok())
 }
 
 impl StackSet {
@@ -189,20 +193,41 @@ impl StackSet {
     /// # Errors
     /// `StackSetMissing`, a wait, or what AWS refuses.
     pub async fn log(&self) -> Result<Vec<Logged>, Stop> {
-        let request = self.client.list_stack_set_operations().stack_set_name(self.name.as_str());
-        let answer = request.max_results(PAGE).send().await;
-        let page = answer.map_err(|error| match error.as_service_error() {
-            Some(service) if service.is_stack_set_not_found_exception() => self.missing(),
-            _ => Stop::of("cloudformation", "ListStackSetOperations", self.about(), &error),
-        })?;
-        let mut summaries: Vec<_> = page.summaries().iter().collect();
-        summaries
-            .sort_by_key(|one| std::cmp::Reverse(one.creation_timestamp().map(|at| at.as_nanos())));
-        let logged = summaries.into_iter().filter_map(|one| {
-            let ended = ended(one.status().map(|status| status.as_str()));
-            Some(Logged { id: one.operation_id()?.to_owned(), ended })
-        });
-        Ok(logged.collect())
+        self.log_back_to(|_| true).await
+    }
+
+    /// The operations, newest first, page by page until one of a page is what is looked for, or
+    /// the log's end: enrolments may have put a rollout's operations far back.
+    ///
+    /// # Errors
+    /// `StackSetMissing`, a wait, or what AWS refuses.
+    pub async fn log_back_to(&self, found: impl Fn(&Logged) -> bool) -> Result<Vec<Logged>, Stop> {
+        let mut log: Vec<Logged> = Vec::new();
+        let mut token = None;
+        for _ in 0..MOST_LOG_PAGES {
+            let request =
+                self.client.list_stack_set_operations().stack_set_name(self.name.as_str());
+            let answer = request.max_results(PAGE).set_next_token(token).send().await;
+            let page = answer.map_err(|error| match error.as_service_error() {
+                Some(service) if service.is_stack_set_not_found_exception() => self.missing(),
+                _ => Stop::of("cloudformation", "ListStackSetOperations", self.about(), &error),
+            })?;
+            let logged = page.summaries().iter().filter_map(|one| {
+                let ended = ended(one.status().map(|status| status.as_str()));
+                let created = moment(one.creation_timestamp());
+                Some(Logged { id: one.operation_id()?.to_owned(), ended, created })
+            });
+            let before = log.len();
+            log.extend(logged);
+            token = page.next_token.filter(|token| !token.is_empty());
+            let seen = log.get(before..).unwrap_or_default().iter().any(&found);
+            if seen || token.is_none() {
+                break;
+            }
+        }
+        // Stable: what was asked for in the same second stays as AWS listed it.
+        log.sort_by_key(|one| std::cmp::Reverse(one.created));
+        Ok(log)
     }
 
     /// An operation; nothing when there is none of that id.

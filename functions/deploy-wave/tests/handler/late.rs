@@ -64,14 +64,14 @@ async fn a_roll_out_in_one_wave_is_proven_at_its_end() {
     plan["waves"][1]["accounts"] = json!(0);
     world.put(&format!("{FOLDER}/plan.json"), &plan.to_string());
     deployed(&world, request("WAVE", 1)).await.unwrap();
-    let unproven = |ids: &[String]| {
-        lifecycle::rollout::unproven(ids.iter().rev().map(String::as_str)).is_some()
+    let under_way = |ids: &[String]| {
+        lifecycle::rollout::under_way(ids.iter().rev().map(String::as_str)).is_some()
     };
-    assert!(unproven(&set.ids()), "new tenants wait: {:?}", set.ids());
+    assert!(under_way(&set.ids()), "it has the set: {:?}", set.ids());
     let late = deployed(&world, request("LATE", 0)).await.unwrap();
     assert_eq!(late["verdict"], "GO", "{late}");
     assert_eq!(late["counts"]["succeeded"], 0, "nobody is counted twice");
-    assert!(!unproven(&set.ids()), "and are let in: {:?}", set.ids());
+    assert!(!under_way(&set.ids()), "and leaves it: {:?}", set.ids());
 
     // A gate that says no to the mark makes its instance outdated: it is asked until it opens.
     let marked = Set::default();

@@ -161,7 +161,7 @@ fn instances_in_regions_outside_the_tier_are_ignored() {
 }
 
 fn operation(id: &str, status: &str) -> Operation {
-    Operation { id: id.to_owned(), status: status.to_owned() }
+    Operation { id: id.to_owned(), status: status.to_owned(), created: None }
 }
 
 #[test]

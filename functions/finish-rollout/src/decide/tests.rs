@@ -22,6 +22,56 @@ fn result(rows: &[Row]) -> StageResult {
         standing: Standing::default().with(rows),
         reason: None,
         seconds_per_round: None,
+        seconds: 60,
+    }
+}
+
+#[test]
+fn a_rehearsal_works_when_everybody_who_took_the_mark_gave_it_back_and_the_set_is_as_before() {
+    let finished = |outcome: Outcome, code: ReasonCode| RolloutFinished {
+        stack_set: "base".parse().unwrap(),
+        execution: "r_1".to_owned(),
+        outcome,
+        reason: Some(Reason { code, text: "why it stopped".to_owned() }),
+        counts: Counts::default(),
+        accounts: Accounts { planned: 3, not_current: 0 },
+        joined: Counts::default(),
+        not_current: Vec::new(),
+        not_current_key: String::new(),
+        started_at: Timestamp::UNIX_EPOCH,
+        finished_at: Timestamp::UNIX_EPOCH,
+        seconds: 0,
+        operations: 2,
+        long_vetoes: Vec::new(),
+        overriding: Vec::new(),
+    };
+    let instance =
+        rollout::Instance { account: id(1), region: region(), inoperable: false, unit: None };
+    let found = |went_forth, not_back: usize, set_is_as_before| Verified {
+        set_is_as_before,
+        went_forth,
+        not_back: vec![instance.clone(); not_back],
+    };
+    let forth = [result(&[row(1, Class::Succeeded), row(2, Class::Vetoed)])];
+    let back = [result(&[row(1, Class::Succeeded)]), result(&[])];
+    let gone = finished(Outcome::RolledBack, ReasonCode::Rehearsed);
+    let told = rehearsed(&gone, &forth, &back, Some(&found(1, 0, true)));
+    assert!(told.works, "{told:?}");
+    assert_eq!((told.forth_seconds, told.back_seconds), (60, 120));
+    assert_eq!((told.went_forth, told.came_back), (1, 1));
+    assert_eq!(told.in_the_way, [row(2, Class::Vetoed)], "a veto is told, and no failure");
+    let failed = finished(Outcome::RollbackFailed, ReasonCode::Rehearsed);
+    let stopped = finished(Outcome::RolledBack, ReasonCode::TooManyFailures);
+    for (finished, verified, reason) in [
+        (&gone, None, "the way back did not come to its end"),
+        (&gone, Some(found(1, 0, false)), "the set is not what it was"),
+        (&gone, Some(found(3, 1, true)), "1 instances are not back"),
+        (&gone, Some(found(0, 0, true)), "nobody took the mark"),
+        (&failed, Some(found(1, 0, true)), "the way back failed in part"),
+        (&stopped, Some(found(1, 0, true)), "why it stopped"),
+    ] {
+        let told = rehearsed(finished, &forth, &back, verified.as_ref());
+        assert_eq!((told.works, told.reason.as_deref()), (false, Some(reason)));
     }
 }
 

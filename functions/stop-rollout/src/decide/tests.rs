@@ -41,6 +41,7 @@ fn manifest() -> Manifest {
             stack_set: "s".parse().unwrap(),
             waves: 3,
             deadline_seconds: 600,
+            rehearsal: false,
         },
         planned_at: "2026-11-21T10:00:00Z".parse().unwrap(),
         found: "before".into(),

@@ -33,6 +33,7 @@ pub(crate) struct Demo {
 enum Part {
     Gate(crate::gate::GateDemo),
     Rollout(crate::rollout::RolloutDemo),
+    Rehearse(crate::rollout::RehearsalDemo),
     Retire(crate::retire::RetireDemo),
 }
 
@@ -43,6 +44,7 @@ impl Demo {
             None => self.onboarding.run().await,
             Some(Part::Gate(gate)) => gate.run().await,
             Some(Part::Rollout(options)) => crate::rollout::run(options).await,
+            Some(Part::Rehearse(options)) => options.run().await,
             Some(Part::Retire(retire)) => retire.run().await,
         }
     }

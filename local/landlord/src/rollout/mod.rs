@@ -7,6 +7,7 @@
 
 mod fleet;
 mod outcome;
+mod rehearsal;
 mod watch;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use simulation::rollout::fleet::upload;
 use crate::place::{self, Place};
 use fleet::Tenants;
 use outcome::Outcome;
+pub(crate) use rehearsal::RehearsalDemo;
 use watch::Watcher;
 
 /// The alarm of the management account that both plans watch.
@@ -120,12 +122,11 @@ async fn start(watcher: &mut Watcher, change: &str, template: &str) -> Result<()
     Ok(())
 }
 
-/// Three waves, each watched for some seconds; functions have this machine's clock, whatever the
-/// pace of the world is.
+/// Three waves, each watched for a minute of AWS's time.
 fn plan() -> Value {
     let wave = |name: &str, accounts: Value, at_once: u32| {
         json!({
-            "name": name, "accounts": accounts, "dwellSeconds": 2,
+            "name": name, "accounts": accounts, "dwellSeconds": 60,
             "preferences": {
                 "maxConcurrentCount": at_once, "failureToleranceCount": 1,
                 "concurrencyMode": "SOFT_FAILURE_TOLERANCE", "regionConcurrencyType": "PARALLEL",
@@ -139,7 +140,7 @@ fn plan() -> Value {
             wave("rest", json!({ "rest": true }), 3),
         ],
         "health": { "alarms": [HEALTH_ALARM] },
-        "retry": { "transientAttempts": 3, "backoffSeconds": 2, "vetoedEverySeconds": 30 },
+        "retry": { "transientAttempts": 3, "backoffSeconds": 60, "vetoedEverySeconds": 900 },
         "onStop": "ROLL_BACK", "newTenants": "WAIT", "deadlineSeconds": 3600,
     })
 }

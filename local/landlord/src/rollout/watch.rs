@@ -22,6 +22,8 @@ pub(super) struct Ended {
     pub(super) detail: Value,
     /// The execution's status.
     pub(super) status: String,
+    /// The detail of `RolloutRehearsed`, or null.
+    pub(super) rehearsal: Value,
 }
 
 /// A result that was not a success: account, whether a gate said no, why.
@@ -89,15 +91,17 @@ impl Watcher {
     where
         F: Future<Output = Result<Option<String>, Error>>,
     {
-        let mut detail = Value::Null;
+        let (mut detail, mut rehearsal) = (Value::Null, Value::Null);
         loop {
             let mut events = Vec::new();
             for heard in self.listener.next().await? {
                 self.show(&heard.name, &heard.detail);
                 let wave = heard.detail["name"].as_str().unwrap_or_default().to_owned();
                 events.push(Event { name: heard.name.clone(), wave });
-                if heard.name == "RolloutFinished" {
-                    detail = heard.detail;
+                match heard.name.as_str() {
+                    "RolloutFinished" => detail = heard.detail,
+                    "RolloutRehearsed" => rehearsal = heard.detail,
+                    _ => {}
                 }
             }
             events.extend(self.look().await?);
@@ -112,15 +116,17 @@ impl Watcher {
             if status != "RUNNING" {
                 for heard in self.listener.next().await? {
                     self.show(&heard.name, &heard.detail);
-                    if heard.name == "RolloutFinished" {
-                        detail = heard.detail;
+                    match heard.name.as_str() {
+                        "RolloutFinished" => detail = heard.detail,
+                        "RolloutRehearsed" => rehearsal = heard.detail,
+                        _ => {}
                     }
                 }
                 self.look().await?;
                 let cause = shown["cause"].as_str().unwrap_or_default();
                 let error = shown["error"].as_str().unwrap_or_default();
                 self.tell("roll-out", &format!("{status} {error} {cause}"));
-                return Ok(Ended { detail, status });
+                return Ok(Ended { detail, status, rehearsal });
             }
         }
     }

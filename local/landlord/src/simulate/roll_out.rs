@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use simulation::operation::{Minutes, Rate};
 use simulation::rollout::fleet::Wanted;
-use simulation::rollout::{Change, Report, Scenario, simulate};
+use simulation::rollout::{Change, Report, Scenario, simulate, turns};
 
 /// The plans that are known by name.
 const PLANS: [&str; 5] = ["careful", "routine", "urgent", "new-template", "gate"];
@@ -57,6 +57,12 @@ pub struct RollOut {
     /// Signups an hour while the roll-out runs
     #[arg(long, value_name = "N", default_value_t = 0)]
     signups: u32,
+    /// Stack sets that every tenant has, and that are rolled out in turns, with signups beside
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "every_plan", value_parser = clap::value_parser!(u8).range(1..=20))]
+    stack_sets: u8,
+    /// How long they are rolled out in turns, in hours
+    #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=168))]
+    hours: u64,
     /// Leave the gates out
     #[arg(long)]
     no_gates: bool,
@@ -79,7 +85,11 @@ impl RollOut {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let began = Instant::now();
-        let done = if self.every_plan { self.run_all() } else { self.run_one() };
+        let done = match (self.every_plan, self.stack_sets) {
+            (true, _) => self.run_all(),
+            (false, 1) => self.run_one(),
+            (false, _) => self.run_turns(),
+        };
         super::tell_effort(began);
         match done {
             Ok(code) => code,
@@ -94,6 +104,18 @@ impl RollOut {
     fn run_one(&self) -> Result<ExitCode, Failure> {
         let report = of(self.scenario(self.read_plan().map_err(Failure::Usage)?))?;
         crate::say(&self.shown(&report, || page::page(&report)));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn run_turns(&self) -> Result<ExitCode, Failure> {
+        if self.signups == 0 {
+            return Err(Failure::Usage("--stack-sets: needs --signups".to_owned()));
+        }
+        let scenario = self.scenario(self.read_plan().map_err(Failure::Usage)?);
+        let (sets, hours) = (usize::from(self.stack_sets), self.hours);
+        let work = move || async move { turns(&scenario, sets, hours).await };
+        let report = in_virtual_time(self.seed, work)?;
+        crate::say(&self.shown(&report, || page::turns(&report)));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -159,7 +181,14 @@ enum Failure {
 
 fn of(scenario: Scenario) -> Result<Report, Failure> {
     let seed = scenario.fleet.seed;
-    let work = move || async move { simulate(&scenario).await };
+    in_virtual_time(seed, move || async move { simulate(&scenario).await })
+}
+
+fn in_virtual_time<T, F>(seed: u64, work: impl FnOnce() -> F + Send + 'static) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, simulation::deployment::Error>> + 'static,
+{
     match simulation::virtual_time::run(seed, work) {
         Ok(Ok(report)) => Ok(report),
         Ok(Err(error)) => Err(Failure::Simulation(Box::new(error))),

@@ -118,7 +118,7 @@ impl Fleet {
     }
 
     /// Gives every account its baseline: one operation for each set of Regions.
-    async fn deploy(&self, deployment: &Deployment) -> Result<(), Error> {
+    pub(crate) async fn deploy(&self, deployment: &Deployment) -> Result<(), Error> {
         let mut groups: BTreeMap<&[String], Vec<&str>> = BTreeMap::new();
         for member in &self.members {
             groups.entry(&member.regions).or_default().push(&member.account);

@@ -12,7 +12,7 @@ use super::fleet::inside;
 use super::plan;
 use super::report::{Report, Standing, Wave};
 use super::run::{Scenario, Scene, root};
-use super::signups::signups;
+use super::signups::{Arrivals, signups};
 use crate::deployment::{Announcement, Deployment, Error};
 
 /// The resource that a bad template has.
@@ -31,12 +31,12 @@ pub(crate) fn bad_resource() -> ResourceRule {
 pub(crate) async fn report(
     scenario: &Scenario,
     scene: &mut Scene,
-    sent: &BTreeSet<String>,
+    arrivals: &Arrivals,
 ) -> Result<Report, Error> {
     let calls = scene.calls();
     let described = scene.described().await?;
     let ended = moment(&described["stopDate"]).unwrap_or_else(|| scene.world.aws().now());
-    let signups = signups(scene, sent, &described).await?;
+    let signups = signups(scenario, scene, arrivals, &described).await?;
     let told = scene.world.gather(Duration::from_secs(5), &["RolloutWaveFinished"], 1_000).await?;
     let finished = scene.world.gather(Duration::ZERO, &["RolloutFinished"], 1).await?;
     let started = scene.world.gather(Duration::ZERO, &["RolloutStarted"], 1).await?;

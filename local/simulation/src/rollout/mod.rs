@@ -8,8 +8,10 @@ pub mod plan;
 mod report;
 mod run;
 mod signups;
+mod turns;
 
 pub(crate) use measure::bad_resource;
-pub use report::{Report, Signups, Standing, Wave};
+pub use report::{Report, Signups, Standing, Times, Wave};
 pub(crate) use run::file;
 pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};
+pub use turns::{Turns, turns};

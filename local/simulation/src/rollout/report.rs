@@ -115,8 +115,58 @@ pub struct Signups {
     pub ready: usize,
     /// How many of them have the template that was proven in the end.
     pub with_proven_template: usize,
-    /// Enrolments that were started while the template was unproven: must be none.
-    pub enrolled_unproven: usize,
-    /// Ready tenants an hour, from the first signup to the last tenant.
+    /// Enrolments in the first wave and within the time for which new tenants wait: must be none.
+    pub enrolled_too_soon: usize,
+    /// Ready tenants an hour, from the rollout's start to the last tenant.
     pub ready_per_hour: f64,
+    /// How long it took until they were ready.
+    pub to_ready: Times,
+    /// The same in a world in which nothing rolled out, with the same fleet and as many signups.
+    pub without_a_rollout: Times,
+}
+
+/// Times from the signup to the ready tenant, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Times {
+    /// Half of the tenants took no longer.
+    pub p50: f64,
+    /// Nineteen of twenty took no longer.
+    pub p95: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+impl Times {
+    /// Of a list in any order: the nearest rank.
+    #[must_use]
+    pub fn of(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        let rank = |percent: usize| {
+            let place = (seconds.len() * percent).div_ceil(100).max(1) - 1;
+            seconds.get(place).copied().unwrap_or_default()
+        };
+        Self { p50: rank(50), p95: rank(95), max: rank(100) }
+    }
+
+    /// How many times as long nineteen of twenty took, beside these without a rollout.
+    #[must_use]
+    pub fn p95_ratio(&self, without: &Self) -> Option<f64> {
+        (without.p95 > 0.0).then(|| self.p95 / without.p95)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_nearest_rank() {
+        let times = Times::of((1..=20).rev().map(f64::from).collect());
+        assert_eq!((times.p50, times.p95, times.max), (10.0, 19.0, 20.0));
+        assert_eq!(Times::of(vec![7.0]), Times { p50: 7.0, p95: 7.0, max: 7.0 });
+        assert_eq!(Times::of(Vec::new()).p95_ratio(&Times::default()), None);
+        let twice = Times { p95: 38.0, ..times };
+        assert_eq!(twice.p95_ratio(&times), Some(2.0));
+    }
 }

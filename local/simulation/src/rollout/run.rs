@@ -1,6 +1,6 @@
 //! One roll-out, from the settled fleet to the last account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::fleet::{self, Fleet, Tenant, Wanted};
 use super::measure;
 use super::report::Report;
+use super::signups::Arrivals;
 use crate::deployment::Error;
 use crate::world::{self, World};
 
@@ -43,11 +44,21 @@ pub struct Scenario {
     pub most: Duration,
 }
 
+impl Scenario {
+    /// How long new tenants wait at most by the plan. Those that have names say nothing of it.
+    pub(crate) fn new_tenants_wait(&self) -> Duration {
+        if self.plan["newTenants"] == "ALLOW" {
+            return Duration::ZERO;
+        }
+        Duration::from_secs(self.plan["newTenantsWaitSeconds"].as_u64().unwrap_or(300))
+    }
+}
+
 /// The roll-out's name, as a delivery pipeline would give it.
 pub const EXECUTION: &str = "landlord-tenant-baseline_change-2";
 
 /// How often the world is looked at.
-const LOOK: Duration = Duration::from_secs(30);
+pub(crate) const LOOK: Duration = Duration::from_secs(30);
 
 /// A world with a fleet in it, before or while something rolls out.
 #[derive(Debug)]
@@ -230,7 +241,7 @@ pub async fn simulate(scenario: &Scenario) -> Result<Report, Error> {
     let mut scene = Scene::found(&scenario.fleet, scenario.instance).await?;
     scene.start(&scenario.plan, scenario.change).await?;
     let mut clear = scenario.alarms_clear_after;
-    let mut sent: BTreeSet<String> = BTreeSet::new();
+    let mut arrivals = Arrivals::of(scenario.signups_per_hour);
     while scene.elapsed() < scenario.most && scene.runs().await? {
         if clear.is_some_and(|after| scene.elapsed() >= after) {
             clear = None;
@@ -238,19 +249,13 @@ pub async fn simulate(scenario: &Scenario) -> Result<Report, Error> {
                 fleet::set_alarm(scene.world.aws(), member, "OK").await?;
             }
         }
-        let due = scene.elapsed().as_secs_f64() / 3600.0 * f64::from(scenario.signups_per_hour);
-        while count(sent.len()) < due {
-            let tenant = format!("new-{:04}", sent.len() + 1);
-            let detail = json!({ "tenantId": tenant, "tenantName": "New", "tier": "standard" });
-            scene.world.deployment.sign_up(&detail).await?;
-            sent.insert(tenant);
-        }
+        arrivals.send(&scene.world, scene.elapsed()).await?;
         scene.approve().await?;
         // Announcements are kept by the queue for four days only.
         scene.world.drain().await?;
         scene.world.aws().sleep(LOOK).await;
     }
-    measure::report(scenario, &mut scene, &sent).await
+    measure::report(scenario, &mut scene, &arrivals).await
 }
 
 /// Reads the tiers.
@@ -262,11 +267,6 @@ pub fn tiers(text: &str) -> Result<TiersConfig, Error> {
         call: "tiers.json".to_owned(),
         source: AwsError::validation(format!("{faults}")),
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of tenants")]
-fn count(number: usize) -> f64 {
-    number as f64
 }
 
 /// The template as the change has it: the baseline says its next version.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
-use simulation::rollout::{Report, Wave};
+use simulation::rollout::{Report, Times, Turns, Wave};
 
 /// Classes of instances, in the order of the table; others follow by name.
 const CLASSES: [&str; 7] =
@@ -35,16 +35,46 @@ pub(super) fn page(report: &Report) -> String {
     let signups = &report.signups;
     if signups.sent > 0 {
         page.push_str(&format!(
-            "{} signups: {} ready, {} with the proven template, {} enrolled while it was unproven; \
-             {:.1} an hour\n",
+            "{} signups: {} ready, {} with the proven template, {} enrolled too soon; {:.1} an \
+             hour\n",
             signups.sent,
             signups.ready,
             signups.with_proven_template,
-            signups.enrolled_unproven,
+            signups.enrolled_too_soon,
             signups.ready_per_hour
         ));
+        page.push_str(&times(&signups.to_ready, &signups.without_a_rollout));
     }
     page
+}
+
+/// A day of rollouts.
+pub(super) fn turns(report: &Turns) -> String {
+    format!(
+        "{} stack sets rolled out in turns for {} h: {} rollouts, {} of them succeeded\n\
+         {} signups: {} ready\n{}",
+        report.stack_sets,
+        report.hours,
+        report.rollouts,
+        report.succeeded,
+        report.sent,
+        report.ready,
+        times(&report.to_ready, &report.without_a_rollout)
+    )
+}
+
+/// Times to ready, beside those without a rollout.
+pub(super) fn times(beside: &Times, without: &Times) -> String {
+    let minutes = |times: &Times| {
+        let [p50, p95, max] = [times.p50, times.p95, times.max].map(|seconds| seconds / 60.0);
+        format!("p50 {p50:.1} min, p95 {p95:.1} min, max {max:.1} min")
+    };
+    let ratio = beside.p95_ratio(without).map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+    format!(
+        "to ready: {}\nwithout a rollout: {}\np95 is {ratio} times that without\n",
+        minutes(beside),
+        minutes(without)
+    )
 }
 
 /// A row for each plan: where it stopped, and in how many accounts the change failed until then.
