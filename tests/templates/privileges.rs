@@ -240,7 +240,8 @@ fn only_what_retire_tenant_has_marked_may_be_closed() {
         if does("organizations:CloseAccount") && body["Effect"] == "Deny" {
             denied += 1;
         }
-        if does("organizations:TagResource") || does("organizations:UntagResource") {
+        let tags = does("organizations:TagResource") || does("organizations:UntagResource");
+        if tags && body["Effect"] == "Allow" {
             let retire_after = json!("landlord:retire-after");
             let only = &body["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
             let never = &body["Condition"]["ForAllValues:StringNotEqualsIgnoreCase"]["aws:TagKeys"];
@@ -266,6 +267,7 @@ fn accounts_without_the_tag_are_untouchable() {
         let changes = list(&body["Action"]).into_iter().filter_map(Value::as_str).any(|action| {
             ["organizations:MoveAccount", "organizations:TagResource"].contains(&action)
         });
+        let changes = changes && body["Effect"] == "Allow";
         let of_accounts = body["Resource"].to_string().contains(":account/");
         // Tags that are written with the account's creation have no account to look at.
         if changes && of_accounts && body["Sid"] != "TagAtCreation" {

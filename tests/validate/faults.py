@@ -20,16 +20,14 @@ import run
 import translate
 
 JOIN = "Join [',arn:*:organizations::*:account/*/', !Ref ProtectedAccountIds]"
-QUEUE = "              Resource: !GetAtt SignupsQueue.Arn\n            - Sid: SendAgainOrSetAside"
+START = ("            - Sid: StartOnboarding\n              Effect: Allow\n              Action: states:StartExecution\n"
+         "              Resource: ")
+MACHINE = f"{START}!Ref OnboardTenantStateMachine"
 READ = "            - Sid: ReadTiers\n              Effect: Allow\n"
 CLOSE = "      CodeUri: functions/close-account\n      EventInvokeConfig:\n        MaximumRetryAttempts: "
 GRACE = "          EMAIL_GRACE_SECONDS: '900'"
 TRUST = "          - Sid: NarrowExecutionRoleTrust\n            Effect: Deny\n            Principal: '*'\n            Action: "
 LONG = "".join(f"{'x' * 90}{index:03}\n" for index in range(120)).split()
-
-
-def queue(resource):
-    return QUEUE.replace("!GetAtt SignupsQueue.Arn", resource)
 
 
 # (what, text that is in the template, text in its place, part of what is said about it)
@@ -41,13 +39,13 @@ FAULTS = [
     ("text instead of the list of Fn::Join", JOIN, "Join [',', !Sub '${AWS::AccountId}']", "E1018"),
     ("a parameter as the delimiter of Fn::Split", "Resource: !Split\n                - ','",
      "Resource: !Split\n                - !Ref AccountNamePrefix", "E1018"),
-    ("a function as the index of Fn::Select", QUEUE,
-     queue("!Select [!Sub '0', [!GetAtt SignupsQueue.Arn]]"), "E1017"),
-    ("an attribute that there is not", QUEUE, queue("!GetAtt SignupsQueue.Arm"), "E1010"),
-    ("a mapping that there is not", QUEUE, queue("!FindInMap [No, Such, Map]"), "E1011"),
-    ("Fn::If with one branch", QUEUE, queue("!If [MakeOnboardingOu, a]"), "E1028"),
-    ("a resource of a policy that is no ARN", QUEUE, queue("signups"), "E3510"),
-    ("a statement without a resource", QUEUE, "            - Sid: SendAgainOrSetAside", "E3510"),
+    ("a function as the index of Fn::Select", MACHINE,
+     START + "!Select [!Sub '0', [!Ref OnboardTenantStateMachine]]", "E1017"),
+    ("an attribute that there is not", MACHINE, START + "!GetAtt EventBus.Arm", "E1010"),
+    ("a mapping that there is not", MACHINE, START + "!FindInMap [No, Such, Map]", "E1011"),
+    ("Fn::If with one branch", MACHINE, START + "!If [MakeOnboardingOu, a]", "E1028"),
+    ("a resource of a policy that is no ARN", MACHINE, START + "signups", "E3510"),
+    ("a statement without a resource", MACHINE, START.rsplit("\n", 1)[0], "E3510"),
     ("an effect that there is not", READ, READ.replace("Allow", "Permit"), "E3510"),
     ("a misspelt member of a statement", f"{READ}              Action:", f"{READ}              Actions:", "E3510"),
     ("a Sid with a hyphen", READ, READ.replace("ReadTiers", "Read-Tiers"), "E3510"),
