@@ -47,7 +47,10 @@ const SERVICES: [(&str, &[&str]); 18] = [
     ("assess-wave", &["cloudwatch", "s3"]),
     ("close-account", &["organizations"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
-    ("deploy-wave", &["cloudformation", "cloudwatch", "organizations", "s3", "ssm", "sts"]),
+    (
+        "deploy-wave",
+        &["cloudformation", "cloudwatch", "lambda", "organizations", "s3", "ssm", "sts"],
+    ),
     ("enroll-baseline", &["organizations", "cloudformation"]),
     ("find-tenant", &["resourcegroupstagging"]),
     ("finish-rollout", &["cloudformation", "s3"]),

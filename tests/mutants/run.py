@@ -2,7 +2,8 @@
 """Breaks one guard after the other, and looks whether the proof finds it.
 
 Each mutant is a file beside this one: a text of the repository, what it is replaced by, why that
-must not go unnoticed, and the seed of a schedule that notices it. In code, `MUTATED` stands for
+must not go unnoticed, and the seed of a schedule that notices it; or, where no schedule can, the
+package and the name of a test that does. In code, `MUTATED` stands for
 "this mutant is on": all of them are built once, in a copy of the workspace below target/mutants,
 and an environment variable says which one is on. Machines and the template are read when a world
 begins: their mutants are written into the copy, one at a time. Nothing of this is ever shipped.
@@ -142,6 +143,24 @@ def search(mutant, most):
     return (int(named[1]), [named[2]]) if named else (None, [])
 
 
+def run_test(mutant):
+    """What the test says that holds the mutant's guard; nothing when it passes."""
+    package, name = mutant["test"].split()
+    environment = dict(
+        os.environ,
+        LANDLORD_MUTANT=mutant["name"],
+        CARGO_TARGET_DIR=str(BASE / "target"),
+        CARGO_INCREMENTAL="0",
+    )
+    command = ["cargo", "test", "--locked", "-q", "-p", package, name]
+    done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
+    if "test result: FAILED" in done.stdout:
+        return [f"{package} {name}"]
+    if done.returncode or not re.search(r"test result: ok\. [1-9]", done.stdout):
+        raise SystemExit(f"{mutant['test']} did not run: {done.stderr[-2000:]}")
+    return []
+
+
 def write_seed(mutant, seed):
     text = re.sub(r"\nseed = .*", "", mutant["path"].read_text().rstrip())
     mutant["path"].write_text(f"{text}\nseed = {seed}\n")
@@ -149,6 +168,8 @@ def write_seed(mutant, seed):
 
 def attempt(mutant, most):
     """The seed that found the mutant, and what it found."""
+    if "test" in mutant:
+        return "test", run_test(mutant)
     seed = mutant.get("seed")
     if seed is not None:
         done = play(["replay", str(seed), "--whole"], mutant)
@@ -192,6 +213,10 @@ def main():
     if not build():
         return 1
     seeds = sorted({mutant["seed"] for mutant in mutants if "seed" in mutant})
+    for mutant in filter(lambda mutant: "test" in mutant, mutants):
+        if run_test(dict(mutant, name="")):
+            print(f"without any mutant this test fails already: {mutant['test']}", file=sys.stderr)
+            return 1
     broken = [seed for seed in seeds if play(["replay", str(seed), "--whole"]).returncode]
     if broken:
         print(f"without any mutant these seeds fail already: {broken}", file=sys.stderr)

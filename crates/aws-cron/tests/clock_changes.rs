@@ -136,14 +136,10 @@ fn days_later_keep_the_time_of_the_day() {
 fn the_next_moment_is_the_earliest_where_days_repeat() {
     // In Beirut clocks went back from midnight to 23:00: the evening of the 28th came twice.
     let cron = zoned("cron(0/20 * * * ? *)", "Asia/Beirut", ClockChanges::WINDOW);
-    let mut now = at("2023-10-28T19:50:00Z");
+    let mut now = at("2023-10-28T20:00:00Z");
     for _ in 0..9 {
         let next = cron.next(now).unwrap();
-        assert_eq!(
-            next.duration_since(now).as_secs() / 60 % 20,
-            if now == at("2023-10-28T19:50:00Z") { 10 } else { 0 }
-        );
-        assert!(next.duration_since(now) <= SignedDuration::from_mins(20), "{now} {next}");
+        assert_eq!(next.duration_since(now), SignedDuration::from_mins(20), "{now}");
         now = next;
     }
 }

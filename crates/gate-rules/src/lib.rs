@@ -17,7 +17,7 @@ mod window;
 pub use clock::look_at_clock;
 pub use explanation::{Explanation, Proof};
 pub use freeze::Freeze;
-pub use parameters::{PARAMETERS, check_parameters, check_tiers, is_gate_set};
+pub use parameters::{PARAMETERS, check_parameters, check_tiers, faults_of_tiers, is_gate_set};
 pub use settings::{AlarmFilter, AlarmPattern, Precondition, Settings, read_fail_mode};
 pub use verdict::{Check, FailMode, Finding, Status, Verdict, decide, vetoes};
 pub use window::{Span, Window};

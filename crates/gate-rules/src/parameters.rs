@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lifecycle::{Fault, Faults, TiersConfig};
+use lifecycle::{Fault, Faults, TierName, TiersConfig};
 
 use crate::settings::Settings;
 
@@ -73,8 +73,18 @@ fn by_parameter(fault: Fault) -> Fault {
 /// # Errors
 /// Every override that the gate could not read, with its place in the tiers.
 pub fn check_tiers(tiers: &TiersConfig) -> Result<(), Faults> {
-    let mut faults = Faults::new();
+    let mut all = Faults::new();
+    for (_, faults) in faults_of_tiers(tiers) {
+        faults.into_iter().for_each(|fault| all.push(fault));
+    }
+    all.none_or(Some(()))
+}
+
+/// The tiers whose overrides the gate could not read, each with its faults.
+pub fn faults_of_tiers(tiers: &TiersConfig) -> Vec<(TierName, Faults)> {
+    let mut wrong = Vec::new();
     for (name, tier) in tiers.iter() {
+        let mut faults = Faults::new();
         let sets = tier.baseline.iter().enumerate();
         for (index, set) in sets.filter(|(_, set)| is_gate_set(set.name.as_str())) {
             let Err(found) = check_parameters(&set.parameter_overrides) else { continue };
@@ -84,8 +94,11 @@ pub fn check_tiers(tiers: &TiersConfig) -> Result<(), Faults> {
                 faults.push(fault.at(field));
             }
         }
+        if !faults.is_empty() {
+            wrong.push((name.clone(), faults));
+        }
     }
-    faults.none_or(Some(()))
+    wrong
 }
 
 #[cfg(test)]

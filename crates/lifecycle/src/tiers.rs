@@ -62,6 +62,13 @@ impl TiersConfig {
         self.held.get(name)
     }
 
+    /// Holds a tier for faults that are not this document's to see: those of settings of a stack
+    /// set that has a parser of its own.
+    pub fn hold(&mut self, name: &TierName, faults: Faults) {
+        self.tiers.remove(name);
+        self.held.insert(name.clone(), faults);
+    }
+
     /// Names and tiers of those with which nothing is wrong.
     pub fn iter(&self) -> impl Iterator<Item = (&TierName, &Tier)> {
         self.tiers.iter()

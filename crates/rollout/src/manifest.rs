@@ -310,6 +310,9 @@ pub enum ReasonCode {
     OperationStopped,
     /// A gate that was just deployed does not answer.
     GateDoesNotAnswer,
+    /// A gate that was just deployed answers, and does not show that it works when it is asked to
+    /// explain: a check that it could not make, or settings that it does not understand.
+    GateDoesNotWork,
     /// The way back failed in some accounts.
     RollbackIncomplete,
     /// A step of the machine failed.

@@ -191,7 +191,7 @@ pub enum Protocol {
     Query,
     /// CBOR, with the call in the path: CloudWatch.
     Cbor,
-    /// Methods and paths: S3.
+    /// Methods and paths: S3, and Lambda's `Invoke`.
     Rest,
 }
 
@@ -407,12 +407,17 @@ fn read(request: &HttpRequest) -> Seen {
     Seen { call: target, host, region, access_key, request: value, protocol }
 }
 
-/// A request to S3, which names its call by method and path.
+/// A request to S3 or Lambda, which name their calls by method and path.
 fn read_object(request: &HttpRequest, body: &[u8]) -> (String, Value) {
     let uri = request.uri();
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let key = path.split_once('/').map_or("", |(_, key)| key);
+    let function = key.strip_prefix("2015-03-31/functions/");
+    if let Some(name) = function.and_then(|rest| rest.strip_suffix("/invocations")) {
+        let payload: Value = serde_json::from_slice(body).unwrap_or_default();
+        return ("Invoke".into(), serde_json::json!({ "FunctionName": name, "Payload": payload }));
+    }
     let name = match request.method() {
         "PUT" => "PutObject",
         "DELETE" => "DeleteObject",

@@ -260,7 +260,11 @@ async fn read_tiers(app: &App) -> Result<Tiers, Error> {
         .await
         .map_err(|error| call.error(&error))?;
     let text = answer.parameter().and_then(|found| found.value()).unwrap_or_default();
-    let config = TiersConfig::tolerant(text, &app.config.units)
+    let mut config = TiersConfig::tolerant(text, &app.config.units)
         .map_err(|faults| Error::TiersInvalid { parameter: parameter.clone(), faults })?;
+    // What the gate could not read would veto everything in a new account.
+    for (name, faults) in gate_rules::faults_of_tiers(&config) {
+        config.hold(&name, faults);
+    }
     Ok(Tiers { text: text.to_owned(), config })
 }

@@ -105,6 +105,7 @@ fn blamed(code: ReasonCode, standing: &Standing) -> Vec<&Row> {
         | ReasonCode::DefinitionChanged
         | ReasonCode::OperationStopped
         | ReasonCode::GateDoesNotAnswer
+        | ReasonCode::GateDoesNotWork
         | ReasonCode::StepFailed
         | ReasonCode::Rehearsed => false,
     };

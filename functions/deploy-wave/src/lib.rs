@@ -9,6 +9,7 @@ mod error;
 mod gates;
 mod handler;
 mod joined;
+mod proof;
 mod results;
 mod rounds;
 mod run;

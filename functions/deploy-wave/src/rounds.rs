@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::rollout::Stage;
+use lifecycle::{AccountId, RegionName};
 use rollout::cut::batches;
 use rollout::manifest::{Operations, StageResult, folder, listed_before};
 use rollout::stack_set::Listed;
@@ -11,6 +12,7 @@ use rollout::{Batch, Class, Instance, Row, Standing, Stop};
 use stack_set_reasons::Again;
 
 use crate::decide::{backoff, between_tries};
+use crate::proof::Place;
 use crate::run::Run;
 use crate::state::State;
 
@@ -200,6 +202,24 @@ impl Run<'_> {
         let first: Operations = self.files.read(&format!("{}.json", folder(self.stage))).await?;
         state.proves = true;
         self.begin_round(state, first.operations, None).await
+    }
+
+    /// The accounts of the wave that took the change, whose gates are new. Those that did not are
+    /// counted elsewhere, and have the gate from before.
+    pub(crate) async fn with_new_gates(&self, standing: &Standing) -> Result<Vec<Place>, Stop> {
+        let first: Operations = self.files.read(&format!("{}.json", folder(self.stage))).await?;
+        let all = first.operations.into_iter().flat_map(|batch| {
+            let Batch { regions, accounts } = batch;
+            accounts.into_iter().map(move |account| (account, regions.clone()))
+        });
+        let taken = |account: &AccountId, region: &RegionName| {
+            !standing.open.iter().any(|row| row.account == *account && row.region == *region)
+        };
+        let took = all.map(|(account, mut regions)| {
+            regions.retain(|region| taken(&account, region));
+            (account, regions)
+        });
+        Ok(took.filter(|(_, regions)| !regions.is_empty()).collect())
     }
 
     async fn begin_round(

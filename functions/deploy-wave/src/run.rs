@@ -537,9 +537,8 @@ impl Run<'_> {
                 state.reason = state.reason.take().or_else(|| nothing_is_known(&standing));
             }
             let proves = self.plan().is_some_and(|plan| plan.prove_gate);
-            if state.reason.is_none() && proves && !state.proves && standing.succeeded > 0 {
-                self.prove_gates(state).await?;
-                return Ok(wait(1, "the gates are asked"));
+            if proves && let Some(next) = self.prove(state, &standing).await? {
+                return Ok(next);
             }
         }
         if matches!(self.stage, Stage::Back { .. }) && !standing.open.is_empty() {

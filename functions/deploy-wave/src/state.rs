@@ -46,6 +46,12 @@ pub struct State {
     pub differs_since: Option<Timestamp>,
     /// Whether the gates are being asked, or were.
     pub proves: bool,
+    /// Accounts whose gates were asked to explain, and work.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub proven: usize,
+    /// How often the next ones were asked in vain.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub proof_tries: u32,
     /// Whether the operation only marks that all waves have passed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub marks: bool,
@@ -74,6 +80,11 @@ pub struct Gathering {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none_yet(number: &usize) -> bool {
     *number == 0
 }
 

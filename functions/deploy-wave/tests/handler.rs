@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 #[path = "handler/excuses.rs"]
 mod excuses;
+#[path = "handler/gates.rs"]
+mod gates;
 #[path = "handler/joined.rs"]
 mod joined;
 #[path = "handler/late.rs"]
@@ -478,22 +480,6 @@ async fn a_way_back_that_fails_says_who_did_not_come_back() {
     assert_eq!(done["verdict"], "STOP");
     assert_eq!(done["reason"]["code"], "ROLLBACK_INCOMPLETE", "{done}");
     assert_eq!(done["notCurrent"][0]["account"], id(1).as_str());
-}
-
-#[tokio::test]
-async fn gates_that_were_just_deployed_have_to_answer() {
-    let set = Set::default();
-    let world = set.serve(planned(2, json!({"proveGate": true})));
-    let done = deployed(&world, request("WAVE", 1)).await.unwrap();
-    assert_eq!(done["verdict"], "GO", "{done}");
-    assert_eq!(set.ids().len(), 2, "they were asked by a second operation");
-    assert_eq!(done["counts"]["succeeded"], 2, "which counts nobody twice");
-
-    let set = Set::default();
-    let world = set.serve(planned(1, json!({"proveGate": true})));
-    set.fate(0, &["ok", "vetoed"]);
-    let done = deployed(&world, request("WAVE", 1)).await.unwrap();
-    assert_eq!(done["reason"]["code"], "GATE_DOES_NOT_ANSWER", "{done}");
 }
 
 #[tokio::test(start_paused = true)]

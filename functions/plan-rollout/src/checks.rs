@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use gate_rules::{check_parameters, is_gate_set};
+use lifecycle::gate::GATE_FUNCTION;
 use lifecycle::{Fault, Faults};
 use rollout::Input;
 use rollout::manifest::Definition;
@@ -101,6 +103,27 @@ pub(crate) fn others(input: &Input, log: &[Logged], busy: &[Busy], faults: &mut 
     }
 }
 
+/// Reads the settings that the gate's stack set would have, with the gate's own parser: a gate that
+/// does not understand them vetoes everything, its own repair included. Of other sets, nothing.
+pub(crate) fn gate_settings(
+    input: &Input,
+    set: &Described,
+    next: &Definition,
+    faults: &mut Faults,
+) {
+    if !is_gate_set(input.stack_set.as_str()) && !set.template.contains(GATE_FUNCTION) {
+        return;
+    }
+    let values = next.parameters.iter().filter_map(|(key, value)| {
+        let value = value.as_ref().or_else(|| set.parameters.get(key))?;
+        Some((key.clone(), value.clone()))
+    });
+    for fault in check_parameters(&values.collect()).err().into_iter().flatten() {
+        let field = format!("parameters.{}", fault.field);
+        faults.push(fault.at(field));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -157,6 +180,41 @@ mod tests {
             let told = told(|faults| super::capabilities(&next, needs, &set, faults));
             assert_eq!(told.len(), faults, "{needs:?} {given:?}: {told:?}");
         }
+    }
+
+    #[test]
+    fn settings_of_the_gate_are_read_before_they_reach_an_account() {
+        let wrong = r#"[{"Schedule":"cron(0 2 ? * XXX *)","Duration":2}]"#;
+        let found = |stack_set: &str, template: &str, given: Option<&str>, has: Option<&str>| {
+            let input = serde_json::json!({"stackSet": stack_set, "usePreviousTemplate": true,
+                                           "plan": "routine"});
+            let pair = |value: &str| ("MaintenanceWindows".to_owned(), value.to_owned());
+            let set = Described {
+                template: template.to_owned(),
+                parameters: has.map(pair).into_iter().collect(),
+                ..Described::default()
+            };
+            let next = Definition {
+                template: rollout::Template::Previous,
+                parameters: std::collections::BTreeMap::from([(
+                    "MaintenanceWindows".to_owned(),
+                    given.map(str::to_owned),
+                )]),
+                capabilities: Vec::new(),
+            };
+            let input = Input::read(&input).unwrap();
+            told(|faults| gate_settings(&input, &set, &next, faults))
+        };
+        let faults = found("landlord-account-gate", "", Some(wrong), None);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("parameters.MaintenanceWindows[0].Schedule: "), "{faults:?}");
+        assert!(faults[0].contains("1-7 or SUN-SAT, not XXX"), "{faults:?}");
+        // By its function, whatever it is called; and what it has is read as well as what it gets.
+        let function = "FunctionName: AWSCloudFormationStackSetAccountGate";
+        assert_eq!(found("doors", function, Some(wrong), None).len(), 1);
+        assert_eq!(found("doors", function, None, Some(wrong)).len(), 1);
+        assert_eq!(found("doors", function, Some(""), Some(wrong)).len(), 0);
+        assert_eq!(found("doors", "", Some(wrong), None).len(), 0, "another set's is its own");
     }
 
     #[test]

@@ -228,6 +228,7 @@ impl Maker<'_> {
         let address = Template::Url(self.files.url(PREVIOUS_TEMPLATE, &self.app.region));
         let change = change::change(parts, address, faults);
         checks::capabilities(&change.next, &summary, set, faults);
+        checks::gate_settings(self.input, set, &change.next, faults);
         Ok(Some(change))
     }
 

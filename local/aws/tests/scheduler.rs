@@ -78,6 +78,19 @@ async fn a_function_is_called_at_the_clock_of_the_schedules_zone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_schedule_runs_between_its_dates_on_the_days_that_aws_means() {
+    let (world, heard) = world().await;
+    // The 21st is a Saturday, the last day of AWS's week. 18:00 in Tokyo is 09:00 UTC.
+    let members = json!({ "ScheduleExpressionTimezone": "Asia/Tokyo",
+        "StartDate": "2026-11-22T09:00:01Z", "EndDate": "2026-11-28T09:00:00Z" });
+    create(&world, "cron(0 18 ? * SAT-TUE *)", members).await.unwrap();
+    create(&world, "cron(0 12 ? * L *)", json!({ "Name": "last" })).await.unwrap();
+    hours(8 * 24).await;
+    let expected = ["21T12:00", "23T09:00", "24T09:00", "28T12:00"];
+    assert_eq!(times(&heard), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rate_begins_at_once_and_a_moment_comes_once() {
     let (world, heard) = world().await;
     create(&world, "rate(12 hours)", json!({ "EndDate": "2026-11-22T10:00:00Z" })).await.unwrap();

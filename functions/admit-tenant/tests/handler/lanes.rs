@@ -86,6 +86,12 @@ async fn a_fault_in_one_tier_holds_that_tier_and_no_other() {
         ("baseline", json!([])),
         ("baselines", json!([])),
         ("quotas", json!("many")),
+        // What the gate could not read would veto everything in the new account.
+        (
+            "baseline",
+            json!([{"stackSet": "landlord-account-gate", "regions": ["eu-central-1"],
+                    "parameterOverrides": {"FreezePeriods": "christmas"}}]),
+        ),
     ] {
         let mut both = good.clone();
         both["tiers"]["broken"] = both["tiers"]["standard"].clone();
