@@ -50,6 +50,8 @@ fn examples() -> Vec<(&'static str, Value)> {
              "status": "REQUESTED", "value": 1000.0, "desired": 2000.0},
             {"serviceCode": "iam", "quotaCode": "L-FE177D64", "region": "us-east-1",
              "status": "WAITING", "value": null, "desired": 2000.0},
+            {"serviceCode": "iam", "quotaCode": "L-0", "region": "us-east-1", "status": "REFUSED",
+             "value": null, "desired": 2000.0, "reason": "No such quota."},
         ],
         "eventId": "7bf73129", "executionArn": ARN,
         "startedAt": "2026-11-21T10:00:01Z", "readyAt": "2026-11-21T10:09:00Z",

@@ -92,6 +92,10 @@ pub struct BaselineStackSet {
     pub regions: Vec<RegionName>,
     /// Parameters that differ from those of the stack set.
     pub parameter_overrides: BTreeMap<String, String>,
+    /// The stack sets of the baseline that have to be current before it is enrolled. Not a part of
+    /// the hash: what is deployed is the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<StackSetName>,
 }
 
 impl Baseline {
@@ -217,7 +221,7 @@ impl TenantDocument {
                 regions,
                 baseline,
                 quotas: tier.quotas.clone(),
-                deadline_seconds: admission.deadline_seconds,
+                deadline_seconds: tier.deadline_seconds.unwrap_or(admission.deadline_seconds),
             })
         })();
         faults.none_or(whole)

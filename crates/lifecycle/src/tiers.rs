@@ -28,7 +28,13 @@ pub struct Tier {
     pub baseline: Vec<BaselineStackSet>,
     /// The quotas to ask for.
     pub quotas: Vec<WantedQuota>,
+    /// How long onboarding may take, when that is another than the function's default: 60 seconds
+    /// to 364 days, for an execution of AWS's ends after a year.
+    pub deadline_seconds: Option<u32>,
 }
+
+/// The longest deadline: a day less than the machine's own time-out, which is AWS's year.
+pub const LONGEST_DEADLINE_SECONDS: u32 = 364 * 86_400;
 
 impl TiersConfig {
     /// Reads the document as far as it goes: a fault in one tier is that tier's alone, so that it
@@ -170,6 +176,7 @@ struct RawTier {
     baseline: Vec<RawStackSet>,
     #[serde(default)]
     quotas: Vec<RawQuota>,
+    deadline_seconds: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -186,6 +193,8 @@ struct RawStackSet {
     regions: Vec<String>,
     #[serde(default)]
     parameter_overrides: BTreeMap<String, String>,
+    #[serde(default)]
+    after: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -218,6 +227,16 @@ impl RawTier {
             }
             baseline.extend(raw.check(&at, faults));
         }
+        check_order(&at_baseline, &baseline, faults);
+        let deadline_seconds = self.deadline_seconds.and_then(|given| {
+            let seconds = u32::try_from(given).ok();
+            let seconds = seconds.filter(|it| (60..=LONGEST_DEADLINE_SECONDS).contains(it));
+            if seconds.is_none() {
+                let rule = format!("must be a whole number from 60 to {LONGEST_DEADLINE_SECONDS}");
+                faults.push(Fault::of(format!("{at}.deadlineSeconds"), given, rule));
+            }
+            seconds
+        });
         let at_quotas = format!("{at}.quotas");
         let mut keys = BTreeSet::new();
         let mut quotas: Vec<WantedQuota> = Vec::new();
@@ -231,7 +250,7 @@ impl RawTier {
             }
             quotas.push(quota);
         }
-        Tier { organizational_units, baseline, quotas }
+        Tier { organizational_units, baseline, quotas, deadline_seconds }
     }
 }
 
@@ -256,6 +275,40 @@ fn check_units(at: &str, tier: &RawTier, faults: &mut Faults) -> Vec<WeightedUni
         units.push(WeightedUnit { name, weight });
     }
     units
+}
+
+/// Checks that each `after` names another stack set of the baseline, that no stack set waits for
+/// itself in the end, and that the last one, which comes after all others anyway, is not waited for.
+fn check_order(at: &str, baseline: &[BaselineStackSet], faults: &mut Faults) {
+    let last = baseline.last().map(|stack_set| &stack_set.name);
+    let mut ready: BTreeSet<&StackSetName> = BTreeSet::new();
+    for (index, stack_set) in baseline.iter().enumerate() {
+        for (number, name) in stack_set.after.iter().enumerate() {
+            let at = format!("{at}[{index}].after[{number}]");
+            if !baseline.iter().any(|other| other.name == *name) {
+                faults.push(Fault::new(at, name.as_str(), "must be in the baseline"));
+            } else if Some(name) == last && *name != stack_set.name {
+                let rule = "must not be the last of the baseline, which follows all others";
+                faults.push(Fault::new(at, name.as_str(), rule));
+            }
+        }
+    }
+    // Whatever waits for nothing is taken away, until nothing is left, or all that is left waits.
+    while let Some(next) = baseline.iter().find(|it| {
+        !ready.contains(&it.name)
+            && it.after.iter().all(|name| {
+                ready.contains(name) || !baseline.iter().any(|other| other.name == *name)
+            })
+    }) {
+        ready.insert(&next.name);
+    }
+    for (index, stack_set) in baseline.iter().enumerate() {
+        if !ready.contains(&stack_set.name) {
+            let rule = "must not wait for itself, by itself or by what it waits for";
+            let at = format!("{at}[{index}].after");
+            faults.push(Fault::new(at, stack_set.name.as_str(), rule));
+        }
+    }
 }
 
 impl RawStackSet {
@@ -286,10 +339,16 @@ impl RawStackSet {
                 faults.push(Fault::new(&at, value, "must be at most 4096 bytes"));
             }
         }
+        let mut after = Vec::new();
+        for (index, text) in self.after.iter().enumerate() {
+            let at = format!("{at}.after[{index}]");
+            after.extend(faults.keep(&at, text.parse::<StackSetName>()));
+        }
         Some(BaselineStackSet {
             name: name?,
             regions,
             parameter_overrides: self.parameter_overrides,
+            after,
         })
     }
 }

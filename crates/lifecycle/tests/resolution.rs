@@ -200,6 +200,54 @@ fn all_faults_of_the_tiers_are_reported_at_once() {
 }
 
 #[test]
+fn an_order_of_dependence_is_checked_and_kept() {
+    let tiers = |orders: [(&str, &[&str]); 3]| {
+        let baseline: Vec<Value> = orders
+            .iter()
+            .map(|(name, after)| {
+                json!({"stackSet": name, "regions": ["eu-central-1"], "after": after})
+            })
+            .collect();
+        let units = json!([{"name": "General", "weight": 1}]);
+        let tiers = json!({"tiers": {"standard": {
+            "organizationalUnits": units, "baseline": baseline, "deadlineSeconds": 31_449_600}}});
+        tiers.to_string().parse::<TiersConfig>()
+    };
+    let good = tiers([("b", &["a"]), ("a", &[]), ("gate", &["a", "b"])]).unwrap();
+    let standard = good.get(&"standard".parse().unwrap()).unwrap();
+    assert_eq!(standard.baseline[0].after, ["a".parse().unwrap()]);
+    assert_eq!(standard.deadline_seconds, Some(31_449_600));
+    for (orders, field) in [
+        ([("a", &["c"][..]), ("b", &[]), ("gate", &[])], "tiers.standard.baseline[0].after[0]"),
+        ([("a", &["b"]), ("b", &["a"]), ("gate", &[])], "tiers.standard.baseline[0].after"),
+        ([("a", &["a"]), ("b", &[]), ("gate", &[])], "tiers.standard.baseline[0].after"),
+        ([("a", &["gate"]), ("b", &[]), ("gate", &[])], "tiers.standard.baseline[0].after[0]"),
+        (
+            [("a", &["not a name"]), ("b", &[]), ("gate", &[])],
+            "tiers.standard.baseline[0].after[0]",
+        ),
+    ] {
+        let faults = tiers(orders).unwrap_err();
+        assert_eq!(fields(&faults)[0], field, "{orders:?}: {faults}");
+    }
+}
+
+#[test]
+fn a_tier_has_a_deadline_of_its_own_within_awss_year() {
+    for (seconds, good) in [(60, true), (31_449_600, true), (59, false), (31_449_601, false)] {
+        let mut tiers = tiers_json();
+        tiers["tiers"]["standard"]["deadlineSeconds"] = json!(seconds);
+        match resolve(&tiers, UNITS, &acme()) {
+            Ok(document) => assert!(good && document.deadline_seconds == seconds, "{seconds}"),
+            Err(faults) => {
+                assert!(!good, "{seconds}: {faults}");
+                assert!(faults.to_string().contains("deadlineSeconds"), "{faults}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_misspelt_key_in_the_tiers_is_named() {
     let mut tiers = tiers_json();
     tiers["tiers"]["standard"]["quotes"] = json!([]);

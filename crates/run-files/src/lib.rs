@@ -3,6 +3,8 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Object;
+use jiff::Timestamp;
 use lambda_kit::client;
 use lambda_kit::sdk::{Refusal, Trouble, Wire, code};
 use serde::Serialize;
@@ -24,6 +26,15 @@ pub struct File {
     pub text: String,
     /// What identifies this version, for [`Condition::Unchanged`].
     pub etag: String,
+}
+
+/// A file of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// When it was written, in whole seconds.
+    pub written: Timestamp,
 }
 
 /// When a file may be written.
@@ -194,6 +205,28 @@ impl Files {
             .await
             .map_err(|error| Trouble::of(S3, "ListBucket", &error))?;
         Ok(page.contents().iter().filter_map(|object| object.key().map(Into::into)).collect())
+    }
+}
+
+impl Files {
+    /// The first page of the files under a prefix, a thousand at most, each with its time.
+    ///
+    /// # Errors
+    /// Whatever S3 answers.
+    pub async fn listed(&self, prefix: &str) -> Result<Vec<Listed>, Trouble> {
+        let page = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .send()
+            .await
+            .map_err(|error| Trouble::of(S3, "ListBucket", &error))?;
+        let listed = |object: &Object| {
+            let written = Timestamp::from_second(object.last_modified()?.secs()).ok()?;
+            Some(Listed { key: object.key()?.to_owned(), written })
+        };
+        Ok(page.contents().iter().filter_map(listed).collect())
     }
 }
 

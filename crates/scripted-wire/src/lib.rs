@@ -418,6 +418,9 @@ fn read_object(request: &HttpRequest, body: &[u8]) -> (String, Value) {
         let payload: Value = serde_json::from_slice(body).unwrap_or_default();
         return ("Invoke".into(), serde_json::json!({ "FunctionName": name, "Payload": payload }));
     }
+    if key.trim_end_matches('/').ends_with("/account-settings") {
+        return ("GetAccountSettings".into(), Value::Object(Map::new()));
+    }
     let name = match request.method() {
         "PUT" => "PutObject",
         "DELETE" => "DeleteObject",

@@ -459,12 +459,13 @@ pub(crate) fn wait(
             (10, 120, (age / 2).min(SignedDuration::from_mins(8)).max(elapsed / 30))
         }
         Awaited::Slot { age: None } => (10, waiting::CEILING, elapsed),
-        Awaited::Creation { since: start } => (10, waiting::CEILING, since(start)),
+        Awaited::Creation { since: start } => (7, waiting::CEILING, since(start)),
         Awaited::Order => (8, waiting::CEILING, elapsed),
         Awaited::Email { since: start } => (20, 120, since(start)),
         Awaited::Organization { since: start } => (60, waiting::CEILING, since(start)),
         Awaited::Scan => return 1,
-        Awaited::Account { since: start } => (10, waiting::CEILING, since(start)),
+        // A role is there within seconds or a minute, and the tenant waits for nothing else.
+        Awaited::Account { since: start } => (6, waiting::CEILING, since(start)),
     };
     waiting::retry_after(floor, ceiling, elapsed, tenant.as_str())
 }

@@ -1,7 +1,7 @@
 //! The function's environment.
 
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed, parsed_or};
+use lambda_kit::config::{Error, parsed, parsed_or, required};
 use lifecycle::OuId;
 
 const MAX_BASELINE_ATTEMPTS: &str = "MAX_BASELINE_ATTEMPTS";
@@ -11,8 +11,11 @@ const MAX_BASELINE_ATTEMPTS: &str = "MAX_BASELINE_ATTEMPTS";
 pub struct Config {
     /// Where accounts stand until they are ready: `ONBOARDING_OU_ID`.
     pub onboarding: OuId,
+    /// Where the accounts that wait are noted: `RUNS_BUCKET`.
+    pub runs_bucket: String,
     /// How many operations may fail for an account before its baseline has failed:
-    /// `MAX_BASELINE_ATTEMPTS`, 1 or more, 3 unless given.
+    /// `MAX_BASELINE_ATTEMPTS`, 1 or more, 3 unless given. Failures that pass by themselves have
+    /// more of them, or all the time that there is.
     pub max_attempts: u32,
 }
 
@@ -26,7 +29,11 @@ impl Config {
         if max_attempts == 0 {
             return Err(Error::invalid(MAX_BASELINE_ATTEMPTS, "0", "must be 1 or more"));
         }
-        Ok(Self { onboarding: parsed(lookup, "ONBOARDING_OU_ID")?, max_attempts })
+        Ok(Self {
+            onboarding: parsed(lookup, "ONBOARDING_OU_ID")?,
+            runs_bucket: required(lookup, "RUNS_BUCKET")?,
+            max_attempts,
+        })
     }
 }
 
@@ -37,6 +44,7 @@ mod tests {
     fn load(attempts: &'static str) -> Result<Config, Error> {
         Config::load(&move |name| match name {
             "ONBOARDING_OU_ID" => Some("ou-root-onboarding".to_owned()),
+            "RUNS_BUCKET" => Some("runs".to_owned()),
             "MAX_BASELINE_ATTEMPTS" => Some(attempts.to_owned()),
             _ => None,
         })

@@ -1,16 +1,24 @@
-//! What the instances of one stack set mean for the tenant: wait, operate, or give up.
+//! What the instances of one stack set mean for the tenant: wait, operate, mend, or give up.
 //!
 //! The truth is each instance's own status, never an operation's: an operation may succeed while
-//! it tolerates my failure, and fail because of somebody else's. Nothing here talks to AWS.
+//! it tolerates my failure, and fail because of another account's. Nothing here talks to AWS.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
 use lifecycle::RegionName;
+
+pub use crate::attempts::Attempts;
+pub use crate::log::{Log, Operation, operation_id, read_log};
 
 /// How the ids of the operations that enrol accounts begin.
 pub const OPERATION_PREFIX: &str = "enrol-";
+
+/// Parameters of an instance that differ from those of its stack set, by key.
+pub type Overrides = BTreeMap<String, String>;
+
+/// How AWS shows a value that must not be shown.
+const MASKED: &str = "****";
 
 /// Where one stack instance stands, in the words that decide what comes next.
 ///
@@ -58,29 +66,24 @@ pub struct Instance {
     pub reason: Option<String>,
 }
 
-/// The failures of one stack set that this execution has seen, by operation.
-///
-/// Operations and not calls are counted, so a repeated call counts nothing twice. What had failed
-/// before the execution (or its redrive) began is forgiven: whoever starts an onboarding again
-/// has usually removed the cause.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attempts {
-    /// Operations that had failed for this account before the first look.
-    pub before: Vec<String>,
-    /// Operations that failed for it since.
-    pub failed: Vec<String>,
-}
-
 /// What to do about one stack set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Every Region is current.
-    Done,
-    /// Somebody's operation is at work on it.
+    /// Every Region is current. Whether with this tenant's parameters is to be seen.
+    Current,
+    /// An operation is at work on it.
     Wait {
         /// The Regions that are not settled.
         regions: Vec<RegionName>,
+    },
+    /// It failed, and is left alone until then.
+    Pause {
+        /// Where it failed.
+        region: RegionName,
+        /// AWS's reason.
+        reason: String,
+        /// When it is tried again.
+        until: Timestamp,
     },
     /// An operation is needed.
     Operate {
@@ -100,24 +103,32 @@ pub enum Next {
 
 /// Judges the instances of one stack set against the Regions it has to be in.
 ///
-/// `attempts` is what earlier calls counted (nothing on the first look). `limit` operations may
-/// fail before it gives up. Instances in other Regions are none of the tier's business.
+/// `attempts` is what earlier calls counted (nothing on the first look). After `limit` failures
+/// that a person has to mend it gives up. Instances in other Regions are none of the tier's
+/// business.
 pub fn judge(
     regions: &[RegionName],
     instances: &[Instance],
     attempts: Option<Attempts>,
     limit: u32,
+    now: Timestamp,
 ) -> (Next, Attempts) {
     let wanted: Vec<(&RegionName, Option<&Instance>)> = regions
         .iter()
         .map(|region| (region, instances.iter().find(|instance| instance.region == *region)))
         .collect();
-    let attempts = count(&wanted, attempts);
-    let next = next(&wanted, &attempts, limit);
+    let present: Vec<&Instance> = wanted.iter().filter_map(|(_, instance)| *instance).collect();
+    let attempts = Attempts::count(attempts, &present, now);
+    let next = next(&wanted, &attempts, limit, now);
     (next, attempts)
 }
 
-fn next(wanted: &[(&RegionName, Option<&Instance>)], attempts: &Attempts, limit: u32) -> Next {
+fn next(
+    wanted: &[(&RegionName, Option<&Instance>)],
+    attempts: &Attempts,
+    limit: u32,
+    now: Timestamp,
+) -> Next {
     let find = |standing: Standing| {
         wanted.iter().filter_map(|(_, instance)| *instance).find(|i| i.standing == standing)
     };
@@ -130,14 +141,18 @@ fn next(wanted: &[(&RegionName, Option<&Instance>)], attempts: &Attempts, limit:
     if !working.is_empty() {
         return Next::Wait { regions: working };
     }
-    if let Some(instance) = find(Standing::Failed)
-        && attempts.failed.len() >= limit as usize
-    {
-        return give_up(instance);
+    if let Some(instance) = find(Standing::Failed) {
+        if attempts.are_exhausted(limit) {
+            return give_up(instance);
+        }
+        if let Some(until) = attempts.pause_until().filter(|until| *until > now) {
+            let (region, reason) = (instance.region.clone(), reason_of(instance));
+            return Next::Pause { region, reason, until };
+        }
     }
     let needed = regions_where(wanted, |standing| standing != Some(Standing::Current));
     if needed.is_empty() {
-        return Next::Done;
+        return Next::Current;
     }
     Next::Operate { open_to_others: needed.len() == wanted.len(), regions: needed }
 }
@@ -154,86 +169,25 @@ fn regions_where(
 }
 
 fn give_up(instance: &Instance) -> Next {
-    let reason = match (&instance.reason, instance.standing) {
+    Next::GiveUp { region: instance.region.clone(), reason: reason_of(instance) }
+}
+
+fn reason_of(instance: &Instance) -> String {
+    match (&instance.reason, instance.standing) {
         (Some(reason), _) if !reason.is_empty() => reason.clone(),
         (_, Standing::Inoperable) => "the stack instance is INOPERABLE".to_owned(),
         (_, Standing::Suspended) => "SKIPPED_SUSPENDED_ACCOUNT".to_owned(),
         _ => "AWS gave no reason".to_owned(),
-    };
-    Next::GiveUp { region: instance.region.clone(), reason }
-}
-
-/// Adds the operations in which an instance failed and that were not counted yet. A roll-out that
-/// failed here is not an attempt to enrol, so only enrolments count.
-fn count(wanted: &[(&RegionName, Option<&Instance>)], attempts: Option<Attempts>) -> Attempts {
-    let first_look = attempts.is_none();
-    let mut attempts = attempts.unwrap_or_default();
-    let failed = wanted
-        .iter()
-        .filter_map(|(_, instance)| *instance)
-        .filter(|instance| instance.standing == Standing::Failed)
-        .filter_map(|instance| instance.last_operation_id.as_deref())
-        .filter(|id| id.starts_with(OPERATION_PREFIX));
-    for id in failed {
-        let known = |ids: &[String]| ids.iter().any(|known| known == id);
-        if !known(&attempts.before) && !known(&attempts.failed) {
-            let list = if first_look { &mut attempts.before } else { &mut attempts.failed };
-            list.push(id.to_owned());
-        }
     }
-    attempts
 }
 
-/// An operation of a stack set, as AWS listed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
-    /// Its id.
-    pub id: String,
-    /// `RUNNING`, `QUEUED`, `STOPPING`, or one of the ends.
-    pub status: String,
-    /// When it was asked for.
-    pub created: Option<Timestamp>,
-}
-
-/// What the log of operations allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Log {
-    /// An enrolment is on its way: its end is worth waiting for, a second one is not.
-    Busy {
-        /// Its id.
-        operation_id: String,
-    },
-    /// Nothing of ours is on its way.
-    Free {
-        /// The id that the next enrolment has to carry.
-        operation_id: String,
-    },
-}
-
-/// Reads the log of operations, newest first.
-///
-/// The next id is a hash of the newest id: a compare-and-swap on the log. All who look at the
-/// same log choose the same id and one of them wins; who looks at an older log chooses an id that
-/// is taken.
-pub fn read_log(operations: &[Operation]) -> Log {
-    let busy = operations.iter().find(|operation| {
-        operation.id.starts_with(OPERATION_PREFIX)
-            && matches!(operation.status.as_str(), "RUNNING" | "QUEUED" | "STOPPING")
-    });
-    if let Some(operation) = busy {
-        return Log::Busy { operation_id: operation.id.clone() };
-    }
-    Log::Free { operation_id: operation_id(operations.first().map(|newest| newest.id.as_str())) }
-}
-
-/// The id of the enrolment that follows `newest`, within AWS's `[a-zA-Z0-9][-a-zA-Z0-9]*`.
-pub fn operation_id(newest: Option<&str>) -> String {
-    let digest = Sha256::digest(newest.unwrap_or("none").as_bytes());
-    let mut id = String::from(OPERATION_PREFIX);
-    for byte in digest.iter().take(16) {
-        id.push_str(&format!("{byte:02x}"));
-    }
-    id
+/// Whether an instance has the tenant's parameters. A value that AWS masks can't be compared: it
+/// counts as it stands.
+pub fn has_overrides(found: &Overrides, wanted: &Overrides) -> bool {
+    found.len() == wanted.len()
+        && wanted.iter().all(|(key, value)| {
+            found.get(key).is_some_and(|found| found == value || found == MASKED)
+        })
 }
 
 #[cfg(test)]

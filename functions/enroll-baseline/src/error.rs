@@ -1,7 +1,8 @@
 //! The function's final errors, and what a refused call means.
 
+use jiff::Timestamp;
 use lambda_kit::Named;
-use lambda_kit::sdk::{code, is_transient};
+use lambda_kit::sdk::{Refusal, Trouble, code, is_transient};
 use lifecycle::{AccountId, DeadlinePassed, Fault, RegionName, StackSetName, error_names};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -55,6 +56,26 @@ pub enum Error {
         /// AWS's reason.
         reason: String,
     },
+    /// The stack set's own settings would take the instance away again, or are not supported.
+    #[error(
+        "stack set {stack_set} is no part of a baseline, and account {account_id} needs it: {reason}"
+    )]
+    StackSetUnsuitable {
+        /// The stack set.
+        stack_set: StackSetName,
+        /// The tenant's account.
+        account_id: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// The tenant left after it had signed up: not a failure, and its onboarding ends as left.
+    #[error("the tenant of account {account_id} left at {left_at}, after its signup")]
+    TenantLeft {
+        /// The account.
+        account_id: AccountId,
+        /// When it left.
+        left_at: Timestamp,
+    },
     /// The tier names a stack set that does not exist in the function's account and Region.
     #[error("stack set {stack_set} does not exist here, and account {account_id} needs it")]
     StackSetMissing {
@@ -74,19 +95,23 @@ impl Named for Error {
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
             Self::BaselineFailed { .. } => "BaselineFailed",
             Self::StackSetMissing { .. } => "StackSetMissing",
+            Self::StackSetUnsuitable { .. } => "StackSetUnsuitable",
+            Self::TenantLeft { .. } => error_names::TENANT_LEFT,
         }
     }
 }
 
 impl Error {
     /// The names of all variants, as the machines know them.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 8] = [
         error_names::INVALID_REQUEST,
         error_names::DEADLINE_PASSED,
         error_names::ACCESS_DENIED,
         error_names::AWS_REFUSED,
         "BaselineFailed",
         "StackSetMissing",
+        "StackSetUnsuitable",
+        error_names::TENANT_LEFT,
     ];
 }
 
@@ -102,6 +127,29 @@ pub(crate) enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl Stop {
+    /// What a call of another crate has met.
+    pub(crate) fn of(trouble: Trouble, account_id: &AccountId) -> Self {
+        match trouble {
+            Trouble::Passing(refusal) => {
+                let Refusal { service, call, code, .. } = refusal;
+                Self::Later(format!("{service} {call} answers {code}"))
+            }
+            Trouble::Refused(refusal) => {
+                let is_denial = refusal.is_denial();
+                let Refusal { service, call, code, message } = refusal;
+                let (account_id, message) = (account_id.clone(), message.into());
+                Self::Failed(if is_denial {
+                    Error::AccessDenied { service, call, account_id, message }
+                } else {
+                    let code = code.into();
+                    Error::AwsRefused { service, call, account_id, code, message }
+                })
+            }
+        }
     }
 }
 

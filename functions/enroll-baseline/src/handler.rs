@@ -1,31 +1,35 @@
 //! One step towards a baseline that is current everywhere: observe, judge, operate, answer.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
-use lifecycle::rollout::{Logged, hold};
+use lifecycle::retirement::left_at;
 use lifecycle::{
-    AccountId, BaselineStackSet, ExecutionTimes, Progress, RegionName, Resume, StackSetName,
+    AccountId, BaselineStackSet, ExecutionTimes, OuId, Progress, RegionName, Resume, StackSetName,
     TenantDocument, waiting,
 };
+use organization_accounts::Accounts;
+use run_files::Files;
 use serde::{Deserialize, Serialize};
 
-use crate::candidates::Candidates;
 use crate::config::Config;
-use crate::decide::{Attempts, Log, Next, judge, read_log};
 use crate::error::{Error, Stop};
-use crate::stack_sets::Enrolment;
+use crate::state::State;
+use crate::step::{Step, Waits};
 
-/// Operations take minutes; asking more often than every ten seconds learns nothing.
-const SHORTEST_WAIT_SECONDS: u32 = 10;
+/// Operations take minutes: asking more often than every ten seconds learns nothing, and a tenth
+/// of their time is much for a tenant that waits for nothing else.
+const POLL: waiting::Poll =
+    waiting::Poll { floor: 10, ceiling: waiting::CEILING_IN_PARALLEL, part: 16 };
+/// After an operation was started: hardly one is over sooner.
+const FIRST_WAIT_SECONDS: u32 = 45;
 
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
 pub struct App {
     pub(crate) config: Config,
-    pub(crate) organizations: aws_sdk_organizations::Client,
+    accounts: Accounts,
+    pub(crate) files: Files,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     clock: Clock,
 }
@@ -34,15 +38,12 @@ impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         Self {
+            accounts: Accounts::new(wire),
+            files: Files::new(wire, &config.runs_bucket),
             config,
-            organizations: client!(aws_sdk_organizations, wire.global()),
             cloudformation: client!(aws_sdk_cloudformation, wire),
             clock,
         }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// The function in Lambda.
@@ -62,6 +63,9 @@ pub struct Request {
     pub tenant: TenantDocument,
     /// The tenant's account.
     pub account_id: AccountId,
+    /// Where the account stands, when that is not Onboarding: the OU of a tenant that is live.
+    #[serde(default)]
+    pub organizational_unit_id: Option<OuId>,
     /// The execution's own times.
     pub execution: ExecutionTimes,
     /// The `resume` of the previous answer.
@@ -96,50 +100,65 @@ pub enum InstanceStatus {
     Current,
 }
 
-/// What one call tells the next.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct State {
-    /// The start or redrive during which the attempts were counted: a redrive counts anew.
-    since: Option<Timestamp>,
-    attempts: BTreeMap<StackSetName, Attempts>,
-}
-
-impl State {
-    fn read(request: &Request) -> Result<Self, Error> {
-        let since = Some(request.execution.since());
-        let state: Self = request.resume.read()?;
-        Ok(if state.since == since { state } else { Self { since, ..Self::default() } })
-    }
-}
-
 /// Takes at most one step for each stack set, and answers how far the account is.
 ///
 /// # Errors
 /// See [`Error`]; throttles, lost answers and whatever else passes by itself are `PENDING`.
 pub async fn handle(app: &App, request: Request) -> Result<Progress<Response>, Error> {
     let now = app.clock.now();
-    let mut state = State::read(&request)?;
+    let state = State::read(&request.resume, request.execution.since())?;
+    let mut step = Step { app, request: &request, now, state };
     // Boxed: the futures of nested SDK calls are larger than the compiler likes in one piece.
-    let because = match Box::pin(ensure(app, &request, &mut state)).await {
+    let waits = match Box::pin(step.take()).await {
         Ok(waits) if waits.is_empty() => return Ok(Progress::Done(done(&request.tenant))),
-        Ok(waits) => waits.join("; "),
-        Err(Stop::Later(because)) => because,
-        Err(Stop::Failed(error)) => return Err(error),
+        Ok(waits) => waits,
+        Err(Stop::Later(because)) => Waits::of(because),
+        Err(Stop::Failed(error)) => return Err(Box::pin(unless_left(app, &request, error)).await),
     };
+    let wait = waits.seconds(&request, &step.state, now);
+    let because = waits.because();
     tracing::info!(
         tenant.id = %request.tenant.tenant_id,
         account.id = %request.account_id,
         "the baseline is awaited: {because}"
     );
-    let wait = waiting::retry_after(
-        SHORTEST_WAIT_SECONDS,
-        waiting::CEILING_IN_PARALLEL,
-        request.execution.elapsed(now),
-        request.tenant.tenant_id.as_str(),
-    );
     let deadline = request.execution.deadline(request.tenant.deadline_seconds);
-    Ok(Progress::pending(wait, because, Resume::of(&state)?).within(deadline, now)?)
+    let pending = Progress::pending(wait, because, Resume::of(&step.state)?);
+    match pending.within(deadline, now) {
+        Ok(pending) => Ok(pending),
+        Err(passed) => Err(Box::pin(unless_left(app, &request, passed.into())).await),
+    }
+}
+
+/// The error, unless the tenant left since it signed up: then that is the reason for whatever went
+/// wrong. Only asked for a failure, so that a step costs no call for it.
+async fn unless_left(app: &App, request: &Request, error: Error) -> Error {
+    match app.accounts.tags(&request.account_id).await {
+        Ok(Some(tags)) => match left_at(&tags) {
+            Some(left_at) if left_at > request.tenant.signed_up_at => {
+                Error::TenantLeft { account_id: request.account_id.clone(), left_at }
+            }
+            _ => error,
+        },
+        // What is not known is no excuse.
+        Ok(None) | Err(_) => error,
+    }
+}
+
+impl Waits {
+    /// How long to wait: the longer the stack sets have been waited for, the longer; never past
+    /// the moment at which something is tried again.
+    fn seconds(&self, request: &Request, state: &State, now: Timestamp) -> u32 {
+        let since = state.waiting_since.unwrap_or(now);
+        let poll =
+            if self.starts { waiting::Poll { floor: FIRST_WAIT_SECONDS, ..POLL } } else { POLL };
+        let seed = request.tenant.tenant_id.as_str();
+        let wait = poll.after(now.duration_since(since), seed);
+        let until = self.until.map(|until| until.duration_since(now).as_secs().saturating_add(1));
+        until.and_then(|until| u32::try_from(until).ok()).map_or(wait, |until| {
+            if self.only_pauses { until } else { wait.min(until.max(POLL.floor)) }
+        })
+    }
 }
 
 fn done(tenant: &TenantDocument) -> Response {
@@ -152,92 +171,4 @@ fn done(tenant: &TenantDocument) -> Response {
         stack_set.regions.iter().map(move |region| enrolled(stack_set, region))
     });
     Response { baseline: baseline.collect() }
-}
-
-/// What is still waited for; nothing when the baseline is current.
-async fn ensure(app: &App, request: &Request, state: &mut State) -> Result<Vec<String>, Stop> {
-    let stack_sets = &request.tenant.baseline.stack_sets;
-    let mut waits = Vec::new();
-    let mut needed = Vec::new();
-    for (index, stack_set) in stack_sets.iter().enumerate() {
-        let enrolment = Enrolment { app, account_id: &request.account_id, stack_set };
-        let instances = enrolment.instances_of(&request.account_id).await?;
-        let attempts = state.attempts.get(&stack_set.name).cloned();
-        let (next, attempts) =
-            judge(&stack_set.regions, &instances, attempts, app.config.max_attempts);
-        state.attempts.insert(stack_set.name.clone(), attempts);
-        match next {
-            Next::Done => {}
-            Next::Wait { regions } => waits.push(format!(
-                "stack set {} is being deployed in {}",
-                stack_set.name,
-                list(&regions)
-            )),
-            Next::GiveUp { region, reason } => {
-                return Err(Stop::Failed(Error::BaselineFailed {
-                    stack_set: stack_set.name.clone(),
-                    account_id: request.account_id.clone(),
-                    region,
-                    reason,
-                }));
-            }
-            // The last one is the account's gate: once it is there, it is asked before every
-            // other operation, so everything else comes first.
-            Next::Operate { .. }
-                if index + 1 == stack_sets.len() && !(waits.is_empty() && needed.is_empty()) =>
-            {
-                waits.push(format!("stack set {} follows the others", stack_set.name));
-            }
-            Next::Operate { regions, open_to_others } => {
-                needed.push((enrolment, regions, open_to_others));
-            }
-        }
-    }
-    let mut candidates = Candidates::new(app, request);
-    for (enrolment, regions, open_to_others) in needed {
-        waits.push(operate(&enrolment, &regions, open_to_others, &mut candidates).await?);
-    }
-    Ok(waits)
-}
-
-/// Starts an operation for the account and all who wait for the same, unless one is on its way.
-async fn operate(
-    enrolment: &Enrolment<'_>,
-    regions: &[RegionName],
-    open_to_others: bool,
-    candidates: &mut Candidates<'_>,
-) -> Result<String, Stop> {
-    let name = &enrolment.stack_set.name;
-    let operations = enrolment.operations().await?;
-    let log = operations.iter().map(|one| Logged { id: &one.id, created: one.created });
-    if let Some(hold) = hold(log, enrolment.app.now()) {
-        // What the set has now may be taken back within minutes. Who is enrolled later, though it
-        // is not proven, goes back with it.
-        let (newest, until) = (hold.newest, hold.until);
-        return Ok(format!("stack set {name}: its rollout ({newest}) may prove it until {until}"));
-    }
-    let operation_id = match read_log(&operations) {
-        Log::Busy { operation_id } => {
-            return Ok(format!("stack set {name}: {operation_id} comes first"));
-        }
-        Log::Free { operation_id } => operation_id,
-    };
-    let model = enrolment.permission_model().await?;
-    let mut accounts = vec![enrolment.account_id.clone()];
-    if open_to_others {
-        accounts.extend(candidates.for_stack_set(name).await?);
-    }
-    accounts.sort();
-    let started = enrolment.start(&operation_id, model, &accounts, regions).await?;
-    tracing::info!(
-        account.id = %enrolment.account_id,
-        operation.id = operation_id,
-        accounts = accounts.len(),
-        "stack set {name}: {started}"
-    );
-    Ok(format!("stack set {name}: {started}"))
-}
-
-fn list(regions: &[RegionName]) -> String {
-    regions.iter().map(RegionName::as_str).collect::<Vec<_>>().join(", ")
 }

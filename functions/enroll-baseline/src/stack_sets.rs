@@ -1,13 +1,17 @@
 //! The calls to CloudFormation about one stack set.
 
 use aws_sdk_cloudformation::types::{
-    AccountFilterType, ConcurrencyMode, DeploymentTargets, Parameter, PermissionModels,
-    RegionConcurrencyType, StackInstanceSummary, StackSetOperationPreferences,
+    AccountFilterType, ConcurrencyMode, DeploymentTargets, Parameter, RegionConcurrencyType,
+    StackInstanceSummary, StackSetOperationPreferences,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
-use lifecycle::{AccountId, BaselineStackSet, RegionName};
+use lambda_kit::sdk::code;
+use lifecycle::{AccountId, BaselineStackSet, OuId, PermissionModel, RegionName, StackSetSettings};
 
-use crate::decide::{Instance, Operation, Standing};
+use crate::decide::{Instance, Operation, Overrides, Standing};
 use crate::error::{Call, Error, Stop};
 use crate::handler::App;
 
@@ -20,7 +24,18 @@ pub(crate) struct Enrolment<'a> {
     pub(crate) app: &'a App,
     /// The tenant's account.
     pub(crate) account_id: &'a AccountId,
+    /// The OU in which it stands.
+    pub(crate) unit: &'a OuId,
     pub(crate) stack_set: &'a BaselineStackSet,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Makes instances, or deploys those again that are not current.
+    Create,
+    /// Gives instances that are there the tenant's parameters.
+    Update,
 }
 
 impl Enrolment<'_> {
@@ -103,8 +118,10 @@ impl Enrolment<'_> {
         }
     }
 
-    /// Who deploys the stack set's instances. It can't change while there are any.
-    pub(crate) async fn permission_model(&self) -> Result<PermissionModels, Stop> {
+    /// Who deploys the stack set's instances.
+    ///
+    /// Settings with which the instance would not outlive the onboarding are an error.
+    pub(crate) async fn permission_model(&self) -> Result<PermissionModel, Stop> {
         let answer = self
             .app
             .cloudformation
@@ -116,22 +133,57 @@ impl Enrolment<'_> {
                 Some(service) if service.is_stack_set_not_found_exception() => self.missing(),
                 _ => self.call("DescribeStackSet").stop(&error),
             })?;
-        match answer.stack_set().and_then(|stack_set| stack_set.permission_model()) {
-            None => Ok(PermissionModels::SelfManaged),
-            Some(known @ (PermissionModels::SelfManaged | PermissionModels::ServiceManaged)) => {
-                Ok(known.clone())
-            }
-            Some(unknown) => Err(Stop::Failed(Error::AwsRefused {
-                service: "cloudformation",
-                call: "DescribeStackSet",
+        let stack_set = answer.stack_set();
+        let settings = StackSetSettings {
+            permission_model: stack_set
+                .and_then(|found| found.permission_model())
+                .map(|model| model.as_str()),
+            deploys_automatically: stack_set
+                .and_then(|found| found.auto_deployment())
+                .and_then(|auto| auto.enabled())
+                .unwrap_or(false),
+        };
+        settings.judge().map_err(|reason| {
+            Stop::Failed(Error::StackSetUnsuitable {
+                stack_set: self.stack_set.name.clone(),
                 account_id: self.account_id.clone(),
-                code: unknown.as_str().to_owned(),
-                message: format!(
-                    "stack set {} has a permission model that is not supported",
-                    self.stack_set.name
-                ),
-            })),
-        }
+                reason,
+            })
+        })
+    }
+
+    /// The parameters of the account's instance that differ from those of the stack set; nothing
+    /// when the instance is gone.
+    pub(crate) async fn overrides_in(
+        &self,
+        region: &RegionName,
+    ) -> Result<Option<Overrides>, Stop> {
+        let answer = self
+            .app
+            .cloudformation
+            .describe_stack_instance()
+            .stack_set_name(self.stack_set.name.as_str())
+            .stack_instance_account(self.account_id.as_str())
+            .stack_instance_region(region.as_str())
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match error.as_service_error() {
+                    Some(service) if service.is_stack_instance_not_found_exception() => Ok(None),
+                    Some(service) if service.is_stack_set_not_found_exception() => {
+                        Err(self.missing())
+                    }
+                    _ => Err(self.call("DescribeStackInstance").stop(&error)),
+                };
+            }
+        };
+        let overrides = answer.stack_instance().map(|instance| instance.parameter_overrides());
+        let pair = |parameter: &Parameter| {
+            Some((parameter.parameter_key()?.into(), parameter.parameter_value()?.into()))
+        };
+        Ok(overrides.map(|overrides| overrides.iter().filter_map(pair).collect()))
     }
 
     /// Starts the operation, and says so; what AWS answers to a lost race is a wait.
@@ -140,54 +192,86 @@ impl Enrolment<'_> {
     /// and the second time is at worst `OperationIdAlreadyExists`.
     pub(crate) async fn start(
         &self,
+        work: Work,
         operation_id: &str,
-        model: PermissionModels,
+        model: PermissionModel,
         accounts: &[AccountId],
         regions: &[RegionName],
     ) -> Result<String, Stop> {
         let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
-        let mut request = self
-            .app
-            .cloudformation
-            .create_stack_instances()
-            .stack_set_name(self.stack_set.name.as_str())
-            .operation_id(operation_id)
-            .operation_preferences(preferences())
-            .set_regions(Some(regions.iter().map(ToString::to_string).collect()))
-            .set_parameter_overrides(self.parameter_overrides());
-        request = match model {
-            PermissionModels::ServiceManaged => {
-                request.deployment_targets(self.targets_within_onboarding(ids))
+        let regions = Some(regions.iter().map(ToString::to_string).collect());
+        let (accounts_alone, targets) = match model {
+            PermissionModel::SelfManaged => (Some(ids), None),
+            PermissionModel::ServiceManaged => (None, Some(self.targets_within_the_unit(ids))),
+        };
+        let name = self.stack_set.name.as_str();
+        let refused = match work {
+            Work::Create => {
+                let answer = self
+                    .app
+                    .cloudformation
+                    .create_stack_instances()
+                    .stack_set_name(name)
+                    .operation_id(operation_id)
+                    .operation_preferences(preferences())
+                    .set_regions(regions)
+                    .set_accounts(accounts_alone)
+                    .set_deployment_targets(targets)
+                    .set_parameter_overrides(self.parameter_overrides())
+                    .send()
+                    .await;
+                answer.err().map(|error| self.refused("CreateStackInstances", &error))
             }
-            _ => request.set_accounts(Some(ids)),
+            Work::Update => {
+                let answer = self
+                    .app
+                    .cloudformation
+                    .update_stack_instances()
+                    .stack_set_name(name)
+                    .operation_id(operation_id)
+                    .operation_preferences(preferences())
+                    .set_regions(regions)
+                    .set_accounts(accounts_alone)
+                    .set_deployment_targets(targets)
+                    // A list without a parameter sets it back; no list at all would keep all.
+                    .set_parameter_overrides(Some(self.parameter_overrides().unwrap_or_default()))
+                    .send()
+                    .await;
+                answer.err().map(|error| self.refused("UpdateStackInstances", &error))
+            }
         };
-        let error = match request.send().await {
-            Ok(_) => return Ok(format!("{operation_id} deploys {} accounts", accounts.len())),
-            Err(error) => error,
-        };
-        let Some(service) = error.as_service_error() else {
-            return Err(self.call("CreateStackInstances").stop(&error));
-        };
-        if service.is_stack_set_not_found_exception() {
-            Err(self.missing())
-        } else if service.is_operation_id_already_exists_exception() {
-            Ok(format!("{operation_id} was started by another account"))
-        } else if service.is_operation_in_progress_exception() {
-            Ok("another operation is in progress".to_owned())
-        } else if service.is_stale_request_exception() {
-            Ok("another operation came between".to_owned())
-        } else if service.is_limit_exceeded_exception() {
-            Ok("CloudFormation's limit on stack instances or queued operations is reached".into())
-        } else {
-            Err(self.call("CreateStackInstances").stop(&error))
-        }
+        refused.unwrap_or_else(|| Ok(format!("{operation_id} deploys {} accounts", accounts.len())))
     }
 
-    /// The accounts, cut with the unit in which they stand: the one filter that names accounts
-    /// and deploys to nothing else.
-    fn targets_within_onboarding(&self, ids: Vec<String>) -> DeploymentTargets {
+    /// What a refusal to start an operation means: a lost race is a wait.
+    fn refused<E>(
+        &self,
+        call: &'static str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Result<String, Stop>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        Ok(match code(error) {
+            Some("StackSetNotFoundException") => return Err(self.missing()),
+            Some("OperationIdAlreadyExistsException") => {
+                "the next operation was started by another account".to_owned()
+            }
+            Some("OperationInProgressException") => "another operation is in progress".to_owned(),
+            Some("StaleRequestException") => "another operation came between".to_owned(),
+            Some("StackInstanceNotFoundException") => "an instance is gone meanwhile".to_owned(),
+            Some("LimitExceededException") => {
+                "CloudFormation's limit on stack instances or queued operations is reached".into()
+            }
+            _ => return Err(self.call(call).stop(error)),
+        })
+    }
+
+    /// The accounts, cut with the OU in which they stand: the one filter that names accounts and
+    /// deploys to nothing else.
+    fn targets_within_the_unit(&self, ids: Vec<String>) -> DeploymentTargets {
         DeploymentTargets::builder()
-            .organizational_unit_ids(self.app.config.onboarding.as_str())
+            .organizational_unit_ids(self.unit.as_str())
             .set_accounts(Some(ids))
             .account_filter_type(AccountFilterType::Intersection)
             .build()

@@ -1,113 +1,25 @@
 //! The function through its public API: the real SDK on a scripted wire.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
-use enroll_baseline::{App, Config, Error, decide::operation_id, handle};
-use lambda_kit::{Clock, Diagnostic, Named};
-use scripted_wire::Seen;
+mod wire;
+
+use enroll_baseline::{Error, decide::operation_id};
+use lambda_kit::{Diagnostic, Named};
 use scripted_wire::operations::{Aws, Reply, error};
 use serde_json::{Value, json};
-
-const NOW: &str = "2026-11-21T12:00:00Z";
-const MINE: &str = "222222222222";
-const BASELINE: &str = "landlord-tenant-baseline";
-const GATE: &str = "landlord-account-gate";
-
-fn request() -> Value {
-    serde_json::from_str(include_str!("../events/request.json")).unwrap()
-}
-
-/// The request of a tenant whose baseline is one stack set in one Region.
-fn small_request() -> Value {
-    let mut request = request();
-    request["tenant"]["baseline"]["stackSets"] = json!([
-        {"name": BASELINE, "regions": ["eu-central-1"], "parameterOverrides": {}}
-    ]);
-    request
-}
-
-async fn call(aws: &Aws, request: Value) -> Result<Value, Diagnostic> {
-    call_at(aws, request, NOW).await
-}
-
-async fn call_at(aws: &Aws, request: Value, now: &str) -> Result<Value, Diagnostic> {
-    let config =
-        Config::load(&|name| (name == "ONBOARDING_OU_ID").then(|| "ou-root-onboarding".to_owned()));
-    let clock = Clock::fixed(now.parse().unwrap());
-    let app = App::new(&aws.wire(&clock), config.unwrap(), clock);
-    lambda_kit::call(&app, &handle, request).await
-}
-
-fn xml(operation: &str, result: &str) -> String {
-    format!(
-        "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
-         <{operation}Result>{result}</{operation}Result></{operation}Response>"
-    )
-}
-
-/// `(region, status, detailed status, last operation)` of instances of one account.
-fn instances(rows: &[(&str, &str, &str, &str)]) -> String {
-    let members: String = rows
-        .iter()
-        .map(|(region, status, detailed, operation)| {
-            format!(
-                "<member><Account>{MINE}</Account><Region>{region}</Region>\
-                 <Status>{status}</Status><StatusReason>Resource limit exceeded</StatusReason>\
-                 <StackInstanceStatus><DetailedStatus>{detailed}</DetailedStatus>\
-                 </StackInstanceStatus><LastOperationId>{operation}</LastOperationId></member>"
-            )
-        })
-        .collect();
-    xml("ListStackInstances", &format!("<Summaries>{members}</Summaries>"))
-}
-
-fn operations(rows: &[(&str, &str, &str)]) -> String {
-    let members: String = rows
-        .iter()
-        .map(|(id, status, created)| {
-            format!(
-                "<member><OperationId>{id}</OperationId><Action>CREATE</Action>\
-                 <Status>{status}</Status><CreationTimestamp>{created}</CreationTimestamp></member>"
-            )
-        })
-        .collect();
-    xml("ListStackSetOperations", &format!("<Summaries>{members}</Summaries>"))
-}
-
-fn stack_set(model: &str) -> String {
-    let body = format!("<StackSet><PermissionModel>{model}</PermissionModel></StackSet>");
-    xml("DescribeStackSet", &body)
-}
-
-fn started() -> String {
-    xml("CreateStackInstances", "<OperationId>enrol-x</OperationId>")
-}
-
-fn account(id: &str, joined: i64, state: &str) -> Value {
-    json!({"Id": id, "JoinedTimestamp": joined, "State": state})
-}
-
-fn tags(hash: &str) -> Value {
-    json!({"Tags": [{"Key": "landlord:tenant", "Value": "t"},
-                    {"Key": "landlord:baseline", "Value": hash}]})
-}
-
-/// An AWS with nobody else in Onboarding.
-fn alone() -> Aws {
-    Aws::new().json("ListAccountsForParent", json!({"Accounts": [account(MINE, 1, "ACTIVE")]}))
-}
-
-fn fields(call: &Seen, prefix: &str) -> Vec<String> {
-    (1..)
-        .map_while(|index| call.request.get(format!("{prefix}.member.{index}")))
-        .map(|value| value.as_str().unwrap().to_owned())
-        .collect()
-}
+use wire::{
+    BASELINE, GATE, MINE, NOW, alone, call, call_at, described, fields, instances, noting,
+    operations, request, small_request, stack_set, started, xml,
+};
 
 #[tokio::test]
-async fn starts_one_operation_for_all_who_wait_for_the_same() {
+async fn starts_one_operation_for_all_that_wait_for_the_same() {
     let aws = Aws::new()
-        .text("ListStackInstances", instances(&[])) // mine, of the baseline
-        .text("ListStackInstances", instances(&[])) // mine, of the gate
+        .always("ListStackInstances", |call| {
+            let has_one = call.field("StackInstanceAccount") == "555555555555";
+            let current = ("us-east-1", "CURRENT", "SUCCEEDED", "enrol-1");
+            Reply::Text(instances(if has_one { std::slice::from_ref(&current) } else { &[] }))
+        })
         .text(
             "ListStackSetOperations",
             operations(&[
@@ -116,33 +28,27 @@ async fn starts_one_operation_for_all_who_wait_for_the_same() {
             ]),
         )
         .text("DescribeStackSet", stack_set("SELF_MANAGED"))
-        .json("ListAccountsForParent", json!({"Accounts": [], "NextToken": "2"}))
-        .json(
-            "ListAccountsForParent",
-            json!({"Accounts": [
-                account("333333333333", 3, "ACTIVE"), account(MINE, 2, "ACTIVE"),
-                account("444444444444", 4, "ACTIVE"), account("555555555555", 5, "ACTIVE"),
-                account("666666666666", 6, "SUSPENDED"),
-            ]}),
+        .always(
+            "ListObjectsV2",
+            noting(&[
+                ("333333333333", "2026-11-21T11:59:00Z"),
+                (MINE, "2026-11-21T11:59:00Z"),
+                ("444444444444", "2026-11-21T10:59:00Z"),
+                ("555555555555", "2026-11-21T11:58:00Z"),
+                ("not-an-account", "2026-11-21T11:58:00Z"),
+            ]),
         )
-        .text("ListStackInstances", instances(&[("us-east-1", "CURRENT", "SUCCEEDED", "enrol-1")]))
-        .text("ListStackInstances", instances(&[]))
-        .json("ListTagsForResource", tags("other"))
-        .text("ListStackInstances", instances(&[]))
-        .json("ListTagsForResource", tags("b-hash"))
         .text("CreateStackInstances", started());
     let answer = call(&aws, request()).await.unwrap();
 
     assert_eq!(answer["status"], "PENDING", "{answer}");
-    let wait = answer["retryAfterSeconds"].as_u64().unwrap();
-    assert!((10..=20).contains(&wait), "{wait}");
     let create = &aws.calls_of("CreateStackInstances")[0];
     assert_eq!(create.field("StackSetName"), BASELINE);
     assert_eq!(create.field("OperationId"), operation_id(Some("rollout-7")).as_str());
     assert_eq!(
         fields(create, "Accounts"),
         [MINE, "333333333333"],
-        "555… has an instance, 444… another baseline, 666… is suspended"
+        "555… has an instance, and the note of 444… is of an execution that does not come back"
     );
     assert_eq!(fields(create, "Regions"), ["eu-central-1", "us-east-1"]);
     assert_eq!(create.field("ParameterOverrides.member.1.ParameterKey"), "LogRetentionDays");
@@ -155,27 +61,19 @@ async fn starts_one_operation_for_all_who_wait_for_the_same() {
 }
 
 #[tokio::test]
-async fn accounts_that_wait_for_quotas_only_cost_no_tag_reads_and_few_looks() {
-    let others: Vec<Value> =
-        (0..60).map(|age| account(&format!("3333333333{age:02}"), 1_000 - age, "ACTIVE")).collect();
-    let aws = Aws::new()
+async fn a_stack_set_that_would_lose_its_instance_at_the_move_home_is_refused_by_name() {
+    let body = "<StackSet><PermissionModel>SERVICE_MANAGED</PermissionModel>\
+                <AutoDeployment><Enabled>true</Enabled></AutoDeployment></StackSet>";
+    let aws = alone()
+        .text("ListStackInstances", instances(&[]))
         .text("ListStackSetOperations", operations(&[]))
-        .text("DescribeStackSet", stack_set("SELF_MANAGED"))
-        .json("ListAccountsForParent", json!({"Accounts": others}))
-        .always("ListStackInstances", |call| {
-            let account = call.field("StackInstanceAccount");
-            let waits = [MINE, "333333333300", "333333333302"].iter().any(|it| account == *it);
-            let current = ("eu-central-1", "CURRENT", "SUCCEEDED", "enrol-1");
-            Reply::Text(instances(if waits { &[] } else { std::slice::from_ref(&current) }))
-        })
-        .always("ListTagsForResource", |_| Reply::Json(tags("b-hash")))
-        .text("CreateStackInstances", started());
-    call(&aws, small_request()).await.unwrap();
-    let create = &aws.calls_of("CreateStackInstances")[0];
-    assert_eq!(fields(create, "Accounts"), [MINE, "333333333300", "333333333302"]);
-    assert_eq!(aws.calls_of("ListTagsForResource").len(), 2);
-    let looks = aws.calls_of("ListStackInstances").len();
-    assert_eq!(looks, 1 + 3 + 10, "mine, those before the row, and the row");
+        .text("DescribeStackSet", xml("DescribeStackSet", body))
+        .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})));
+    let error = call(&aws, small_request()).await.unwrap_err();
+    assert_eq!(error.error_type, "StackSetUnsuitable");
+    for part in [BASELINE, "automatic deployment"] {
+        assert!(error.error_message.contains(part), "{}", error.error_message);
+    }
 }
 
 #[tokio::test]
@@ -195,11 +93,14 @@ async fn a_service_managed_stack_set_gets_the_accounts_cut_with_onboarding() {
 }
 
 #[tokio::test]
-async fn is_done_when_every_instance_is_current_and_calls_nothing_else() {
+async fn is_done_when_every_instance_is_current_with_the_tenants_parameters() {
     let current = |region| (region, "CURRENT", "SUCCEEDED", "enrol-1");
     let aws = Aws::new()
         .text("ListStackInstances", instances(&[current("eu-central-1"), current("us-east-1")]))
-        .text("ListStackInstances", instances(&[current("eu-central-1")]));
+        .text("ListStackInstances", instances(&[current("eu-central-1")]))
+        .text("DescribeStackInstance", described(&[("LogRetentionDays", "30")]))
+        .text("DescribeStackInstance", described(&[("LogRetentionDays", "30")]))
+        .text("DescribeStackInstance", described(&[]));
     let answer = call(&aws, request()).await.unwrap();
     assert_eq!(
         answer,
@@ -209,49 +110,33 @@ async fn is_done_when_every_instance_is_current_and_calls_nothing_else() {
             {"stackSet": GATE, "region": "eu-central-1", "status": "CURRENT"},
         ]})
     );
-    assert_eq!(aws.operations(), ["ListStackInstances", "ListStackInstances"]);
-}
-
-#[tokio::test]
-async fn the_gate_takes_along_only_those_whose_other_stack_sets_are_current() {
-    let current = |region| (region, "CURRENT", "SUCCEEDED", "enrol-1");
-    let both = instances(&[current("eu-central-1"), current("us-east-1")]);
-    let aws = Aws::new()
-        .always("ListStackInstances", move |call| {
-            let of = (call.field("StackSetName"), call.field("StackInstanceAccount"));
-            Reply::Text(match (of.0.as_str().unwrap(), of.1.as_str().unwrap()) {
-                (BASELINE, MINE | "333333333333") => both.clone(),
-                (BASELINE, _) => instances(&[current("eu-central-1")]),
-                _ => instances(&[]),
-            })
-        })
-        .text("ListStackSetOperations", operations(&[]))
-        .text("DescribeStackSet", stack_set("SELF_MANAGED"))
-        .json(
-            "ListAccountsForParent",
-            json!({"Accounts": [
-                account("333333333333", 3, "ACTIVE"), account("444444444444", 4, "ACTIVE"),
-            ]}),
-        )
-        .always("ListTagsForResource", |_| Reply::Json(tags("b-hash")))
-        .text("CreateStackInstances", started());
-    call(&aws, request()).await.unwrap();
-    let create = &aws.calls_of("CreateStackInstances")[0];
-    assert_eq!(create.field("StackSetName"), GATE);
-    assert_eq!(fields(create, "Accounts"), [MINE, "333333333333"]);
+    let mut operations = aws.operations();
+    operations.dedup();
+    assert_eq!(
+        operations,
+        [
+            "ListStackInstances",
+            "DescribeStackInstance",
+            "ListStackInstances",
+            "DescribeStackInstance"
+        ]
+    );
 }
 
 #[tokio::test]
 async fn an_enrolment_on_its_way_is_waited_for() {
     for status in ["RUNNING", "QUEUED", "STOPPING"] {
-        let aws = Aws::new().text("ListStackInstances", instances(&[])).text(
-            "ListStackSetOperations",
-            operations(&[("enrol-9", status, "2026-11-21T11:59:00Z")]),
-        );
+        let aws = Aws::new()
+            .text("ListStackInstances", instances(&[]))
+            .text(
+                "ListStackSetOperations",
+                operations(&[("enrol-9", status, "2026-11-21T11:59:00Z")]),
+            )
+            .always("PutObject", |_| Reply::Text(String::new()));
         let answer = call(&aws, small_request()).await.unwrap();
         assert_eq!(answer["status"], "PENDING");
         assert!(answer["because"].as_str().unwrap().contains("enrol-9"), "{answer}");
-        assert_eq!(aws.operations(), ["ListStackInstances", "ListStackSetOperations"]);
+        assert_eq!(aws.operations(), ["ListStackInstances", "ListStackSetOperations", "PutObject"]);
     }
 }
 
@@ -352,13 +237,14 @@ async fn my_failed_instance_is_retried_alone_where_it_failed() {
 }
 
 /// One call that sees my only instance failed by `operation`.
-async fn failed_by(operation: &str, request: &mut Value) -> Result<Value, Diagnostic> {
+async fn failed_by(operation: &str, now: &str, request: &mut Value) -> Result<Value, Diagnostic> {
     let aws = alone()
+        .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})))
         .text("ListStackInstances", instances(&[("eu-central-1", "OUTDATED", "FAILED", operation)]))
         .text("ListStackSetOperations", operations(&[(operation, "FAILED", NOW)]))
         .text("DescribeStackSet", stack_set("SELF_MANAGED"))
         .text("CreateStackInstances", started());
-    let answer = call(&aws, request.clone()).await;
+    let answer = call_at(&aws, request.clone(), now).await;
     if let Ok(answer) = &answer {
         request["resume"] = answer["resume"].clone();
     }
@@ -369,10 +255,16 @@ async fn failed_by(operation: &str, request: &mut Value) -> Result<Value, Diagno
 async fn gives_up_after_three_failed_operations_with_awss_reason() {
     let mut request = small_request();
     // What failed before the execution began is forgiven.
-    for operation in ["enrol-0", "enrol-1", "enrol-1", "enrol-2"] {
-        assert_eq!(failed_by(operation, &mut request).await.unwrap()["status"], "PENDING");
+    for (operation, now) in [
+        ("enrol-0", "2026-11-21T12:00:00Z"),
+        ("enrol-1", "2026-11-21T12:03:00Z"),
+        ("enrol-1", "2026-11-21T12:03:30Z"),
+        ("enrol-2", "2026-11-21T12:07:00Z"),
+    ] {
+        assert_eq!(failed_by(operation, now, &mut request).await.unwrap()["status"], "PENDING");
     }
-    let error = failed_by("enrol-3", &mut request).await.unwrap_err();
+    let late = "2026-11-21T12:12:00Z";
+    let error = failed_by("enrol-3", late, &mut request).await.unwrap_err();
     assert_eq!(error.error_type, "BaselineFailed");
     assert_eq!(
         error.error_message,
@@ -385,11 +277,11 @@ async fn gives_up_after_three_failed_operations_with_awss_reason() {
 async fn a_redrive_counts_anew() {
     let mut request = small_request();
     for operation in ["enrol-0", "enrol-1", "enrol-2"] {
-        failed_by(operation, &mut request).await.unwrap();
+        failed_by(operation, NOW, &mut request).await.unwrap();
     }
     request["execution"]["redrivenAt"] = json!("2026-11-21T11:59:30Z");
-    assert_eq!(failed_by("enrol-3", &mut request).await.unwrap()["status"], "PENDING");
-    assert_eq!(failed_by("enrol-4", &mut request).await.unwrap()["status"], "PENDING");
+    assert_eq!(failed_by("enrol-3", NOW, &mut request).await.unwrap()["status"], "PENDING");
+    assert_eq!(failed_by("enrol-4", NOW, &mut request).await.unwrap()["status"], "PENDING");
 }
 
 #[tokio::test]
@@ -398,7 +290,8 @@ async fn a_suspended_account_or_an_inoperable_instance_is_given_up_at_once() {
         [("OUTDATED", "SKIPPED_SUSPENDED_ACCOUNT"), ("INOPERABLE", "INOPERABLE")]
     {
         let aws = Aws::new()
-            .text("ListStackInstances", instances(&[("eu-central-1", status, detailed, "x")]));
+            .text("ListStackInstances", instances(&[("eu-central-1", status, detailed, "x")]))
+            .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})));
         let error = call(&aws, small_request()).await.unwrap_err();
         assert_eq!(error.error_type, "BaselineFailed");
     }
@@ -406,7 +299,9 @@ async fn a_suspended_account_or_an_inoperable_instance_is_given_up_at_once() {
 
 #[tokio::test]
 async fn a_stack_set_that_does_not_exist_is_named() {
-    let aws = Aws::new().refuse("ListStackInstances", 404, "StackSetNotFoundException");
+    let aws = Aws::new()
+        .refuse("ListStackInstances", 404, "StackSetNotFoundException")
+        .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})));
     let error = call(&aws, request()).await.unwrap_err();
     assert_eq!(error.error_type, "StackSetMissing");
     assert!(error.error_message.contains(BASELINE), "{}", error.error_message);
@@ -418,25 +313,24 @@ async fn throttles_and_outages_of_every_call_are_a_wait() {
         "ListStackInstances",
         "ListStackSetOperations",
         "DescribeStackSet",
-        "ListAccountsForParent",
-        "ListTagsForResource",
+        "ListObjectsV2",
         "CreateStackInstances",
     ];
     for refused in calls {
         for (status, code) in [(400, "Throttling"), (429, "TooManyRequestsException"), (500, "X")] {
+            // S3 says it with a status.
+            let status = if refused == "ListObjectsV2" { status.max(429) } else { status };
             let aws = Aws::new()
                 .always("ListStackInstances", |_| Reply::Text(instances(&[])))
                 .always("ListStackSetOperations", |_| Reply::Text(operations(&[])))
                 .always("DescribeStackSet", |_| Reply::Text(stack_set("SELF_MANAGED")))
-                .always("ListAccountsForParent", |_| {
-                    Reply::Json(json!({"Accounts": [account("333333333333", 3, "ACTIVE")]}))
-                })
-                .always("ListTagsForResource", |_| Reply::Json(tags("b-hash")))
+                .always("ListObjectsV2", noting(&[("333333333333", "2026-11-21T11:59:00Z")]))
                 .always("CreateStackInstances", |_| Reply::Text(started()))
                 .always(refused, move |_| error(status, code));
             let answer = call(&aws, small_request()).await.unwrap();
             assert_eq!(answer["status"], "PENDING", "{refused} {code}");
-            assert!(answer["because"].as_str().unwrap().contains(refused), "{answer}");
+            let named = if refused == "ListObjectsV2" { "ListBucket" } else { refused };
+            assert!(answer["because"].as_str().unwrap().contains(named), "{answer}");
         }
     }
 }
@@ -468,12 +362,16 @@ async fn a_refusal_that_nobody_foresaw_carries_service_call_and_code() {
 async fn past_the_deadline_waiting_is_an_error_and_being_done_is_not() {
     let late = "2026-11-22T12:00:00Z";
     let working = instances(&[("eu-central-1", "OUTDATED", "RUNNING", "enrol-1")]);
-    let aws = Aws::new().text("ListStackInstances", working);
+    let aws = Aws::new()
+        .text("ListStackInstances", working)
+        .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})));
     let error = call_at(&aws, small_request(), late).await.unwrap_err();
     assert_eq!(error.error_type, "DeadlinePassed");
     assert!(error.error_message.contains("being deployed"), "{}", error.error_message);
     let current = instances(&[("eu-central-1", "CURRENT", "SUCCEEDED", "enrol-1")]);
-    let aws = Aws::new().text("ListStackInstances", current);
+    let aws = Aws::new()
+        .text("ListStackInstances", current)
+        .text("DescribeStackInstance", described(&[]));
     assert_eq!(call_at(&aws, small_request(), late).await.unwrap()["status"], "DONE");
 }
 

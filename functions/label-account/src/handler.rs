@@ -231,7 +231,8 @@ impl Attempt<'_> {
             Some(_) => self.now.duration_since(since),
             None => execution.elapsed(self.now),
         };
-        let seconds = waiting::retry_after(10, waiting::CEILING, elapsed, tenant_id.as_str());
+        let seconds =
+            waiting::retry_after(20, waiting::CEILING_IN_PARALLEL, elapsed, tenant_id.as_str());
         tracing::info!(
             tenant.id = %tenant_id,
             account.id = %account_id,

@@ -81,6 +81,10 @@ pub struct Account {
     pub quotas: BTreeMap<usize, Observed>,
     /// The requests of each Region.
     pub requests: BTreeMap<RegionName, Vec<Request>>,
+    /// Wishes that AWS will not hear of, by index, with its reason.
+    pub refused: BTreeMap<usize, String>,
+    /// What could not be read yet, by index, and why.
+    pub unread: BTreeMap<usize, String>,
 }
 
 impl Account {
@@ -122,6 +126,9 @@ pub enum Status {
     Requested,
     /// It was refused, or cannot be raised. It is not asked for again.
     Denied,
+    /// AWS does not take the wish at all: it does not know the quota, or not in this Region, or the
+    /// value makes no sense to it.
+    Refused,
     /// It will be asked for when the limits on open requests allow, or is approved and not yet
     /// in effect, or cannot be read yet.
     Waiting,
@@ -130,7 +137,10 @@ pub enum Status {
 impl Status {
     /// Whether nothing more will happen.
     pub fn is_settled(self) -> bool {
-        matches!(self, Self::Enough | Self::Granted | Self::Denied)
+        match self {
+            Self::Enough | Self::Granted | Self::Denied | Self::Refused => true,
+            Self::Requested | Self::Waiting => false,
+        }
     }
 }
 
@@ -189,6 +199,12 @@ pub fn is_sufficient(wanted: &WantedQuota, observed: Option<Observed>) -> bool {
         (Some(required), Some(observed)) => observed.value >= required.get(),
         (Some(_), None) => false,
     }
+}
+
+/// Whether the tenant is held back until this quota is known, or known to be enough. Only what is
+/// required may fail an onboarding.
+pub fn holds_back(wanted: &WantedQuota, observed: Option<Observed>) -> bool {
+    !is_sufficient(wanted, observed)
 }
 
 /// The quotas in the order in which they are asked for: what holds the tenant back first.

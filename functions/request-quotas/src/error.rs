@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use lambda_kit::Named;
 use lambda_kit::sdk::{code, is_transient};
 use lifecycle::{
@@ -13,7 +14,7 @@ use lifecycle::{
 ///
 /// There is no `AccessDenied` here: a new account refuses its own role for minutes, and nothing
 /// tells that from a permission that is missing, so it is a wait that ends as `DeadlinePassed`.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The request does not make sense.
     #[error(transparent)]
@@ -34,6 +35,14 @@ pub enum Error {
         code: String,
         /// AWS's words.
         message: String,
+    },
+    /// The tenant left after it had signed up: not a failure, and its onboarding ends as left.
+    #[error("the tenant of account {account_id} left at {left_at}, after its signup")]
+    TenantLeft {
+        /// The account.
+        account_id: AccountId,
+        /// When it left.
+        left_at: Timestamp,
     },
     /// AWS refused a quota without which the tenant cannot start.
     #[error("{quota} in account {account_id} is {value}, and the request was answered {answer}")]
@@ -98,6 +107,7 @@ impl Named for Error {
             Self::InvalidRequest(_) => error_names::INVALID_REQUEST,
             Self::DeadlinePassed(_) => error_names::DEADLINE_PASSED,
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
+            Self::TenantLeft { .. } => error_names::TENANT_LEFT,
             Self::QuotaDenied { .. } => "QuotaDenied",
             Self::QuotaUnknown { .. } => "QuotaUnknown",
             Self::QuotaNotAdjustable { .. } => "QuotaNotAdjustable",
@@ -107,10 +117,11 @@ impl Named for Error {
 
 impl Error {
     /// The names of all variants, as the machines know them.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         error_names::INVALID_REQUEST,
         error_names::DEADLINE_PASSED,
         error_names::AWS_REFUSED,
+        error_names::TENANT_LEFT,
         "QuotaDenied",
         "QuotaUnknown",
         "QuotaNotAdjustable",
@@ -137,6 +148,29 @@ pub(crate) enum Stop {
     Later(String),
     /// It will not.
     Failed(Error),
+}
+
+impl Stop {
+    /// Why, in words.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Later(because) => because.clone(),
+            Self::Failed(error) => error.reason(),
+        }
+    }
+}
+
+impl Error {
+    /// AWS's reason, for a report: what is left when the names are taken away.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::QuotaUnknown { message, .. } => message.clone(),
+            Self::AwsRefused { service, call, code, message, .. } => {
+                format!("{service} {call} answers {code}: {message}")
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What a failure that has no meaning of its own stops.

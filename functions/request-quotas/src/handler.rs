@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
+use lifecycle::retirement;
 use lifecycle::{
     AccountId, ExecutionTimes, Progress, QuotaCode, QuotaValue, RegionName, Resume, ServiceCode,
     TenantId, WantedQuota, waiting,
 };
+use organization_accounts::Accounts;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::decide::{Account, Room, Status, Verdict, asking_order, is_sufficient, judge};
+use crate::decide::{
+    Account, Room, Status, Verdict, asking_order, holds_back, is_sufficient, judge,
+};
 use crate::error::{Error, QuotaName, Stop};
 use crate::session::{Asked, Session};
 
-/// Answers take minutes at best.
-const SHORTEST_WAIT_SECONDS: u32 = 15;
+/// Answers take minutes at best, and the baseline takes its time beside them.
+const SHORTEST_WAIT_SECONDS: u32 = 20;
 /// While a tenant waits. The other branch of its machine waits beside it.
 const CEILING_OF_REQUIRED_SECONDS: u32 = waiting::CEILING_IN_PARALLEL;
 /// While nobody waits: 90 days at four calls a day stay far below a history's 25,000 events.
@@ -29,13 +33,15 @@ pub struct App {
     pub(crate) wire: Wire,
     pub(crate) config: Config,
     pub(crate) sts: aws_sdk_sts::Client,
+    accounts: Accounts,
     clock: Clock,
 }
 
 impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
-        Self { wire: wire.clone(), config, sts: client!(aws_sdk_sts, wire), clock }
+        let accounts = Accounts::new(wire);
+        Self { wire: wire.clone(), config, sts: client!(aws_sdk_sts, wire), accounts, clock }
     }
 
     /// The function in Lambda.
@@ -59,6 +65,9 @@ pub struct Request {
     pub quotas: Vec<WantedQuota>,
     /// When the answer is `DONE`.
     pub wait_for: WaitFor,
+    /// When the tenant signed up, for a caller whom it matters that it left since.
+    #[serde(default)]
+    pub signed_up_at: Option<Timestamp>,
     /// How long to wait, from the execution's start.
     pub deadline_seconds: u32,
     /// The execution's own times.
@@ -103,6 +112,9 @@ pub struct QuotaReport {
     pub value: Option<QuotaValue>,
     /// The value that is wanted.
     pub desired: QuotaValue,
+    /// Why it stands so, when AWS gave a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Asks for what is missing, each quota once, and answers how they stand.
@@ -111,10 +123,28 @@ pub struct QuotaReport {
 /// See [`Error`]; a new account's refusals, throttles and whatever else passes by itself are
 /// waits.
 pub async fn handle(app: &App, request: Request) -> Result<Progress<Response>, Error> {
+    let answer = Box::pin(step(app, &request)).await;
+    if !matches!(answer, Ok(Progress::Done(_)))
+        && let Some(left_at) = Box::pin(left_at(app, &request)).await
+    {
+        // Required quotas may take weeks, and nobody wants them any more.
+        return Err(Error::TenantLeft { account_id: request.account_id, left_at });
+    }
+    answer
+}
+
+/// When the tenant left, if it did so after it had signed up. What can't be read is no leaving.
+async fn left_at(app: &App, request: &Request) -> Option<Timestamp> {
+    let signed_up_at = request.signed_up_at?;
+    let tags = app.accounts.tags(&request.account_id).await.ok()??;
+    retirement::left_at(&tags).filter(|left_at| *left_at > signed_up_at)
+}
+
+async fn step(app: &App, request: &Request) -> Result<Progress<Response>, Error> {
     let now = app.clock.now();
-    let (observed, unread) = Box::pin(observe(app, &request)).await?;
-    let verdicts = judge_all(&request, &observed.account, now)?;
-    let (statuses, mut delays) = Box::pin(ask(&request, &observed, &verdicts)).await?;
+    let (observed, unread) = Box::pin(observe(app, request)).await?;
+    let verdicts = judge_all(request, &observed.account, now)?;
+    let (statuses, mut delays) = Box::pin(ask(request, &observed, &verdicts)).await?;
     delays.splice(0..0, unread);
     let response = report(&request.quotas, &observed.account, &statuses);
     let short = short_of(&request.quotas, &observed.account, &statuses);
@@ -125,7 +155,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Response>, E
     if is_done {
         return Ok(Progress::Done(response));
     }
-    let because = because(&request, &response, short, delays);
+    let because = because(request, &response, short, delays);
     tracing::info!(
         tenant.id = %request.tenant_id,
         account.id = %request.account_id,
@@ -171,20 +201,29 @@ async fn observe<'a>(
     }
     for (region, indexes) in regions {
         let quotas = session.in_region(region);
+        let mut known = true;
         match quotas.requests().await {
-            Ok(requests) => reading.account.requests.insert(region.clone(), requests),
-            Err(stop) => {
-                unread.push(format!("{region}: {}", later(stop)?));
-                continue;
+            Ok(requests) => {
+                reading.account.requests.insert(region.clone(), requests);
             }
-        };
-        for index in indexes {
+            Err(stop) => {
+                known = false;
+                for &index in &indexes {
+                    note(request, &mut reading.account, index, &stop)?;
+                }
+                unread.push(format!("{region}: {}", stop.reason()));
+            }
+        }
+        for index in indexes.into_iter().filter(|_| known) {
             let Some(quota) = request.quotas.get(index) else { continue };
             match quotas.observe(quota).await {
                 Ok(observed) => {
                     reading.account.quotas.insert(index, observed);
                 }
-                Err(stop) => unread.push(format!("{region}: {}", later(stop)?)),
+                Err(stop) => {
+                    note(request, &mut reading.account, index, &stop)?;
+                    unread.push(format!("{region}: {}", stop.reason()));
+                }
             }
         }
     }
@@ -199,6 +238,23 @@ fn later(stop: Stop) -> Result<String, Error> {
     }
 }
 
+/// Notes why a quota could not be read: not yet, or never. What AWS will never tell of a quota
+/// fails the onboarding only if it is required.
+fn note(request: &Request, account: &mut Account, index: usize, stop: &Stop) -> Result<(), Error> {
+    match stop {
+        Stop::Later(because) => {
+            account.unread.insert(index, because.clone());
+        }
+        Stop::Failed(error) => {
+            if request.quotas.get(index).is_some_and(|quota| holds_back(quota, None)) {
+                return Err(error.clone());
+            }
+            account.refused.insert(index, error.reason());
+        }
+    }
+    Ok(())
+}
+
 /// The verdict on each quota that could be read. Whatever is final is found before anything is
 /// asked for.
 fn judge_all(
@@ -211,7 +267,7 @@ fn judge_all(
         let Some(quota) = request.quotas.get(index) else { continue };
         let verdict = judge(quota, observed, account, now);
         let (account_id, value) = (request.account_id.clone(), observed.value);
-        let holds_back = !is_sufficient(quota, Some(observed));
+        let holds_back = holds_back(quota, Some(observed));
         match verdict {
             Verdict::Refused(answer) if holds_back => {
                 return Err(Error::QuotaDenied {
@@ -234,24 +290,36 @@ fn judge_all(
     Ok(verdicts)
 }
 
+/// How a quota stands, and why, when AWS gave a reason.
+type Standing = (Status, Option<String>);
+
 /// Asks for as many of the quotas as AWS takes, and says how each stands then.
 async fn ask(
     request: &Request,
     reading: &Reading<'_>,
     verdicts: &BTreeMap<usize, Verdict>,
-) -> Result<(Vec<Status>, Vec<String>), Error> {
-    let mut statuses = vec![Status::Waiting; request.quotas.len()];
+) -> Result<(Vec<Standing>, Vec<String>), Error> {
+    let account = &reading.account;
+    let mut standings: Vec<Standing> = (0..request.quotas.len())
+        .map(|index| match (account.refused.get(&index), account.unread.get(&index)) {
+            (Some(reason), _) => (Status::Refused, Some(reason.clone())),
+            (None, reason) => (Status::Waiting, reason.cloned()),
+        })
+        .collect();
     let mut delays = Vec::new();
-    let mut room = Room::left_by(&reading.account);
-    for index in asking_order(&request.quotas, &reading.account) {
+    let mut room = Room::left_by(account);
+    for index in asking_order(&request.quotas, account) {
         let Some(verdict) = verdicts.get(&index) else { continue };
-        let (Some(quota), Some(status)) = (request.quotas.get(index), statuses.get_mut(index))
+        let (Some(quota), Some(standing)) = (request.quotas.get(index), standings.get_mut(index))
         else {
             continue;
         };
-        *status = match verdict {
-            Verdict::Stands(status) => *status,
-            Verdict::Refused(_) | Verdict::NotAdjustable => Status::Denied,
+        *standing = match verdict {
+            Verdict::Stands(status) => (*status, None),
+            Verdict::Refused(answer) => {
+                (Status::Denied, Some(format!("the request was answered {answer}")))
+            }
+            Verdict::NotAdjustable => (Status::Denied, Some("AWS does not raise it".to_owned())),
             Verdict::Ask => match &reading.session {
                 Some(session) if room.take(&quota.region) => {
                     match session.in_region(&quota.region).ask(quota).await {
@@ -262,27 +330,35 @@ async fn ask(
                                 "asked for quota {} of {} in {}",
                                 quota.quota_code, quota.service_code, quota.region
                             );
-                            Status::Requested
+                            (Status::Requested, None)
                         }
                         Ok(Asked::Full) => {
                             room.close(&quota.region);
-                            Status::Waiting
+                            (Status::Waiting, None)
+                        }
+                        // A wish that AWS does not take changes nothing else.
+                        Err(Stop::Failed(error))
+                            if !holds_back(quota, account.quotas.get(&index).copied()) =>
+                        {
+                            (Status::Refused, Some(error.reason()))
                         }
                         Err(stop) => {
-                            delays.push(format!("{}: {}", quota.region, later(stop)?));
-                            Status::Waiting
+                            let because = later(stop)?;
+                            delays.push(format!("{}: {because}", quota.region));
+                            (Status::Waiting, Some(because))
                         }
                     }
                 }
-                _ => Status::Waiting,
+                _ => (Status::Waiting, None),
             },
         };
     }
-    Ok((statuses, delays))
+    Ok((standings, delays))
 }
 
-fn report(quotas: &[WantedQuota], account: &Account, statuses: &[Status]) -> Response {
-    let reports = quotas.iter().zip(statuses).enumerate().map(|(index, (quota, status))| {
+fn report(quotas: &[WantedQuota], account: &Account, standings: &[Standing]) -> Response {
+    let reports = quotas.iter().zip(standings).enumerate().map(|(index, (quota, standing))| {
+        let (status, reason) = standing;
         let observed = account.quotas.get(&index);
         QuotaReport {
             service_code: quota.service_code.clone(),
@@ -291,15 +367,24 @@ fn report(quotas: &[WantedQuota], account: &Account, statuses: &[Status]) -> Res
             status: *status,
             value: observed.and_then(|observed| QuotaValue::try_from(observed.value).ok()),
             desired: quota.desired,
+            reason: reason.as_deref().map(cut),
         }
     });
-    Response { quotas: reports.collect(), settled: statuses.iter().all(|s| s.is_settled()) }
+    let settled = standings.iter().all(|(status, _)| status.is_settled());
+    Response { quotas: reports.collect(), settled }
+}
+
+/// Characters of a reason that are reported: an answer is bounded.
+const LONGEST_REASON: usize = 500;
+
+fn cut(reason: &str) -> String {
+    reason.chars().take(LONGEST_REASON).collect()
 }
 
 /// The required values that are not reached, in words.
-fn short_of(quotas: &[WantedQuota], account: &Account, statuses: &[Status]) -> Vec<String> {
+fn short_of(quotas: &[WantedQuota], account: &Account, standings: &[Standing]) -> Vec<String> {
     let mut short = Vec::new();
-    for (index, (quota, status)) in quotas.iter().zip(statuses).enumerate() {
+    for (index, (quota, (status, _))) in quotas.iter().zip(standings).enumerate() {
         let observed = account.quotas.get(&index).copied();
         if let Some(required) = quota.required
             && !is_sufficient(quota, observed)

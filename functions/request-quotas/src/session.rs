@@ -74,7 +74,11 @@ impl<'a> Session<'a> {
     /// Service Quotas in one Region.
     pub(crate) fn in_region(&self, region: &RegionName) -> Quotas<'_> {
         let wire = self.app.wire.assumed(self.credentials.clone(), region.as_str());
-        Quotas { client: client!(aws_sdk_servicequotas, wire), account_id: self.account_id }
+        Quotas {
+            client: client!(aws_sdk_servicequotas, wire),
+            lambda: client!(aws_sdk_lambda, wire),
+            account_id: self.account_id,
+        }
     }
 }
 
@@ -101,7 +105,8 @@ fn session_policy(partition: &str, account_id: &AccountId) -> String {
                     "servicequotas:GetServiceQuota",
                     "servicequotas:GetAWSDefaultServiceQuota",
                     "servicequotas:ListRequestedServiceQuotaChangeHistory",
-                    "servicequotas:RequestServiceQuotaIncrease"
+                    "servicequotas:RequestServiceQuotaIncrease",
+                    "lambda:GetAccountSettings"
                 ],
                 "Resource": "*"
             },
@@ -122,8 +127,13 @@ fn session_policy(partition: &str, account_id: &AccountId) -> String {
 #[derive(Debug)]
 pub(crate) struct Quotas<'a> {
     client: aws_sdk_servicequotas::Client,
+    lambda: aws_sdk_lambda::Client,
     account_id: &'a AccountId,
 }
+
+/// Concurrent executions of Lambda: new accounts have fewer than AWS's default, and Service Quotas
+/// may not know it.
+const LAMBDA_CONCURRENCY: (&str, &str) = ("lambda", "L-B99A9384");
 
 impl Quotas<'_> {
     /// Every request of the last 90 days in the Region: the answers, and how many are open.
@@ -150,7 +160,9 @@ impl Quotas<'_> {
         }
     }
 
-    /// The value that applies in the account: its own, or AWS's default when it has none.
+    /// The value that applies in the account: the service's own word where there is one, else that
+    /// of Service Quotas, or AWS's default when the account has no value of its own. A value that
+    /// can't be read is no value.
     pub(crate) async fn observe(&self, quota: &WantedQuota) -> Result<Observed, Stop> {
         let applied = self
             .client
@@ -159,21 +171,37 @@ impl Quotas<'_> {
             .quota_code(quota.quota_code.as_str())
             .send()
             .await;
-        match applied {
-            Ok(answer) => match answer.quota().and_then(observed) {
-                Some(observed) => Ok(observed),
-                None => self.default_of(quota).await,
-            },
+        let observed = match applied {
+            Ok(answer) => read(&answer.quota)?,
             Err(error) => match error.as_service_error() {
                 Some(service) if service.is_no_such_resource_exception() => {
-                    self.default_of(quota).await
+                    self.default_of(quota).await?
                 }
                 Some(service) if service.is_illegal_argument_exception() => {
-                    Err(self.unknown(quota, words(&error)))
+                    return Err(self.unknown(quota, words(&error)));
                 }
-                _ => Err(stop(SERVICE, "GetServiceQuota", self.account_id, &error)),
+                _ => return Err(stop(SERVICE, "GetServiceQuota", self.account_id, &error)),
             },
+        };
+        if (quota.service_code.as_str(), quota.quota_code.as_str()) == LAMBDA_CONCURRENCY {
+            let value = self.concurrency().await?;
+            return Ok(Observed { value, ..observed });
         }
+        Ok(observed)
+    }
+
+    /// How many executions Lambda allows the account at a time, by its own word.
+    async fn concurrency(&self) -> Result<f64, Stop> {
+        let settings = self
+            .lambda
+            .get_account_settings()
+            .send()
+            .await
+            .map_err(|error| stop("lambda", "GetAccountSettings", self.account_id, &error))?;
+        let limit = settings.account_limit().map(|limit| limit.concurrent_executions());
+        limit
+            .map(f64::from)
+            .ok_or_else(|| Stop::Later("lambda GetAccountSettings gives no limit".to_owned()))
     }
 
     async fn default_of(&self, quota: &WantedQuota) -> Result<Observed, Stop> {
@@ -193,10 +221,7 @@ impl Quotas<'_> {
                 }
                 _ => stop(SERVICE, "GetAWSDefaultServiceQuota", self.account_id, &error),
             })?;
-        answer
-            .quota()
-            .and_then(observed)
-            .ok_or_else(|| self.unknown(quota, "AWS gives no value for it".to_owned()))
+        read(&answer.quota)
     }
 
     /// Asks for the desired value. AWS keeps one open request for each quota, so a request that
@@ -230,8 +255,16 @@ impl Quotas<'_> {
     }
 }
 
-fn observed(quota: &ServiceQuota) -> Option<Observed> {
-    Some(Observed { value: quota.value()?, adjustable: quota.adjustable() })
+/// A quota's value. Service Quotas may answer without one, and say why.
+fn read(quota: &Option<ServiceQuota>) -> Result<Observed, Stop> {
+    let unread = |why: String| Stop::Later(format!("{SERVICE} gives no value: {why}"));
+    let quota = quota.as_ref().ok_or_else(|| unread("no quota in the answer".to_owned()))?;
+    if let Some(reason) = quota.error_reason() {
+        let code = reason.error_code().map_or("no code", |code| code.as_str());
+        return Err(unread(format!("{code}: {}", reason.error_message().unwrap_or("no words"))));
+    }
+    let value = quota.value().ok_or_else(|| unread("no reason given".to_owned()))?;
+    Ok(Observed { value, adjustable: quota.adjustable() })
 }
 
 fn request(change: &RequestedServiceQuotaChange) -> Option<Request> {

@@ -66,6 +66,12 @@ fn account(lambda: f64, iam: f64) -> Aws {
         .always("GetServiceQuota", move |call| {
             quota(if call.field("ServiceCode") == "lambda" { lambda } else { iam }, true)
         })
+        .always("GetAccountSettings", move |_| settings(lambda))
+}
+
+/// What Lambda itself says of its concurrency.
+fn settings(executions: f64) -> Reply {
+    Reply::Text(format!("{{\"AccountLimit\":{{\"ConcurrentExecutions\":{executions:.0}}}}}"))
 }
 
 fn statuses(answer: &Value) -> Vec<&str> {
@@ -94,7 +100,7 @@ async fn asks_for_what_is_missing_in_the_tenants_credentials_and_in_each_quotas_
     let role = &aws.calls_of("AssumeRole")[0];
     assert_eq!(role.field("RoleArn"), "arn:aws:iam::222222222222:role/Role");
     let policy: Value = serde_json::from_str(role.field("Policy").as_str().unwrap()).unwrap();
-    assert_eq!(policy["Statement"][0]["Action"].as_array().unwrap().len(), 4);
+    assert_eq!(policy["Statement"][0]["Action"].as_array().unwrap().len(), 5);
     assert_eq!(policy["Statement"][1]["Action"], "iam:CreateServiceLinkedRole");
     for call in aws.calls_of(ASK) {
         assert_eq!(call.access_key, "ASIATENANT");
@@ -130,8 +136,107 @@ async fn a_tenant_waits_for_what_is_required_and_not_for_what_is_wanted() {
 async fn an_account_without_a_value_of_its_own_has_awss_default() {
     let aws = account(0.0, 5000.0)
         .always("GetServiceQuota", |_| error(400, "NoSuchResourceException"))
-        .always("GetAWSDefaultServiceQuota", |_| quota(2000.0, true));
+        .always("GetAWSDefaultServiceQuota", |_| quota(2000.0, true))
+        .always("GetAccountSettings", |_| settings(2000.0));
     assert_eq!(statuses(&call(&aws, request()).await.unwrap()), ["ENOUGH", "ENOUGH"]);
+}
+
+#[tokio::test]
+async fn lambdas_own_word_counts_for_its_concurrency_whatever_service_quotas_says() {
+    for (code, value) in [("NoSuchResourceException", None), ("", Some(1000.0))] {
+        let aws = account(0.0, 5000.0)
+            .always("GetServiceQuota", move |_| match value {
+                Some(value) => quota(value, true),
+                None => error(400, code),
+            })
+            .always("GetAWSDefaultServiceQuota", |_| quota(1000.0, true))
+            .always("GetAccountSettings", |_| settings(10.0));
+        let mut request = request();
+        request["quotas"] = json!([request["quotas"][1]]);
+        let answer = call(&aws, request).await.unwrap();
+        assert_eq!(answer["status"], "PENDING", "10 are not 1000: {answer}");
+        assert!(answer["because"].as_str().unwrap().contains("is 10, 1000 is required"));
+        assert_eq!(asked(&aws), [("L-B99A9384".to_owned(), 2000.0)]);
+        let call = &aws.calls_of("GetAccountSettings")[0];
+        assert_eq!(call.access_key, "ASIATENANT");
+        assert!(call.host.contains("eu-central-1"), "{}", call.host);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_can_not_be_read_is_not_met() {
+    let unread = || {
+        Reply::Json(json!({"Quota": {"Adjustable": true, "ErrorReason": {
+            "ErrorCode": "SERVICE_QUOTA_NOT_AVAILABLE_ERROR", "ErrorMessage": "try later"}}}))
+    };
+    let aws = account(2000.0, 5000.0).always("GetServiceQuota", move |_| unread());
+    let answer = call(&aws, request()).await.unwrap();
+    assert_eq!(answer["status"], "PENDING", "{answer}");
+    let because = answer["because"].as_str().unwrap();
+    assert!(because.contains("unknown") && because.contains("try later"), "{because}");
+    assert_eq!(asked(&aws), []);
+
+    // Nothing waits for what is merely wanted.
+    let mut wish = request();
+    wish["quotas"][1]["required"] = Value::Null;
+    let aws = account(2000.0, 5000.0).always("GetServiceQuota", move |_| unread());
+    let answer = call(&aws, wish).await.unwrap();
+    assert_eq!(answer["status"], "DONE");
+    assert_eq!(statuses(&answer), ["WAITING", "WAITING"]);
+    assert!(answer["quotas"][0]["reason"].as_str().unwrap().contains("try later"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_wish_that_aws_does_not_take_is_reported_and_changes_nothing_else() {
+    let wishes = |required: Value| {
+        let mut request = request();
+        request["quotas"][1]["required"] = required;
+        request
+    };
+    for (refused, code) in [
+        ("GetServiceQuota", "IllegalArgumentException"),
+        ("GetServiceQuota", "SomethingNew"),
+        ("GetAWSDefaultServiceQuota", "NoSuchResourceException"),
+        (ASK, "NoSuchResourceException"),
+        (ASK, "IllegalArgumentException"),
+        (ASK, "SomethingNew"),
+    ] {
+        // The first quota is iam's, and only wanted; the second is lambda's.
+        let of_iam = move |call: &Seen| call.field("ServiceCode") == "iam";
+        let mut aws = account(10.0, 10.0);
+        if refused == "GetAWSDefaultServiceQuota" {
+            aws = aws.always("GetServiceQuota", move |call| {
+                if of_iam(call) { error(400, "NoSuchResourceException") } else { quota(10.0, true) }
+            });
+        }
+        let aws = aws.always(refused, move |call| match refused {
+            _ if of_iam(call) => error(400, code),
+            ASK => Reply::Json(json!({"RequestedQuota": {"Status": "PENDING"}})),
+            _ => quota(10.0, true),
+        });
+        let answer = call(&aws, wishes(Value::Null)).await.unwrap();
+        assert_eq!(answer["status"], "DONE", "{refused} {code}: {answer}");
+        assert_eq!(statuses(&answer), ["REFUSED", "REQUESTED"], "{refused} {code}");
+        assert!(answer["quotas"][0]["reason"].as_str().unwrap().contains(code), "{answer}");
+        assert_eq!(answer["settled"], false, "the other is followed");
+    }
+    // A Region in which nothing is to be had.
+    let aws = account(10.0, 10.0).always(HISTORY, |call| {
+        if call.host.contains("us-east-1") {
+            error(400, "SomethingNew")
+        } else {
+            history(json!([]))
+        }
+    });
+    let answer = call(&aws, wishes(Value::Null)).await.unwrap();
+    assert_eq!(statuses(&answer), ["REFUSED", "REQUESTED"]);
+    // A required value that applies already is not undone by a wish for more.
+    let aws = account(1000.0, 5000.0).always(ASK, |_| error(400, "IllegalArgumentException"));
+    let answer = call(&aws, wishes(json!(1000))).await.unwrap();
+    assert_eq!(
+        (answer["status"].as_str(), statuses(&answer)),
+        (Some("DONE"), vec!["ENOUGH", "REFUSED"])
+    );
 }
 
 #[tokio::test]
@@ -194,7 +299,7 @@ async fn a_quota_that_aws_never_raises_holds_back_only_if_it_is_required() {
 }
 
 #[tokio::test]
-async fn a_quota_that_aws_does_not_know_is_an_error_that_names_it() {
+async fn a_required_quota_that_aws_does_not_know_is_an_error_that_names_it() {
     for (refused, code) in [
         ("GetAWSDefaultServiceQuota", "NoSuchResourceException"),
         ("GetServiceQuota", "IllegalArgumentException"),
@@ -283,6 +388,27 @@ async fn a_refusal_that_nobody_foresaw_carries_service_call_and_code() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_left_waits_for_no_quota() {
+    for (at, left) in [("2026-11-21T10:00:01Z", true), ("2026-11-21T10:00:00Z", false)] {
+        let tags = move |_: &Seen| {
+            Reply::Json(json!({"Tags": [{"Key": "landlord:lifecycle", "Value": "RETIRING"},
+                                        {"Key": "landlord:lifecycle-at", "Value": at}]}))
+        };
+        let mut request = request();
+        request["signedUpAt"] = json!("2026-11-21T10:00:00Z");
+        let aws = account(10.0, 10.0).always("ListTagsForResource", tags);
+        match call(&aws, request.clone()).await {
+            Ok(answer) => assert!(!left && answer["status"] == "PENDING", "{answer}"),
+            Err(error) => assert!(left && error.error_type == "TenantLeft", "{error:?}"),
+        }
+        // What is done is done, and costs no look.
+        let done = account(2000.0, 5000.0);
+        assert_eq!(call(&done, request).await.unwrap()["status"], "DONE");
+        assert!(done.calls_of("ListTagsForResource").is_empty());
+    }
+}
+
+#[tokio::test]
 async fn past_the_deadline_waiting_is_an_error() {
     let aws = account(10.0, 10.0);
     let error = call_at(&aws, request(), "2026-11-22T12:00:00Z").await.unwrap_err();
@@ -291,12 +417,13 @@ async fn past_the_deadline_waiting_is_an_error() {
 }
 
 #[tokio::test]
-async fn waits_grow_to_half_an_hour_for_a_tenant_and_to_hours_when_nobody_waits() {
+async fn waits_grow_to_hours() {
     let late = "2026-11-28T12:00:00Z";
     let mut patient = request();
     patient["deadlineSeconds"] = json!(7_776_000);
     let answer = call_at(&account(10.0, 10.0), patient.clone(), late).await.unwrap();
-    assert!((1800..=2250).contains(&answer["retryAfterSeconds"].as_u64().unwrap()), "{answer}");
+    // A week has passed: a forty-eighth of it.
+    assert!((12_600..=15_750).contains(&answer["retryAfterSeconds"].as_u64().unwrap()), "{answer}");
     patient["waitFor"] = json!("ALL");
     let answer = call_at(&account(10.0, 10.0), patient, late).await.unwrap();
     assert!((21_600..=27_000).contains(&answer["retryAfterSeconds"].as_u64().unwrap()), "{answer}");

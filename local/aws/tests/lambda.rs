@@ -199,3 +199,21 @@ async fn reserved_concurrency_throttles() {
     assert_eq!(error_code(second), "TooManyRequestsException");
     world.invoke("slow", json!({})).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_may_have_fewer_executions_than_service_quotas_says() {
+    let world = World::new().await;
+    world.function("echo", json!({})).await;
+    let settings = || world.admin("lambda", "GetAccountSettings", json!({}));
+    let limit = |answer: serde_json::Value| answer["AccountLimit"]["ConcurrentExecutions"].clone();
+    let quota = json!({ "ServiceCode": "lambda", "QuotaCode": "L-B99A9384" });
+    let quota = world.admin("servicequotas", "GetServiceQuota", quota).await.unwrap();
+    let first = settings().await.unwrap();
+    assert_eq!(first["AccountUsage"]["FunctionCount"], 1);
+    assert_eq!(limit(first).as_f64(), quota["Quota"]["Value"].as_f64());
+    world.aws.limit_concurrency(("111122223333", "eu-central-1"), 7);
+    let reserve = json!({ "FunctionName": "echo", "ReservedConcurrentExecutions": 2 });
+    let _ = world.admin("lambda", "PutFunctionConcurrency", reserve).await;
+    let limited = settings().await.unwrap();
+    assert_eq!(limited["AccountLimit"]["ConcurrentExecutions"], 7, "{limited}");
+}

@@ -1,5 +1,6 @@
 //! Worlds in virtual time.
 
+mod observed;
 mod offboarding;
 mod onboarding;
 mod proof;

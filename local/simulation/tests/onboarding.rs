@@ -317,14 +317,16 @@ const ONBOARDING: [&str; 7] = [
 ];
 
 /// Actions that the template allows and no test of onboarding needs, each with its reason.
-const UNUSED: [(&str, &str, &str); 7] = [
+const UNUSED: [(&str, &str, &str); 9] = [
     ("AdmitTenant", "sns:Publish", "only of a tier with a fault, which the shipped ones have not"),
     ("AdmitTenant", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
     ("AdmitTenant", "sqs:GetQueueAttributes", "Lambda's poller asks with it; the local one knows"),
     ("AnnounceOutcome", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
     ("AnnounceOutcome", "sqs:SendMessage", "Lambda's, for events that the function gave up on"),
-    ("PlaceAccount", "organizations:ListTagsForResource", "onboarding gives no tags to ensure"),
-    ("PlaceAccount", "organizations:TagResource", "onboarding gives no tags to ensure"),
+    ("EnrollBaseline", "cloudformation:UpdateStackInstances", "no parameter is wrong here"),
+    ("EnrollBaseline", "organizations:ListTagsForResource", "nothing of a baseline fails here"),
+    ("PlaceAccount", "organizations:TagResource", "new accounts have their tags"),
+    ("RequestQuotas", "organizations:ListTagsForResource", "no quota is waited for here"),
 ];
 
 #[tokio::test(start_paused = true)]

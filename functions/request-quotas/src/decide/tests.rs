@@ -38,6 +38,7 @@ fn history(requests: Vec<Request>) -> Account {
     Account {
         quotas: BTreeMap::new(),
         requests: BTreeMap::from([(region("eu-central-1"), requests)]),
+        ..Account::default()
     }
 }
 

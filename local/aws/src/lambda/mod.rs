@@ -9,6 +9,7 @@ mod invoke;
 mod mappings;
 mod model;
 mod poller;
+mod settings;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ use model::{Function, Mapping};
 pub(crate) struct Lambda {
     functions: BTreeMap<String, Function>,
     mappings: BTreeMap<String, Mapping>,
+    /// What Lambda allows by itself, by account and Region.
+    concurrency: BTreeMap<(String, String), u32>,
 }
 
 /// The ARN of the function that a call names: by name, partial ARN or ARN, a qualifier left out.
@@ -68,6 +71,7 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     match call.operation.as_str() {
         "Invoke" => invoke::handle(aws, call).await,
+        "GetAccountSettings" => Ok(settings::get(aws, call)),
         "CreateEventSourceMapping"
         | "GetEventSourceMapping"
         | "ListEventSourceMappings"

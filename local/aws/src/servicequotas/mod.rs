@@ -112,6 +112,15 @@ impl ServiceQuotas {
         })
     }
 
+    /// The concurrent executions of Lambda that apply in the call's account and Region.
+    pub(crate) fn concurrency(&self, call: &Call) -> u32 {
+        let (service, code) = ("lambda", "L-B99A9384");
+        let quota = self.quota(service, code);
+        let value =
+            quota.map(|quota| self.applied(call, service, code, &quota).unwrap_or(quota.default));
+        value.and_then(|value| format!("{value:.0}").parse().ok()).unwrap_or_default()
+    }
+
     /// All quotas of a service, by code.
     fn quotas(&self, service_code: &str) -> Vec<(String, Quota)> {
         let known = KNOWN.iter().filter(|row| row.0 == service_code).map(|row| row.1.to_owned());

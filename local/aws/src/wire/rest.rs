@@ -61,6 +61,7 @@ const LAMBDA: &[Route] = &[
     ("GET", "2015-03-31/event-source-mappings/{UUID}", "GetEventSourceMapping", 200),
     ("PUT", "2015-03-31/event-source-mappings/{UUID}", "UpdateEventSourceMapping", 202),
     ("DELETE", "2015-03-31/event-source-mappings/{UUID}", "DeleteEventSourceMapping", 202),
+    ("GET", "2016-08-19/account-settings", "GetAccountSettings", 200),
     ("GET", "2017-03-31/tags/{Resource}", "ListTags", 200),
     ("POST", "2017-03-31/tags/{Resource}", "TagResource", 204),
     ("DELETE", "2017-03-31/tags/{Resource}", "UntagResource", 204),

@@ -40,6 +40,11 @@ pub struct Report {
     pub most_creations_in_progress: usize,
     /// From the first signup to the last tenant that is ready, in seconds.
     pub duration_seconds: f64,
+    /// What AWS itself takes for one tenant that waits for no other and for no quota, in seconds:
+    /// creating its account, letting its role be assumed, and one operation of a stack set.
+    pub aws_bound_seconds: f64,
+    /// The shortest time from a signup until its tenant was ready, in seconds.
+    pub shortest_seconds: f64,
     /// From a tenant's signup until it is ready, in seconds, the wait in the queue included.
     pub signup_to_ready_seconds: Spread,
     /// From a tenant's admission until it is ready, in seconds.

@@ -170,6 +170,14 @@ impl Books {
         true
     }
 
+    fn shortest(&self) -> f64 {
+        let times = self
+            .tenants
+            .values()
+            .filter_map(|it| Some(it.ready?.duration_since(it.signed_up?).as_secs_f64()));
+        times.min_by(f64::total_cmp).unwrap_or_default()
+    }
+
     fn spread(&self, from: impl Fn(&Tenant) -> Option<Timestamp>) -> Spread {
         let times = self
             .tenants
@@ -177,6 +185,11 @@ impl Books {
             .filter_map(|tenant| Some(tenant.ready?.duration_since(from(tenant)?).as_secs_f64()));
         Spread::of(times.collect())
     }
+}
+
+/// AWS's own times on the way of one tenant, none of which can begin before the one before it ended.
+fn aws_bound(onboarding: &Onboarding, role_ready: Duration) -> f64 {
+    (onboarding.creation + role_ready + onboarding.instance).as_secs_f64()
 }
 
 /// So many a second, from the first to the last of these moments.
@@ -252,6 +265,8 @@ async fn report(
             .iter()
             .max()
             .map_or(0.0, |last| last.duration_since(began).as_secs_f64()),
+        aws_bound_seconds: aws_bound(onboarding, aws.settings().durations.role_ready),
+        shortest_seconds: books.shortest(),
         signup_to_ready_seconds: books.spread(|tenant| tenant.signed_up),
         admission_to_ready_seconds: books.spread(|tenant| tenant.admitted),
         stack_set_operations: operations(world, created.len()).await?,

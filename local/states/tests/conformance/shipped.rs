@@ -115,13 +115,19 @@ async fn each_function_is_given_what_its_contract_says() {
             "RequestQuotas" => {
                 assert_eq!(given["quotas"], document()["quotas"]);
                 assert_eq!(given["waitFor"], "REQUIRED");
+                assert_eq!(given["signedUpAt"], document()["signedUpAt"]);
             }
             "PlaceInOnboarding" => assert_eq!(given["allowedFrom"], json!(["ROOT"])),
             "PlaceInHome" => {
                 assert_eq!(given["allowedFrom"], json!(["ou-root-onboarding"]));
                 assert_eq!(given["destinationId"], "ou-root-general0");
             }
-            _ => assert_eq!(given["tenant"], document()),
+            state => {
+                assert_eq!(given["tenant"], document());
+                if state == "EnrollBaseline" {
+                    assert_eq!(given["organizationalUnitId"], "ou-root-onboarding");
+                }
+            }
         }
         if ["PlaceInOnboarding", "PlaceInHome"].contains(&request.state.as_str()) {
             assert_eq!(given["tags"], document()["tags"]);
@@ -134,14 +140,14 @@ async fn each_function_is_given_what_its_contract_says() {
     });
     output(world.run(shipped(ONBOARD_TENANT), document()).await);
     let mut called = world.called();
-    called[3..5].sort();
+    called[2..5].sort();
     assert_eq!(
         called,
         [
             "CreateAccount",
             "PlaceInOnboarding",
-            "LabelAccount",
             "EnrollBaseline",
+            "LabelAccount",
             "RequestQuotas",
             "PlaceInHome",
             "StartRaiseQuotas",
@@ -176,6 +182,10 @@ async fn a_live_tenant_is_looked_at_where_it_stands_and_never_pulled_back() {
                 payload["standing"] = json!("LIVE");
                 payload["organizationalUnitId"] = json!("ou-root-canary00");
             }
+            "EnrollBaseline" => {
+                let given = &request.arguments["Payload"];
+                assert_eq!(given["organizationalUnitId"], "ou-root-canary00");
+            }
             "PlaceInHome" => {
                 let given = &request.arguments["Payload"];
                 assert_eq!(given["destinationId"], "ou-root-canary00");
@@ -188,13 +198,13 @@ async fn a_live_tenant_is_looked_at_where_it_stands_and_never_pulled_back() {
     });
     let ready = output(world.run(shipped(ONBOARD_TENANT), document()).await);
     let mut called = world.called();
-    called[2..4].sort();
+    called[1..4].sort();
     assert_eq!(
         called,
         [
             "CreateAccount",
-            "LabelAccount",
             "EnrollBaseline",
+            "LabelAccount",
             "RequestQuotas",
             "PlaceInHome",
             "StartRaiseQuotas"
@@ -263,8 +273,8 @@ async fn each_wait_lasts_what_the_function_says_and_gives_back_what_it_left() {
         answer(Ok(answered(&request, payload)))
     });
     output(world.run(shipped(ONBOARD_TENANT), document()).await);
-    // Two waits in five places: the branches wait beside each other.
-    assert_eq!(world.elapsed(), 5 * 2 * 10 * 1_000);
+    // Two waits in four places: the branches wait beside each other.
+    assert_eq!(world.elapsed(), 4 * 2 * 10 * 1_000);
     assert_eq!(world.called().len(), 6 * 3 + 1);
 }
 

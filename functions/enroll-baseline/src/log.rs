@@ -1,0 +1,59 @@
+//! The log of a stack set's operations: whether an enrolment is on its way, and what the next one
+//! has to be called.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::decide::OPERATION_PREFIX;
+
+/// An operation of a stack set, as AWS listed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id.
+    pub id: String,
+    /// `RUNNING`, `QUEUED`, `STOPPING`, or one of the ends.
+    pub status: String,
+    /// When it was asked for.
+    pub created: Option<Timestamp>,
+}
+
+/// What the log of operations allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Log {
+    /// An enrolment is on its way: its end is worth waiting for, a second one is not.
+    Busy {
+        /// Its id.
+        operation_id: String,
+    },
+    /// Nothing of ours is on its way.
+    Free {
+        /// The id that the next enrolment has to carry.
+        operation_id: String,
+    },
+}
+
+/// Reads the log of operations, newest first.
+///
+/// The next id is a hash of the newest id: a compare-and-swap on the log. All who look at the
+/// same log choose the same id and one of them wins; who looks at an older log chooses an id that
+/// is taken.
+pub fn read_log(operations: &[Operation]) -> Log {
+    let busy = operations.iter().find(|operation| {
+        operation.id.starts_with(OPERATION_PREFIX)
+            && matches!(operation.status.as_str(), "RUNNING" | "QUEUED" | "STOPPING")
+    });
+    if let Some(operation) = busy {
+        return Log::Busy { operation_id: operation.id.clone() };
+    }
+    Log::Free { operation_id: operation_id(operations.first().map(|newest| newest.id.as_str())) }
+}
+
+/// The id of the enrolment that follows `newest`, within AWS's `[a-zA-Z0-9][-a-zA-Z0-9]*`.
+pub fn operation_id(newest: Option<&str>) -> String {
+    let digest = Sha256::digest(newest.unwrap_or("none").as_bytes());
+    let mut id = String::from(OPERATION_PREFIX);
+    for byte in digest.iter().take(16) {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
