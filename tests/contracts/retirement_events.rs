@@ -72,7 +72,24 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("TenantUnchanged", unchanged.clone()),
-        ("TenantUnchanged", with(&unchanged, json!({ "because": "ALREADY_CLOSED" }))),
+        (
+            "TenantUnchanged",
+            with(&unchanged, json!({ "because": "ALREADY_CLOSED", "state": "CLOSED" })),
+        ),
+        (
+            "TenantUnchanged",
+            json!({
+                "tenantId": "acme", "request": "TenantOffboarded", "because": "NO_ACCOUNT",
+                "occurredAt": at, "eventId": "7bf73129",
+            }),
+        ),
+        (
+            "TenantOffboardingRejected",
+            json!({
+                "tenantId": null, "request": "TenantReinstated", "eventId": "7bf73129",
+                "reasons": ["tenantId: 7 must be text"],
+            }),
+        ),
         ("TenantRetired", with(&tenant, json!({ "closedAt": at, "sweep": "daily" }))),
         ("RetirementSweepFinished", written::<RetirementSweepFinished>(finished)),
         ("RetirementSweepFinished", written::<RetirementSweepFinished>(open)),

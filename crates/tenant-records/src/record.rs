@@ -40,6 +40,10 @@ impl LifecycleWish {
         (self.occurred_at.as_second(), self.wish, self.occurred_at, &self.event_id)
     }
 
+    fn same_as(&self, other: &Self) -> bool {
+        self.wish == other.wish && self.occurred_at.as_second() == other.occurred_at.as_second()
+    }
+
     /// Whether the tenant left after this moment. Whole seconds: of the same second it did not.
     pub fn left_after(&self, moment: Timestamp) -> bool {
         self.wish == Wish::Left && self.occurred_at.as_second() > moment.as_second()
@@ -124,16 +128,14 @@ impl TenantRecord {
 
     /// Takes a wish: the newest counts.
     pub(crate) fn take(&mut self, wish: &LifecycleWish) -> Received {
-        match &self.newest_lifecycle {
-            Some(known) if known.event_id == wish.event_id && known.wish == wish.wish => {
-                Received::Newest
-            }
-            Some(known) if known.rank() >= wish.rank() => Received::Stale,
-            _ => {
-                self.newest_lifecycle = Some(wish.clone());
-                Received::Newest
-            }
+        let known = self.newest_lifecycle.as_ref();
+        let is_newer = known.is_none_or(|known| known.rank() < wish.rank());
+        // Sent again, with the same id or another: it is answered as it was the first time.
+        let is_the_same = known.is_some_and(|known| known.same_as(wish));
+        if is_newer {
+            self.newest_lifecycle = Some(wish.clone());
         }
+        if is_newer || is_the_same { Received::Newest } else { Received::Stale }
     }
 
     /// What a signup of this moment finds.

@@ -44,11 +44,14 @@ fn the_newest_wish_counts_and_coming_back_wins_a_tie() {
         (Some(wish(Back, TEN, "a")), wish(Left, TEN_AND_A_BIT, "b"), Stale),
         (Some(wish(Left, TEN_AND_A_BIT, "a")), wish(Back, TEN, "b"), Newest),
         (Some(wish(Left, TEN, "a")), wish(Left, TEN, "a"), Newest),
+        (Some(wish(Left, TEN, "b")), wish(Left, TEN, "a"), Newest),
+        (Some(wish(Back, TEN, "a")), wish(Back, TEN, "b"), Newest),
     ] {
         let mut record = TenantRecord::new(acme());
         record.newest_lifecycle.clone_from(&known);
         assert_eq!(record.take(&comes), received, "{known:?} {comes:?}");
-        let expected = if received == Newest { Some(comes) } else { known };
+        let is_older = known.as_ref().is_some_and(|known| known.event_id > comes.event_id);
+        let expected = if received == Newest && !is_older { Some(comes) } else { known };
         assert_eq!(record.newest_lifecycle, expected);
     }
 }

@@ -38,12 +38,6 @@ pub enum Error {
         #[source]
         refusal: Refusal,
     },
-    /// No account carries the tag, and it has had the time to be seen.
-    #[error("tenant {tenant} has no account in this organization")]
-    UnknownTenant {
-        /// The tenant.
-        tenant: TenantId,
-    },
     /// Several accounts that are not closed carry the tag.
     #[error("tenant {tenant} has several accounts that are not closed: {}", ids(.accounts))]
     AmbiguousTenant {
@@ -65,19 +59,17 @@ impl Named for Error {
             Self::DeadlinePassed { .. } => error_names::DEADLINE_PASSED,
             Self::AccessDenied { .. } => error_names::ACCESS_DENIED,
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
-            Self::UnknownTenant { .. } => "UnknownTenant",
             Self::AmbiguousTenant { .. } => "AmbiguousTenant",
         }
     }
 }
 
 /// The names of all errors of this function.
-pub const ERROR_NAMES: [&str; 6] = [
+pub const ERROR_NAMES: [&str; 5] = [
     error_names::INVALID_REQUEST,
     error_names::DEADLINE_PASSED,
     error_names::ACCESS_DENIED,
     error_names::AWS_REFUSED,
-    "UnknownTenant",
     "AmbiguousTenant",
 ];
 

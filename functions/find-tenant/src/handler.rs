@@ -1,21 +1,27 @@
-//! One look for the tenant's account: the index says where, the account itself says whether.
+//! What the event wishes is remembered; then one look for the tenant's account: the index and the
+//! record say where, the account itself says whether.
 
 use aws_sdk_resourcegroupstagging::types::TagFilter;
+use jiff::SignedDuration;
 use lambda_kit::sdk::{Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, tags, waiting};
 use organization_accounts::Accounts;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenant_records::{LifecycleWish, Received, TenantRecords};
 
 use crate::config::Config;
-use crate::decide::{Answer, Confirmed, pick};
+use crate::decide::{Confirmed, Nothing, Picked, nothing, pick};
 use crate::error::{Error, Halt, halt};
+use crate::event::{LifecycleEvent, Said};
 
 /// What the function is made of.
 #[derive(Debug, Clone)]
 pub struct App {
     accounts: Accounts,
     tagging: aws_sdk_resourcegroupstagging::Client,
+    records: TenantRecords,
     config: Config,
     clock: Clock,
 }
@@ -24,7 +30,8 @@ impl App {
     /// The function on this wire.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         let tagging = client!(aws_sdk_resourcegroupstagging, wire.global());
-        Self { accounts: Accounts::new(wire), tagging, config, clock }
+        let records = TenantRecords::new(wire, config.runs_bucket.clone());
+        Self { accounts: Accounts::new(wire), tagging, records, config, clock }
     }
 
     /// The function as Lambda starts it.
@@ -40,8 +47,8 @@ impl App {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The tenant.
-    pub tenant_id: TenantId,
+    /// The event, as the bus delivered it.
+    pub event: LifecycleEvent,
     /// How long waiting may take, from the execution's start.
     pub deadline_seconds: u32,
     /// The execution's times.
@@ -51,46 +58,74 @@ pub struct Request {
     pub resume: Resume,
 }
 
-/// The tenant's account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Found {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// Its account.
-    pub account_id: AccountId,
-    /// Where the account stands: a unit, or the root.
-    pub organizational_unit_id: ParentId,
-    /// AWS's word for its state.
-    pub state: String,
+/// What the event comes to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
+pub enum Answer {
+    /// The tenant's account.
+    Found {
+        /// The tenant.
+        tenant_id: TenantId,
+        /// Its account.
+        account_id: AccountId,
+        /// Where the account stands: a unit, or the root.
+        organizational_unit_id: ParentId,
+        /// AWS's word for its state.
+        state: String,
+    },
+    /// There is no account, and none in the making. The wish is remembered: an older signup that
+    /// comes later ends as left.
+    NoAccount {
+        /// The tenant.
+        tenant_id: TenantId,
+    },
+    /// It came back, and never had an account: its signup, which ended as left, is to be sent
+    /// again.
+    SignedUpAgain {
+        /// The tenant.
+        tenant_id: TenantId,
+        /// The signup's detail.
+        signup: Value,
+    },
+    /// A newer event of this tenant is known: this one changes nothing.
+    Stale {
+        /// The tenant.
+        tenant_id: TenantId,
+        /// Its account, as far as the record knows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_id: Option<AccountId>,
+    },
+    /// The event can not be understood.
+    Rejected {
+        /// The tenant's id as it was given; nothing when it is no text.
+        tenant_id: Option<String>,
+        /// Its faults.
+        reasons: Vec<String>,
+    },
 }
 
-/// Looks once.
+/// Remembers what the event wishes, and looks for the account once. In this order: an onboarding
+/// that is at work meanwhile sees the wish, or this look sees what it does.
 ///
 /// # Errors
 /// All of [`Error`]; whatever passes by itself is `PENDING`.
-pub async fn handle(app: &App, request: Request) -> Result<Progress<Found>, Error> {
+pub async fn handle(app: &App, request: Request) -> Result<Progress<Answer>, Error> {
     let now = app.clock.now();
-    let tenant = &request.tenant_id;
+    let Said { tenant, wish } = match request.event.read(now) {
+        Ok(said) => said,
+        Err(faults) => {
+            tracing::warn!(event.id = request.event.id, "the event is rejected: {faults}");
+            let tenant_id = request.event.given_tenant();
+            return Ok(Progress::Done(Answer::Rejected { tenant_id, reasons: faults.reasons() }));
+        }
+    };
     let elapsed = request.execution.elapsed(now);
     // Boxed: the SDK's futures lie deep within each other, and a compiler has to lay them out.
-    let because = match Box::pin(app.look(tenant)).await {
-        Ok(Answer::One(one)) => {
-            tracing::info!(tenant.id = %tenant, account.id = %one.account, "the account is found");
-            return Ok(Progress::Done(Found {
-                tenant_id: tenant.clone(),
-                account_id: one.account,
-                organizational_unit_id: one.parent,
-                state: one.state.to_string(),
-            }));
+    let because = match Box::pin(app.answer(&tenant, &wish, elapsed)).await {
+        Ok(answer) => {
+            tracing::info!(tenant.id = %tenant, event.id = wish.event_id, "found: {answer:?}");
+            return Ok(Progress::Done(answer));
         }
-        Ok(Answer::Several(accounts)) => {
-            return Err(Error::AmbiguousTenant { tenant: tenant.clone(), accounts });
-        }
-        Ok(Answer::None) if elapsed >= app.config.unknown_after => {
-            return Err(Error::UnknownTenant { tenant: tenant.clone() });
-        }
-        Ok(Answer::None) => format!("no account carries the tag of tenant {tenant} yet"),
         Err(Halt::Wait(because)) => because,
         Err(Halt::Fail(error)) => return Err(error),
     };
@@ -98,7 +133,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Found>, Erro
     let seconds = waiting::retry_after(15, waiting::CEILING, elapsed, tenant.as_str());
     Progress::pending(seconds, because, Resume::default())
         .within(request.execution.deadline(request.deadline_seconds), now)
-        .map_err(|source| Error::DeadlinePassed { subject: subject(tenant), source })
+        .map_err(|source| Error::DeadlinePassed { subject: subject(&tenant), source })
 }
 
 fn subject(tenant: &TenantId) -> String {
@@ -106,10 +141,47 @@ fn subject(tenant: &TenantId) -> String {
 }
 
 impl App {
-    async fn look(&self, tenant: &TenantId) -> Result<Answer, Halt> {
+    async fn answer(
+        &self,
+        tenant: &TenantId,
+        wish: &LifecycleWish,
+        elapsed: SignedDuration,
+    ) -> Result<Answer, Halt> {
+        let about = subject(tenant);
+        let tenant_id = tenant.clone();
+        let changed = Box::pin(self.records.wish(tenant, wish)).await;
+        let changed = changed.map_err(|trouble| halt(&about, trouble))?;
+        let record = changed.record;
+        if changed.answer == Received::Stale {
+            return Ok(Answer::Stale { tenant_id, account_id: record.account_id });
+        }
+        match Box::pin(self.look(tenant, record.account_id.as_ref())).await? {
+            Picked::One(one) => Ok(Answer::Found {
+                tenant_id,
+                account_id: one.account,
+                organizational_unit_id: one.parent,
+                state: one.state.to_string(),
+            }),
+            Picked::Several(accounts) => {
+                Err(Error::AmbiguousTenant { tenant: tenant_id, accounts }.into())
+            }
+            Picked::None => match nothing(&record, wish.wish, elapsed, &self.config) {
+                Nothing::Wait(because) => Err(Halt::Wait(because)),
+                Nothing::SignUp(signup) => Ok(Answer::SignedUpAgain { tenant_id, signup }),
+                Nothing::NoAccount => Ok(Answer::NoAccount { tenant_id }),
+            },
+        }
+    }
+
+    /// The index says where to look, and lags; the record knows what an onboarding has made.
+    async fn look(&self, tenant: &TenantId, recorded: Option<&AccountId>) -> Result<Picked, Halt> {
         let about = subject(tenant);
         let mut confirmed = Vec::new();
-        for account in self.indexed(tenant).await? {
+        let mut accounts = self.indexed(tenant).await?;
+        if let Some(recorded) = recorded.filter(|recorded| !accounts.contains(recorded)) {
+            accounts.push(recorded.clone());
+        }
+        for account in accounts {
             let facts = self.accounts.read(&account).await.map_err(|it| halt(&about, it))?;
             let Some(facts) = facts else { continue };
             let carries = facts.tags.get(tags::TENANT).map(String::as_str);

@@ -9,17 +9,40 @@ use serde_json::{Value, json};
 
 const REQUEST: &str = include_str!("../events/acme.json");
 const ACCOUNT: &str = "222222222222";
+const KEY: &str = "tenants/acme.json";
 
-async fn answer_at(second: i64, script: Vec<Exchange>) -> Result<Value, Diagnostic> {
+async fn asked(request: Value, second: i64, script: Vec<Exchange>) -> Result<Value, Diagnostic> {
     let start: jiff::Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
     let now = start + jiff::SignedDuration::from_secs(second);
     let script = Script::new(script);
-    let config = Config::load(&|_| None).unwrap();
+    let config = Config::load(&|name| (name == "RUNS_BUCKET").then(|| "runs".to_owned())).unwrap();
     let app = App::new(&script.wire("eu-central-1"), config, Clock::fixed(now));
-    let request: Value = serde_json::from_str(REQUEST).unwrap();
     let answer = lambda_kit::call(&app, &handle, request).await;
-    assert!(script.played().iter().all(|call| call.region == "us-east-1"));
+    let played = script.played();
+    let is_s3 = |name: &str| name.ends_with("Object");
+    assert!(played.iter().all(|call| call.region == "us-east-1" || is_s3(&call.call)));
     answer
+}
+
+fn request() -> Value {
+    serde_json::from_str(REQUEST).unwrap()
+}
+
+/// The request, after the wish was remembered in an earlier call.
+async fn answer_at(second: i64, script: Vec<Exchange>) -> Result<Value, Diagnostic> {
+    let script = std::iter::once(remembered(json!({}))).chain(script).collect();
+    asked(request(), second, script).await
+}
+
+/// A read of the record, which has the wish already, and these members.
+fn remembered(members: Value) -> Exchange {
+    let mut record = json!({"version": 1, "tenantId": "acme", "newestLifecycle": {
+        "wish": "LEFT", "occurredAt": "2026-11-21T09:59:00Z", "eventId": "e-1",
+        "reason": "they left", "by": "saas.signup 111122223333"}});
+    for (key, value) in members.as_object().unwrap() {
+        record[key] = value.clone();
+    }
+    call("GetObject", json!({"key": KEY})).answers_text(&record.to_string())
 }
 
 fn indexed(accounts: &[&str]) -> Exchange {
@@ -58,7 +81,7 @@ fn refused(answer: Result<Value, Diagnostic>, name: &str) -> String {
 async fn the_account_is_found_by_its_tag_and_read_afresh() {
     let active = json!({"State": "ACTIVE"});
     let calls = script(vec![vec![indexed(&[ACCOUNT])], read(ACCOUNT, &active, "acme")]);
-    let expected = json!({"status": "DONE", "tenantId": "acme", "accountId": ACCOUNT,
+    let expected = json!({"status": "DONE", "outcome": "FOUND", "tenantId": "acme", "accountId": ACCOUNT,
         "organizationalUnitId": "ou-root-general0", "state": "ACTIVE"});
     assert_eq!(answer_at(0, calls).await.unwrap(), expected);
 }
@@ -87,16 +110,86 @@ async fn a_closed_account_is_found_and_gives_way_to_an_open_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_that_is_not_seen_yet_is_waited_for_and_then_unknown() {
+async fn the_wish_is_remembered_before_anything_is_looked_for() {
+    let left = json!({"wish": "LEFT", "occurredAt": "2026-11-21T09:59:00Z", "eventId": "e-1",
+        "reason": "they left", "by": "saas.signup 111122223333"});
+    let record = json!({"version": 1, "tenantId": "acme", "newestLifecycle": left}).to_string();
+    let calls = vec![
+        call("GetObject", json!({"key": KEY})).refuses_as_s3(404, "NoSuchKey"),
+        call("PutObject", json!({"key": KEY, "ifNoneMatch": "*", "body": record})),
+        indexed(&[]),
+    ];
+    assert_eq!(asked(request(), 0, calls).await.unwrap()["status"], "PENDING");
+    let throttled = || call("GetObject", json!({})).refuses_as_s3(503, "SlowDown");
+    let waiting = asked(request(), 0, vec![throttled(), throttled(), throttled()]).await.unwrap();
+    assert_eq!(waiting["status"], "PENDING", "and nothing is looked for until it is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_no_index_knows_is_found_by_the_record() {
+    let calls = script(vec![
+        vec![remembered(json!({"accountId": ACCOUNT})), indexed(&[])],
+        read(ACCOUNT, &json!({"State": "ACTIVE"}), "acme"),
+    ]);
+    assert_eq!(asked(request(), 0, calls).await.unwrap()["accountId"], ACCOUNT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_account_is_waited_for_and_then_an_answer() {
     let waiting = answer_at(599, vec![indexed(&[])]).await.unwrap();
     assert_eq!(waiting["status"], "PENDING");
-    assert!(refused(answer_at(600, vec![indexed(&[])]).await, "UnknownTenant").contains("acme"));
+    let none = json!({"status": "DONE", "outcome": "NO_ACCOUNT", "tenantId": "acme"});
+    assert_eq!(answer_at(600, vec![indexed(&[])]).await.unwrap(), none);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_in_the_making_is_waited_for_however_long() {
+    let creating = json!({"creating": {"eventId": "s-1", "since": "2026-11-21T09:00:00Z"}});
+    let calls = vec![remembered(creating), indexed(&[])];
+    let waiting = asked(request(), 80_000, calls).await.unwrap();
+    assert!(waiting["because"].as_str().unwrap().contains("s-1"), "{waiting}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_event_touches_nothing() {
+    let newer = json!({"newestLifecycle": {"wish": "BACK", "eventId": "e-2",
+        "occurredAt": "2026-11-21T09:59:30Z"}});
+    let stale = json!({"status": "DONE", "outcome": "STALE", "tenantId": "acme"});
+    assert_eq!(asked(request(), 0, vec![remembered(newer)]).await.unwrap(), stale);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_back_before_it_had_an_account_signs_up_again() {
+    let mut back = request();
+    back["event"]["detail-type"] = json!("TenantReinstated");
+    back["event"]["id"] = json!("e-2");
+    back["event"]["detail"]["occurredAt"] = json!("2026-11-21T09:59:30Z");
+    let signup = json!({"tenantId": "acme", "tenantName": "Acme", "tier": "standard"});
+    let calls = vec![
+        remembered(json!({"leftSignup": signup})),
+        call("PutObject", json!({"key": KEY})),
+        indexed(&[]),
+    ];
+    let answer = asked(back, 0, calls).await.unwrap();
+    assert_eq!((&answer["outcome"], &answer["signup"]), (&json!("SIGNED_UP_AGAIN"), &signup));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_faulty_event_is_rejected_with_all_its_faults_and_nothing_is_asked() {
+    let mut faulty = request();
+    faulty["event"]["detail"] = json!({"tenantId": "Acme!", "retireAfterDays": 0});
+    let answer = asked(faulty, 0, vec![]).await.unwrap();
+    assert_eq!((&answer["outcome"], &answer["tenantId"]), (&json!("REJECTED"), &json!("Acme!")));
+    let reasons = answer["reasons"].as_array().unwrap();
+    let of = |field: &str| reasons.iter().any(|it| it.as_str().unwrap().starts_with(field));
+    assert!(of("tenantId") && of("occurredAt") && of("retireAfterDays"), "{reasons:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_left_the_organization_is_none() {
     let gone = call("DescribeAccount", json!({})).refuses("AccountNotFoundException");
-    refused(answer_at(600, vec![indexed(&[ACCOUNT]), gone]).await, "UnknownTenant");
+    let answer = answer_at(600, vec![indexed(&[ACCOUNT]), gone]).await.unwrap();
+    assert_eq!(answer["outcome"], "NO_ACCOUNT");
 }
 
 #[tokio::test(start_paused = true)]

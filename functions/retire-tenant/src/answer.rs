@@ -19,8 +19,10 @@ pub enum OutcomeKind {
     Restored,
     /// A newer event or a person decided otherwise: nothing was done.
     Stale,
-    /// It is closed or closing: nothing was done.
+    /// It leaves, and is closed or closing: there is nothing to take out of service.
     AlreadyClosed,
+    /// It wants to come back, and is closed or closing: the wish is remembered.
+    AccountClosed,
 }
 
 /// What is ensured.
@@ -37,6 +39,9 @@ pub struct Settled {
     pub account_id: AccountId,
     /// Where the account stands.
     pub organizational_unit_id: ParentId,
+    /// AWS's word for its state, when it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// When the event occurred that is answered here.
     pub occurred_at: Timestamp,
     /// From when the account may be closed.
@@ -54,10 +59,11 @@ pub struct Settled {
     /// Where it goes when it comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home_organizational_unit_id: Option<OuId>,
-    /// Whether the stacks of an account that is back were withdrawn, and its data with them.
+    /// Whether the stacks of an account that is back were withdrawn, or may have been, and its data
+    /// with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emptied: Option<bool>,
-    /// The signup by which an emptied account is onboarded again.
+    /// The signup by which an account that is not equipped, or may not be, is onboarded again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signup: Option<Value>,
 }
@@ -75,13 +81,18 @@ impl Settled {
         let retiring = outcome == OutcomeKind::Retiring;
         let restored = outcome == OutcomeKind::Restored;
         let emptied = facts.tags.contains_key(tags::WITHDRAWN_AT);
-        let in_onboarding = matches!(&facts.parent, ParentId::Ou(it) if *it == config.onboarding);
+        // Nothing is ready that stands outside of the tenants' units, or has the mark of a
+        // withdrawal: a person may have moved it.
+        let is_equipped = !emptied
+            && matches!(&facts.parent, ParentId::Ou(it) if config.tenant_units.name_of(it).is_some());
+        let is_closed = matches!(outcome, OutcomeKind::AlreadyClosed | OutcomeKind::AccountClosed);
         Self {
             outcome,
             changed,
             tenant_id: request.tenant_id.clone(),
             account_id: request.account_id.clone(),
             organizational_unit_id: facts.parent.clone(),
+            state: is_closed.then(|| facts.state.to_string()),
             occurred_at: request.occurred_at,
             retire_after: time(tags::RETIRE_AFTER).filter(|_| retiring),
             retiring_at: time(tags::RETIRING_AT).filter(|_| retiring),
@@ -91,7 +102,7 @@ impl Settled {
                 .filter(|_| retiring)
                 .and_then(|home| home.parse().ok()),
             emptied: restored.then_some(emptied),
-            signup: (restored && emptied && in_onboarding).then(|| signup(request, facts)),
+            signup: (restored && !is_equipped).then(|| signup(request, facts)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, parsed, parsed_or};
 use lifecycle::retirement::RetirementUnits;
-use lifecycle::{OrganizationalUnits, OuId};
+use lifecycle::{OrganizationalUnits, OuId, ParentId};
 
 /// The longest cooling-off time, in days.
 pub(crate) const LONGEST_DAYS: u32 = 3_650;
@@ -47,6 +47,15 @@ impl Config {
     /// Whether an account that stands in this unit is in service, or on its way there.
     pub(crate) fn is_in_service(&self, unit: &OuId) -> bool {
         *unit == self.onboarding || self.tenant_units.name_of(unit).is_some()
+    }
+
+    /// The unit to which an account comes back that stands here, in service or on its way there. AWS
+    /// makes accounts in the root: those are on their way to Onboarding.
+    pub(crate) fn in_service<'a>(&'a self, parent: &'a ParentId) -> Option<&'a OuId> {
+        match parent {
+            ParentId::Root(_) => Some(&self.onboarding),
+            ParentId::Ou(unit) => Some(unit).filter(|unit| self.is_in_service(unit)),
+        }
     }
 }
 

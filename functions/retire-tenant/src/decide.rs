@@ -23,8 +23,13 @@ const CLOSING_IS_DECIDED: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a return leaves of the tags of retirement: nothing but the newest event's, and the mark of
 /// an emptied account.
-const OF_RETIREMENT: [&str; 4] =
-    [tags::RETIRING_AT, tags::RETIRE_REASON, tags::RETIRE_BY, tags::HOME];
+const OF_RETIREMENT: [&str; 5] = [
+    tags::RETIRING_AT,
+    tags::RETIRE_REASON,
+    tags::RETIRE_BY,
+    tags::HOME,
+    tags::CLOSING_REQUESTED_AT,
+];
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +62,9 @@ pub(crate) enum Next {
     Remove(Vec<&'static str>),
     /// Move the account there.
     Move(OuId),
+    /// Do this with an account that is closed, as far as AWS lets it be done, and go on; when AWS
+    /// refuses, it is done as it is.
+    Try(Box<Next>, OutcomeKind),
     /// Wait for this.
     Wait(String),
     /// It is as asked, or there is nothing to do.
@@ -72,7 +80,7 @@ fn applied(facts: &Facts) -> Option<(Timestamp, Lifecycle)> {
 /// What to do next.
 ///
 /// # Errors
-/// `TenantMismatch`, `UnexpectedOrganizationalUnit`, `AccountClosed`.
+/// `TenantMismatch`, `UnexpectedOrganizationalUnit`.
 pub(crate) fn next(
     facts: &Facts,
     ask: &Ask<'_>,
@@ -96,10 +104,8 @@ pub(crate) fn next(
         || (facts.state == AccountState::Suspended
             && facts.tags.contains_key(tags::CLOSING_REQUESTED_AT));
     match ask.action {
-        Action::Retire if is_gone => Ok(Next::Done(OutcomeKind::AlreadyClosed)),
-        Action::Reinstate if is_gone => {
-            Err(Error::AccountClosed { account: ask.account.clone(), state: facts.state })
-        }
+        Action::Retire if is_gone => Ok(retire_closed(facts, ask, applied, config)),
+        Action::Reinstate if is_gone => Ok(remember(ask, applied)),
         Action::Retire => retire(facts, ask, applied, config, now),
         Action::Reinstate => reinstate(facts, ask, applied, config, now),
     }
@@ -128,6 +134,50 @@ fn present(facts: &Facts, keys: &[&'static str]) -> Vec<&'static str> {
     keys.iter().copied().filter(|key| facts.tags.contains_key(*key)).collect()
 }
 
+/// A tenant wants to come back, and its account is closed: the wish is written on it, so that
+/// whoever meets it after AWS Support has reopened it knows.
+fn remember(ask: &Ask<'_>, applied: Option<(Timestamp, Lifecycle)>) -> Next {
+    let occurred = floor(ask.occurred_at);
+    if applied == Some((occurred, Lifecycle::Reinstated)) {
+        return Next::Done(OutcomeKind::AccountClosed);
+    }
+    let wish = vec![
+        (tags::LIFECYCLE, Lifecycle::Reinstated.as_str().to_owned()),
+        (tags::LIFECYCLE_AT, tag_time(occurred)),
+    ];
+    Next::Try(Box::new(Next::Write(wish)), OutcomeKind::AccountClosed)
+}
+
+/// A tenant leaves whose account was closed by hand while it was live: it stands where the sweeps
+/// find it, and they finish it.
+fn retire_closed(
+    facts: &Facts,
+    ask: &Ask<'_>,
+    applied: Option<(Timestamp, Lifecycle)>,
+    config: &Config,
+) -> Next {
+    let occurred = floor(ask.occurred_at);
+    let Some(unit) = config.in_service(&facts.parent) else {
+        return Next::Done(OutcomeKind::AlreadyClosed);
+    };
+    let next = match applied {
+        Some((at, Lifecycle::Reinstated)) if at == occurred => {
+            return Next::Done(OutcomeKind::Stale);
+        }
+        Some((at, Lifecycle::Retiring)) if at == occurred => {
+            Next::Move(config.units.retiring.clone())
+        }
+        _ => Next::Write(vec![
+            (tags::LIFECYCLE, Lifecycle::Retiring.as_str().to_owned()),
+            (tags::LIFECYCLE_AT, tag_time(occurred)),
+            (tags::RETIRE_REASON, tag_text(ask.reason)),
+            (tags::RETIRE_BY, tag_text(ask.by)),
+            (tags::HOME, unit.to_string()),
+        ]),
+    };
+    Next::Try(Box::new(next), OutcomeKind::AlreadyClosed)
+}
+
 fn retire(
     facts: &Facts,
     ask: &Ask<'_>,
@@ -136,10 +186,7 @@ fn retire(
     now: Timestamp,
 ) -> Result<Next, Error> {
     let occurred = floor(ask.occurred_at);
-    let in_service = match &facts.parent {
-        ParentId::Ou(unit) if config.is_in_service(unit) => Some(unit),
-        _ => None,
-    };
+    let in_service = config.in_service(&facts.parent);
     let place = config.units.place(&facts.parent);
     match applied {
         // Of two events of the same time, coming back wins.
@@ -168,12 +215,9 @@ fn retire(
         (tags::RETIRE_BY, tag_text(ask.by)),
     ];
     if let Some(unit) = in_service {
-        // What an earlier retirement left would be taken for this one's.
-        let left =
-            present(facts, &[tags::RETIRING_AT, tags::WITHDRAWN_AT, tags::CLOSING_REQUESTED_AT]);
-        let is_live = *unit != config.onboarding;
-        let left: Vec<_> =
-            left.into_iter().filter(|key| is_live || *key != tags::WITHDRAWN_AT).collect();
+        // What an earlier retirement left would be taken for this one's. Not so the mark of a
+        // withdrawal: it stays until the account is equipped again.
+        let left = present(facts, &[tags::RETIRING_AT, tags::CLOSING_REQUESTED_AT]);
         if !left.is_empty() {
             return Ok(Next::Remove(left));
         }
@@ -191,11 +235,23 @@ fn retire(
             "and its tag landlord:home does not say where it belongs",
         ));
     }
+    // AWS Support reopened it, and the tenant leaves once more: that closing is history, and the
+    // sweeps need not refuse it any longer.
+    let reopened = present(facts, &[tags::CLOSING_REQUESTED_AT]);
+    if !reopened.is_empty() && undecided(facts, now).is_none() {
+        return Ok(Next::Remove(reopened));
+    }
     // It is retiring already: asked again, it cools off for longer, never for less.
     let before = facts.tags.get(tags::RETIRE_AFTER).and_then(|text| text.parse().ok());
     let later = before.map_or(retire_after, |before: Timestamp| before.max(retire_after));
     tags.push((tags::RETIRE_AFTER, tag_time(later)));
     Ok(Next::Write(tags))
+}
+
+/// When AWS was asked to close the account, if it is not decided yet whether it does.
+fn undecided(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+    let marked: Timestamp = facts.tags.get(tags::CLOSING_REQUESTED_AT)?.parse().ok()?;
+    (now.duration_since(marked) < CLOSING_IS_DECIDED).then_some(marked)
 }
 
 fn days_after(now: Timestamp, days: u32) -> Timestamp {
@@ -214,7 +270,7 @@ fn reinstate(
     now: Timestamp,
 ) -> Result<Next, Error> {
     let occurred = floor(ask.occurred_at);
-    let in_service = matches!(&facts.parent, ParentId::Ou(unit) if config.is_in_service(unit));
+    let in_service = config.in_service(&facts.parent).is_some();
     let place = config.units.place(&facts.parent);
     if !in_service && place == Place::Elsewhere {
         return Err(unexpected(facts, ask, "where no tenant's account stands"));
@@ -240,14 +296,11 @@ fn reinstate(
     if !forbidden.is_empty() {
         return Ok(Next::Remove(forbidden));
     }
-    if let Some(marked) = facts.tags.get(tags::CLOSING_REQUESTED_AT).filter(|_| !in_service) {
-        let marked: Timestamp = marked.parse().unwrap_or(Timestamp::MIN);
-        if now.duration_since(marked) < CLOSING_IS_DECIDED {
-            return Ok(Next::Wait(format!(
-                "AWS was asked to close account {} at {marked}, and has not said whether it does",
-                ask.account
-            )));
-        }
+    if let Some(marked) = undecided(facts, now).filter(|_| !in_service) {
+        return Ok(Next::Wait(format!(
+            "AWS was asked to close account {} at {marked}, and has not said whether it does",
+            ask.account
+        )));
     }
     match destination {
         Some(destination) if !in_service => Ok(Next::Move(destination)),

@@ -3,7 +3,6 @@
 
 use lambda_kit::Named;
 use lambda_kit::sdk::{Refusal, Trouble};
-use lifecycle::retirement::AccountState;
 use lifecycle::{AccountId, DeadlinePassed, Fault, ParentId, TenantId, error_names};
 
 /// Why the tenant's account is neither retired nor brought back.
@@ -49,14 +48,6 @@ pub enum Error {
         /// What is wrong with that.
         why: &'static str,
     },
-    /// The account is closed, or AWS is closing it.
-    #[error("account {account} is {state}: only AWS Support can reopen it, for 90 days")]
-    AccountClosed {
-        /// The account.
-        account: AccountId,
-        /// Its state.
-        state: AccountState,
-    },
     /// The account is not the tenant's.
     #[error("account {account} belongs to {}, not to tenant {tenant}", .found.as_deref().unwrap_or("nobody"))]
     TenantMismatch {
@@ -83,7 +74,6 @@ impl Named for Error {
             Self::AccessDenied { .. } => error_names::ACCESS_DENIED,
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
             Self::UnexpectedOrganizationalUnit { .. } => "UnexpectedOrganizationalUnit",
-            Self::AccountClosed { .. } => "AccountClosed",
             Self::TenantMismatch { .. } => "TenantMismatch",
             Self::AccountNotFound { .. } => "AccountNotFound",
         }
@@ -91,13 +81,12 @@ impl Named for Error {
 }
 
 /// The names of all errors of this function.
-pub const ERROR_NAMES: [&str; 8] = [
+pub const ERROR_NAMES: [&str; 7] = [
     error_names::INVALID_REQUEST,
     error_names::DEADLINE_PASSED,
     error_names::ACCESS_DENIED,
     error_names::AWS_REFUSED,
     "UnexpectedOrganizationalUnit",
-    "AccountClosed",
     "TenantMismatch",
     "AccountNotFound",
 ];

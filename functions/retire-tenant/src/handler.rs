@@ -2,7 +2,7 @@
 //! read; a handful of them is a retirement.
 
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::sdk::Wire;
+use lambda_kit::sdk::{Trouble, Wire};
 use lambda_kit::{Clock, Lookup, config};
 use lifecycle::{AccountId, ExecutionTimes, Fault, Progress, Resume, TenantId, waiting};
 use organization_accounts::{Accounts, Facts, Moved};
@@ -172,12 +172,17 @@ impl App {
                 step => step?,
             };
             state.unexpected_since = None;
+            let done = |outcome, changed| {
+                Ok(Settled::new(outcome, changed, request, &facts, &self.config))
+            };
+            let (step, otherwise) = match step {
+                Next::Try(step, outcome) => (*step, Some(outcome)),
+                step => (step, None),
+            };
             let made = match step {
-                Next::Done(outcome) => {
-                    let changed = state.changed;
-                    return Ok(Settled::new(outcome, changed, request, &facts, &self.config));
-                }
+                Next::Done(outcome) => return done(outcome, state.changed),
                 Next::Wait(because) => return Err(Halt::Wait(because)),
+                Next::Try(..) => Ok(()),
                 Next::Write(tags) => self.accounts.tag(account, tags).await,
                 Next::Remove(keys) => self.accounts.untag(account, &keys).await,
                 Next::Move(unit) => {
@@ -191,7 +196,14 @@ impl App {
                     }
                 }
             };
-            made.map_err(|trouble| halt(&subject(request), trouble))?;
+            match (made, otherwise) {
+                // AWS does not document what may still be done with a closed account.
+                (Err(Trouble::Refused(refusal)), Some(outcome)) => {
+                    tracing::warn!(account.id = %account, "the account is closed: {refusal}");
+                    return done(outcome, state.changed);
+                }
+                (made, _) => made.map_err(|trouble| halt(&subject(request), trouble))?,
+            }
             state.changed = true;
         }
         Err(Halt::Wait(format!("AWS does not show yet what was done with account {account}")))

@@ -192,8 +192,43 @@ async fn closed_accounts_are_answered() {
     let closed = || vec![read_in("CLOSED", "ou-root-suspended", &[])];
     let done = answer(request("RETIRE"), closed()).await.unwrap();
     assert_eq!(done["outcome"], "ALREADY_CLOSED");
-    let message = refused(answer(request("REINSTATE"), closed()).await, "AccountClosed");
-    assert!(message.contains(ACCOUNT) && message.contains("CLOSED"), "{message}");
+    assert_eq!(done["state"], "CLOSED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wish_to_come_back_to_a_closed_account_is_written_on_it_where_aws_lets_it() {
+    let wish =
+        [("landlord:lifecycle", "REINSTATED"), ("landlord:lifecycle-at", "2026-11-21T09:59:30Z")];
+    let calls = vec![
+        read_in("CLOSED", "ou-root-suspended", &[]),
+        tags(&wish),
+        read_in("CLOSED", "ou-root-suspended", &wish),
+    ];
+    let done = answer(request("REINSTATE"), calls).await.unwrap();
+    assert_eq!((&done["outcome"], &done["state"]), (&json!("ACCOUNT_CLOSED"), &json!("CLOSED")));
+    let denied = vec![
+        read_in("CLOSED", "ou-root-suspended", &[]),
+        vec![call("TagResource", json!({})).refuses("ConstraintViolationException")],
+    ];
+    let done = answer(request("REINSTATE"), denied).await.unwrap();
+    assert_eq!((&done["outcome"], &done["changed"]), (&json!("ACCOUNT_CLOSED"), &json!(false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_equipped_is_never_back_without_a_signup() {
+    let applied =
+        [("landlord:lifecycle", "REINSTATED"), ("landlord:lifecycle-at", "2026-11-21T09:59:30Z")];
+    let marked = [applied[0], applied[1], ("landlord:withdrawn-at", "2026-11-20T10:00:00Z")];
+    for (parent, tags, signs_up) in [
+        (GENERAL, &applied[..], false),
+        (GENERAL, &marked[..], true),
+        (ONBOARDING, &applied[..], true),
+        ("r-root", &applied[..], true),
+    ] {
+        let done = answer(request("REINSTATE"), vec![read(parent, tags)]).await.unwrap();
+        assert_eq!(done["outcome"], "RESTORED");
+        assert_eq!(done["signup"].is_object(), signs_up, "{parent} {tags:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,6 +63,13 @@ fn apply(facts: &mut Facts, event: &Event) -> OutcomeKind {
             Next::Remove(keys) => facts.tags.retain(|key, _| !keys.contains(&key.as_str())),
             Next::Move(unit) => facts.parent = ParentId::Ou(unit),
             Next::Wait(because) => panic!("waits: {because}"),
+            Next::Try(step, _) => match *step {
+                Next::Write(tags) => {
+                    facts.tags.extend(tags.into_iter().map(|(key, value)| (key.into(), value)));
+                }
+                Next::Move(unit) => facts.parent = ParentId::Ou(unit),
+                other => panic!("tries {other:?}"),
+            },
             Next::Done(outcome) => return outcome,
         }
     }
@@ -171,10 +178,10 @@ fn an_emptied_account_comes_back_to_onboarding() {
     assert_eq!(apply(&mut facts, &BACK), OutcomeKind::Restored);
     assert_eq!(facts.parent.as_str(), ONBOARDING);
     assert!(facts.tags.contains_key(tags::WITHDRAWN_AT));
-    // It went through onboarding again, and leaves once more: that withdrawal is history.
+    // Moved home by hand, and not equipped: it leaves once more, and that is still known.
     facts.parent = GENERAL.parse().unwrap();
     assert_eq!(apply(&mut facts, &LEFT_AGAIN), OutcomeKind::Retiring);
-    assert!(!facts.tags.contains_key(tags::WITHDRAWN_AT));
+    assert!(facts.tags.contains_key(tags::WITHDRAWN_AT));
 }
 
 #[test]
@@ -205,23 +212,61 @@ fn retire_after_is_taken_away_before_anybody_looks_for_a_closing() {
 }
 
 #[test]
-fn closed_accounts_have_an_answer_each() {
-    for state in [AccountState::Closed, AccountState::PendingClosure] {
-        let closed = Facts { state, ..facts("ou-root-suspended", &[]) };
+fn closed_accounts_have_an_answer_each_and_remember_the_wish() {
+    for state in [AccountState::Closed, AccountState::PendingClosure, AccountState::Suspended] {
+        let tags = [(tags::CLOSING_REQUESTED_AT, NOW)];
+        let mut closed = Facts { state, ..facts("ou-root-suspended", &tags) };
         assert_eq!(step(&closed, &LEFT, at(NOW)).unwrap(), Next::Done(OutcomeKind::AlreadyClosed));
-        assert!(matches!(step(&closed, &BACK, at(NOW)), Err(Error::AccountClosed { .. })));
+        assert_eq!(apply(&mut closed, &BACK), OutcomeKind::AccountClosed);
+        assert_eq!(closed.tags[tags::LIFECYCLE], "REINSTATED");
+        assert_eq!(closed.tags[tags::LIFECYCLE_AT], BACK.at);
+        assert_eq!(apply(&mut closed, &BACK), OutcomeKind::AccountClosed);
     }
-    let by_status = Facts {
-        state: AccountState::Suspended,
-        ..facts("ou-root-suspended", &[(tags::CLOSING_REQUESTED_AT, NOW)])
+}
+
+#[test]
+fn a_live_account_that_was_closed_by_hand_goes_where_the_sweeps_find_it() {
+    let mut closed = Facts { state: AccountState::Closed, ..facts(GENERAL, &[]) };
+    assert_eq!(apply(&mut closed, &LEFT), OutcomeKind::AlreadyClosed);
+    assert_eq!(closed.parent.as_str(), RETIRING);
+    assert_eq!(closed.tags[tags::LIFECYCLE], "RETIRING");
+}
+
+#[test]
+fn a_reopened_account_comes_back_or_leaves_once_more_and_its_closing_is_history() {
+    let long_ago = "2026-11-10T10:00:00Z";
+    let reopened = || {
+        let mut facts = facts(GENERAL, &[]);
+        apply(&mut facts, &LEFT);
+        facts.parent = "ou-root-suspended".parse().unwrap();
+        facts.tags.insert(tags::WITHDRAWN_AT.into(), long_ago.into());
+        facts.tags.insert(tags::CLOSING_REQUESTED_AT.into(), long_ago.into());
+        facts
     };
-    assert!(matches!(step(&by_status, &BACK, at(NOW)), Err(Error::AccountClosed { .. })));
+    let mut back = reopened();
+    assert_eq!(apply(&mut back, &BACK), OutcomeKind::Restored);
+    assert_eq!(back.parent.as_str(), ONBOARDING);
+    let mut left = reopened();
+    assert_eq!(apply(&mut left, &LEFT_AGAIN), OutcomeKind::Retiring);
+    for facts in [back, left] {
+        assert!(!facts.tags.contains_key(tags::CLOSING_REQUESTED_AT));
+        assert!(facts.tags.contains_key(tags::WITHDRAWN_AT));
+    }
+}
+
+#[test]
+fn an_account_that_was_just_made_retires_from_the_root_and_comes_back_to_onboarding() {
+    let mut facts = facts("r-root", &[]);
+    assert_eq!(apply(&mut facts, &LEFT), OutcomeKind::Retiring);
+    assert_eq!(facts.parent.as_str(), RETIRING);
+    assert_eq!(facts.tags[tags::HOME], ONBOARDING);
+    assert_eq!(apply(&mut facts, &BACK), OutcomeKind::Restored);
+    assert_eq!(facts.parent.as_str(), ONBOARDING);
 }
 
 #[test]
 fn accounts_that_stand_elsewhere_are_left_there() {
     for (parent, event) in [
-        ("r-root", &LEFT),
         ("ou-root-internal", &LEFT),
         ("ou-root-internal", &BACK),
         // Moved there by hand: nobody knows where it belongs.

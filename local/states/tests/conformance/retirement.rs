@@ -94,7 +94,8 @@ async fn offboarded(kind: &str, answer_of_retire: Value) -> (Value, Vec<Value>, 
                 "FindTenant" => match request.arguments["Payload"]["resume"]["turn"].as_u64() {
                     None => pending(json!({"turn": 1})),
                     Some(_) => json!({
-                        "status": "DONE", "tenantId": "acme", "accountId": "111111111111",
+                        "status": "DONE", "outcome": "FOUND", "tenantId": "acme",
+                        "accountId": "111111111111",
                         "organizationalUnitId": "ou-root-general0", "state": "ACTIVE",
                     }),
                 },
@@ -175,7 +176,7 @@ async fn a_tenant_that_comes_back_unharmed_is_announced_and_one_that_was_emptied
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_comes_too_late_is_answered_and_changes_nothing() {
-    for because in ["STALE", "ALREADY_CLOSED"] {
+    for because in ["STALE", "ALREADY_CLOSED", "ACCOUNT_CLOSED"] {
         let late = retired(because, json!({"changed": false}));
         let (_, told, ended) = offboarded("TenantOffboarded", late).await;
         assert_eq!(told.len(), 1);
@@ -186,14 +187,58 @@ async fn an_event_that_comes_too_late_is_answered_and_changes_nothing() {
     }
 }
 
+/// Runs `offboard-tenant` with an answer of find-tenant that ends it; what was told.
+async fn found(kind: &str, answer_of_find: Value) -> (Vec<Value>, Value, Vec<String>) {
+    let told = Told::default();
+    let heard = told.clone();
+    let world = World::with(move |request| {
+        tell(&heard, &request);
+        answer(Ok(answered(&request, answer_of_find.clone())))
+    });
+    let ended = output(world.run(shipped(OFFBOARD_TENANT), event(kind)).await);
+    let told = told.lock().unwrap().clone();
+    (told, ended, world.called())
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_nobody_knows_fails_the_execution_where_it_was_looked_for() {
-    let unknown = TaskFailure::new("UnknownTenant", "tenant acme");
-    let world = World::with(move |_| answer(Err(unknown.clone())));
-    let (name, cause, _) =
-        error(world.run(shipped(OFFBOARD_TENANT), event("TenantOffboarded")).await);
-    assert_eq!((name.as_str(), cause.as_str()), ("UnknownTenant", "tenant acme"));
-    assert_eq!(world.called(), ["FindTenant"]);
+async fn a_tenant_without_an_account_and_an_older_event_are_answered() {
+    for outcome in ["NO_ACCOUNT", "STALE"] {
+        let answer = json!({"status": "DONE", "outcome": outcome, "tenantId": "acme"});
+        let (told, ended, _) = found("TenantOffboarded", answer).await;
+        assert_eq!(told[0]["DetailType"], "TenantUnchanged");
+        let detail = json!({
+            "tenantId": "acme", "request": "TenantOffboarded", "because": outcome,
+            "occurredAt": "2026-11-21T09:00:00Z", "eventId": "event-1",
+        });
+        assert_eq!(told[0]["Detail"], detail);
+        assert_eq!(ended, json!({"tenantId": "acme", "outcome": outcome, "changed": false}));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_back_before_it_had_an_account_signs_up_again_and_hears_so() {
+    let signup = json!({"tenantId": "acme", "tenantName": "Acme", "tier": "standard"});
+    let answer = json!({
+        "status": "DONE", "outcome": "SIGNED_UP_AGAIN", "tenantId": "acme", "signup": signup,
+    });
+    let (told, _, called) = found("TenantReinstated", answer).await;
+    assert_eq!((&told[0]["DetailType"], &told[0]["Detail"]), (&json!("TenantSignedUp"), &signup));
+    assert_eq!(told[1]["Detail"]["because"], "SIGNED_UP_AGAIN");
+    assert_eq!(called, ["FindTenant", "SignUpAgain", "AnnounceUnchanged"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_event_is_answered_with_its_faults_and_ends_well() {
+    let answer = json!({
+        "status": "DONE", "outcome": "REJECTED", "tenantId": null, "reasons": ["tenantId: 7 must be text"],
+    });
+    let (told, ended, _) = found("TenantReinstated", answer).await;
+    assert_eq!(told[0]["DetailType"], "TenantOffboardingRejected");
+    let detail = json!({
+        "tenantId": null, "request": "TenantReinstated", "eventId": "event-1",
+        "reasons": ["tenantId: 7 must be text"],
+    });
+    assert_eq!((&told[0]["Detail"], ended), (&detail, json!({"outcome": "REJECTED"})));
 }
 
 fn plan(outcome: &str, closing: u64) -> Value {
