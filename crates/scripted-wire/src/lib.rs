@@ -204,13 +204,22 @@ struct State {
     expected: VecDeque<Exchange>,
     seen: Vec<Seen>,
     faults: Vec<String>,
+    aside: Option<String>,
 }
 
 impl Script {
     /// A script of these exchanges, in this order.
     pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
         let expected = exchanges.into_iter().collect();
-        Self(Arc::new(Mutex::new(State { expected, seen: vec![], faults: vec![] })))
+        Self(Arc::new(Mutex::new(State { expected, seen: vec![], faults: vec![], aside: None })))
+    }
+
+    /// The same script beside a bucket in which nothing is under this prefix, and which takes
+    /// everything there: calls for it are no part of the script.
+    #[must_use]
+    pub fn beside_an_empty(self, prefix: &str) -> Self {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).aside = Some(prefix.to_owned());
+        self
     }
 
     /// The wire of a function in `region` whose AWS is this script.
@@ -233,6 +242,16 @@ impl Script {
 
     fn answer(&self, seen: Seen) -> Result<HttpResponse, ConnectorError> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = seen.request.get("key").and_then(Value::as_str).unwrap_or_default();
+        if state.aside.as_ref().is_some_and(|prefix| key.starts_with(prefix.as_str())) {
+            let missing =
+                "<Error><Code>NoSuchKey</Code><Message>nothing is there</Message></Error>";
+            let answer = match seen.call.as_str() {
+                "GetObject" => Answer::Body(404, missing.into()),
+                _ => Answer::Body(200, String::new()),
+            };
+            return answer.into_response(seen.protocol);
+        }
         let fault = match state.expected.pop_front() {
             Some(exchange)
                 if exchange.call == seen.call && holds(&exchange.request, &seen.request) =>

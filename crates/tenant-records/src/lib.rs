@@ -111,7 +111,8 @@ impl TenantRecords {
     ) -> Result<Changed<T>, Trouble> {
         let key = key(tenant);
         for _ in 0..ATTEMPTS {
-            let file = self.files.read(&key).await?;
+            // Boxed: the SDK's futures lie deep within each other.
+            let file = Box::pin(self.files.read(&key)).await?;
             let before = match &file {
                 Some(file) => serde_json::from_str(&file.text).map_err(|error| {
                     Trouble::Refused(refusal("GetObject", "NotARecord", &key, &error.to_string()))
@@ -130,7 +131,7 @@ impl TenantRecords {
             let text = serde_json::to_string(&record).map_err(|error| {
                 Trouble::Refused(refusal("PutObject", "NotJson", &key, &error.to_string()))
             })?;
-            if self.files.write(&key, text, condition).await? {
+            if Box::pin(self.files.write(&key, text, condition)).await? {
                 return Ok(Changed { record, answer });
             }
         }

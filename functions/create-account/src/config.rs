@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed, parsed_or};
+use lambda_kit::config::{Error, parsed, parsed_or, required};
 use lifecycle::{OrganizationalUnits, OuId, RoleName};
 
 /// How long our own creation may run, or lists may lag, before an email that AWS calls taken is
@@ -24,6 +24,8 @@ pub struct Config {
     pub tenant_units: OrganizationalUnits,
     /// `EMAIL_GRACE_SECONDS`, 900 unless set: the wait before the scan for a taken email.
     pub email_grace: SignedDuration,
+    /// `RUNS_BUCKET`: where the tenants' records are.
+    pub runs_bucket: String,
 }
 
 impl Config {
@@ -40,6 +42,7 @@ impl Config {
             suspended: parsed(lookup, "SUSPENDED_OU_ID")?,
             tenant_units: parsed(lookup, "TENANT_OUS")?,
             email_grace: SignedDuration::from_secs(i64::from(grace)),
+            runs_bucket: required(lookup, "RUNS_BUCKET")?,
         })
     }
 }

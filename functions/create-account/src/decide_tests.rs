@@ -15,6 +15,7 @@ fn config() -> Config {
     let units: OrganizationalUnits =
         "Canary=ou-root-canary11,General=ou-root-general1".parse().unwrap();
     Config {
+        runs_bucket: "runs".into(),
         role: "Role".parse().unwrap(),
         onboarding: "ou-root-onboard1".parse().unwrap(),
         retiring: "ou-root-retiring".parse().unwrap(),

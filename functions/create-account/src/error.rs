@@ -137,6 +137,29 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether AWS refuses to make the account for good.
+    pub(crate) fn means_no_account(&self) -> bool {
+        match self {
+            Self::EmailInUseElsewhere { .. }
+            | Self::EmailRefused { .. }
+            | Self::AccountLimitReached { .. }
+            | Self::BillingNotReady { .. }
+            | Self::TagsRefused { .. }
+            | Self::CreationRefused { .. } => true,
+            Self::InvalidRequest(_)
+            | Self::DeadlinePassed { .. }
+            | Self::AccessDenied { .. }
+            | Self::AwsRefused { .. }
+            | Self::AccountRetiring { .. }
+            | Self::TenantLeft { .. }
+            | Self::AccountClosed { .. }
+            | Self::AmbiguousTenant { .. }
+            | Self::UnexpectedOrganizationalUnit { .. } => false,
+        }
+    }
+}
+
 impl Named for Error {
     fn name(&self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 //! the email is followed by a search for ourselves, and never by an error at once.
 
 mod calls;
+mod left;
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Wire};
@@ -13,6 +14,7 @@ use lifecycle::{
     AccountId, Difference, ExecutionTimes, ParentId, Progress, Resume, TenantDocument,
 };
 use serde::{Deserialize, Serialize};
+use tenant_records::TenantRecords;
 
 use self::calls::{OrderFailed, Page, Trouble};
 use crate::config::Config;
@@ -32,6 +34,7 @@ pub struct App {
     ordering: aws_sdk_organizations::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     sts: aws_sdk_sts::Client,
+    records: TenantRecords,
     clock: Clock,
     config: Config,
     metrics: Metrics,
@@ -51,6 +54,7 @@ impl App {
             ordering: client!(aws_sdk_organizations, wire.global().without_retries()),
             tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             sts: client!(aws_sdk_sts, wire),
+            records: TenantRecords::new(wire, config.runs_bucket.clone()),
             clock,
             config,
             metrics: Metrics::discard(),
@@ -121,7 +125,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Ensured>, Er
             Progress::Done(ensured)
         }
         Err(Halt::Wait(awaited, because)) => attempt.pending(awaited, because)?,
-        Err(Halt::Fail(error)) => return Err(error),
+        Err(Halt::Fail(error)) => {
+            Box::pin(attempt.give_up(&error)).await;
+            return Err(error);
+        }
     };
     progress
         .within(execution.deadline(document.deadline_seconds), now)
@@ -385,6 +392,7 @@ impl Attempt<'_> {
         let since = known.since;
         let standing = if known.is_new { Standing::New } else { Standing::HalfMade };
         let reception = decide::receive(&facts, self.document, config)?;
+        Box::pin(self.know(&facts)).await?;
         match reception {
             // Its place, its state and its tags are read again at every call.
             decide::Reception::Live | decide::Reception::Contradicted(_) => {}
@@ -430,6 +438,10 @@ impl Attempt<'_> {
 
     /// Orders the account, unless AWS would refuse it for those that it is creating.
     async fn order(&mut self, running: &[Creation]) -> Result<Ensured, Halt> {
+        if self.state.standstill.is_some() {
+            // A tenant may leave while AWS makes no accounts.
+            Box::pin(self.begin()).await?;
+        }
         self.wait_at_a_standstill(running)?;
         if running.len() >= decide::MOST_CREATIONS {
             self.state.looked_at = Some(self.now);
@@ -439,6 +451,7 @@ impl Attempt<'_> {
         if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
             return Err(slot("the account was not ordered yet"));
         }
+        Box::pin(self.begin()).await?;
         let failed = match self.app.order(self.document).await {
             Ok(creation) => return self.follow(creation).await,
             Err(failed) => failed,

@@ -24,6 +24,8 @@ struct World {
     creations: Vec<Creation>,
     accounts: Vec<Account>,
     orders: usize,
+    /// The tenant's record. S3 is of one mind with itself: what is written is read.
+    record: Option<String>,
 }
 
 struct Creation {
@@ -41,13 +43,28 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let (tag_lag, list_lag) = (random.i64(0..800), random.i64(0..90));
-        Self { random, now: 0, tag_lag, list_lag, creations: vec![], accounts: vec![], orders: 0 }
+        Self {
+            random,
+            now: 0,
+            tag_lag,
+            list_lag,
+            creations: vec![],
+            accounts: vec![],
+            orders: 0,
+            record: None,
+        }
     }
 
     fn answer(&mut self, seen: &Seen) -> Answer {
         if self.random.u8(..100) < 6 {
             let busy = seen.call != "AssumeRole" && self.random.bool();
-            let throttle = || Answer::refusal("TooManyRequestsException", &json!({}));
+            let throttle = || match seen.call.as_str() {
+                "GetObject" | "PutObject" => Answer::Body(
+                    503,
+                    "<Error><Code>SlowDown</Code><Message>busy</Message></Error>".into(),
+                ),
+                _ => Answer::refusal("TooManyRequestsException", &json!({})),
+            };
             return if busy { throttle() } else { Answer::Unreachable };
         }
         let request = &seen.request;
@@ -82,6 +99,17 @@ impl World {
                 "Email": "aws+acme@example.com", "State": "ACTIVE"}})),
             "ListTagsForResource" => {
                 ok(&json!({"Tags": [{"Key": "landlord:tenant", "Value": "acme"}]}))
+            }
+            "GetObject" => match &self.record {
+                Some(record) => Answer::Body(200, record.clone()),
+                None => Answer::Body(
+                    404,
+                    "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>".into(),
+                ),
+            },
+            "PutObject" => {
+                self.record = request["body"].as_str().map(str::to_owned);
+                Answer::Body(200, String::new())
             }
             "ListParents" => ok(&json!({"Parents": [{"Id": "r-root", "Type": "ROOT"}]})),
             "AssumeRole" if self.accounts[0].created + 60 > self.now => {
@@ -164,6 +192,7 @@ fn environment(name: &str) -> Option<String> {
         "ONBOARDING_OU_ID" => "ou-root-onboard1",
         "RETIRING_OU_ID" => "ou-root-retiring",
         "SUSPENDED_OU_ID" => "ou-root-suspende",
+        "RUNS_BUCKET" => "runs",
         "TENANT_OUS" => "General=ou-root-general1",
         _ => return None,
     };

@@ -12,7 +12,7 @@ use lambda_kit::sdk::{self, Refusal, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::retirement::{self, AccountTags};
 use lifecycle::{
-    AccountId, ExecutionTimes, Fault, OuId, ParentId, Progress, Resume, Tags, waiting,
+    AccountId, ExecutionTimes, Fault, OuId, ParentId, Progress, Resume, TagKey, Tags, waiting,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,9 @@ pub struct Request {
     /// The tags that it is to have besides those that it has.
     #[serde(default)]
     pub tags: Option<Tags>,
+    /// The tags that it is to have no longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_tags: Vec<TagKey>,
     /// When the tenant signed up, for a caller whom it matters that it left since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_up_at: Option<Timestamp>,
@@ -151,12 +154,14 @@ impl Attempt<'_> {
             Step::Stay => {}
         }
         let wanted = tags.as_ref().filter(|tags| !tags.is_empty());
-        if wanted.is_some() || self.request.signed_up_at.is_some() {
+        let unwanted = &self.request.without_tags;
+        if wanted.is_some() || !unwanted.is_empty() || self.request.signed_up_at.is_some() {
             let present = self.tags().await?;
             self.refuse_if_left(&present)?;
             if let Some(wanted) = wanted {
                 self.add_missing(wanted, &present).await?;
             }
+            self.remove_present(unwanted, &present).await?;
         }
         Ok(Placed {
             account_id: account_id.clone(),
@@ -253,6 +258,27 @@ impl Attempt<'_> {
             .send()
             .await;
         tagged.map(|_| ()).map_err(|error| self.halt("TagResource", &error))
+    }
+
+    /// Removes the tags that the account has and is not to have.
+    async fn remove_present(&self, unwanted: &[TagKey], present: &AccountTags) -> Result<(), Halt> {
+        let keys: Vec<String> = unwanted
+            .iter()
+            .map(|key| key.as_str().to_owned())
+            .filter(|key| present.contains_key(key))
+            .collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let untagged = self
+            .app
+            .organizations
+            .untag_resource()
+            .resource_id(self.request.account_id.as_str())
+            .set_tag_keys(Some(keys))
+            .send()
+            .await;
+        untagged.map(|_| ()).map_err(|error| self.halt("UntagResource", &error))
     }
 
     async fn tags(&self) -> Result<AccountTags, Halt> {

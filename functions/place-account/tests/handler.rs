@@ -249,3 +249,21 @@ async fn a_request_that_is_not_understood_calls_nobody() {
         assert!(message.contains(field) || message.contains("resume"), "{field}: {message}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_is_history_is_removed_last_and_only_when_it_is_there() {
+    let without = |mut request: Value| {
+        request["withoutTags"] = json!(["landlord:withdrawn-at"]);
+        request
+    };
+    let tagged = |tags: Value| {
+        call("ListTagsForResource", json!({"ResourceId": ACCOUNT})).answers(&json!({"Tags": tags}))
+    };
+    let mark = json!([{"Key": "landlord:withdrawn-at", "Value": "2026-11-20T10:00:00Z"}]);
+    let removes =
+        call("UntagResource", json!({"ResourceId": ACCOUNT, "TagKeys": ["landlord:withdrawn-at"]}));
+    let calls = vec![stands_in("r-root"), moves("r-root"), tagged(mark), removes];
+    assert_eq!(answer(without(request()), calls).await.unwrap(), done(true));
+    let calls = vec![stands_in("ou-root-onboard1"), tagged(json!([]))];
+    assert_eq!(answer(without(request()), calls).await.unwrap(), done(false));
+}

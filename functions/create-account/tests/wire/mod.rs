@@ -18,6 +18,7 @@ pub(crate) fn environment(name: &str) -> Option<String> {
         "ONBOARDING_OU_ID" => "ou-root-onboard1",
         "RETIRING_OU_ID" => "ou-root-retiring",
         "SUSPENDED_OU_ID" => "ou-root-suspende",
+        "RUNS_BUCKET" => "runs",
         "TENANT_OUS" => "Canary=ou-root-canary11,General=ou-root-general1",
         _ => return None,
     };
@@ -30,15 +31,24 @@ pub(crate) fn request(resume: &Value) -> Value {
     request
 }
 
-/// The answer at `minute` after the execution's start, and the script that was played.
+/// The answer at `minute` after the execution's start, and the script that was played; the tenant's
+/// record is empty, and no part of it.
 pub(crate) async fn answer_at(
     minute: i64,
     request: Value,
     script: Vec<Exchange>,
 ) -> (Result<Value, Diagnostic>, Vec<scripted_wire::Seen>) {
+    answer_of(minute, request, Script::new(script).beside_an_empty("tenants/")).await
+}
+
+/// The answer to a script that has the tenant's record in it.
+pub(crate) async fn answer_of(
+    minute: i64,
+    request: Value,
+    script: Script,
+) -> (Result<Value, Diagnostic>, Vec<scripted_wire::Seen>) {
     let start: jiff::Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
     let now = start + jiff::SignedDuration::from_mins(minute);
-    let script = Script::new(script);
     let config = Config::load(&environment).unwrap();
     let app = App::new(&script.wire("eu-central-1"), config, Clock::fixed(now));
     let answer = lambda_kit::call(&app, &handle, request).await;
