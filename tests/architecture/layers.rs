@@ -45,7 +45,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
     ),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("assess-wave", &["cloudwatch", "s3"]),
-    ("close-account", &["organizations"]),
+    ("close-account", &["organizations", "eventbridge"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
     (
         "deploy-wave",

@@ -205,13 +205,20 @@ struct State {
     seen: Vec<Seen>,
     faults: Vec<String>,
     aside: Option<String>,
+    no_parameter: bool,
 }
 
 impl Script {
     /// A script of these exchanges, in this order.
     pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
         let expected = exchanges.into_iter().collect();
-        Self(Arc::new(Mutex::new(State { expected, seen: vec![], faults: vec![], aside: None })))
+        Self(Arc::new(Mutex::new(State {
+            expected,
+            seen: vec![],
+            faults: vec![],
+            aside: None,
+            no_parameter: false,
+        })))
     }
 
     /// The same script beside a bucket in which nothing is under this prefix, and which takes
@@ -219,6 +226,14 @@ impl Script {
     #[must_use]
     pub fn beside_an_empty(self, prefix: &str) -> Self {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).aside = Some(prefix.to_owned());
+        self
+    }
+
+    /// The same script beside a parameter store with nothing in it, so that no switch is thrown:
+    /// reads of parameters are no part of the script.
+    #[must_use]
+    pub fn with_no_parameter(self) -> Self {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).no_parameter = true;
         self
     }
 
@@ -250,6 +265,10 @@ impl Script {
                 "GetObject" => Answer::Body(404, missing.into()),
                 _ => Answer::Body(200, String::new()),
             };
+            return answer.into_response(seen.protocol);
+        }
+        if state.no_parameter && seen.call == "GetParameter" {
+            let answer = Answer::refusal("ParameterNotFound", &Value::Object(Map::new()));
             return answer.into_response(seen.protocol);
         }
         let fault = match state.expected.pop_front() {

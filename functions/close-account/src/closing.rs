@@ -10,6 +10,7 @@ use lifecycle::tags;
 use organization_accounts::Facts;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use stop_switch::Stop;
 
 use crate::decide::{Answer, READS, Step, answer, is_marked, step};
 use crate::error::{Error, Halt, halt};
@@ -116,6 +117,7 @@ impl Attempt<'_> {
             state: facts.state,
             tags: &facts.tags,
             delegated: delegates.contains(account_id),
+            closing_since: Some(self.request.execution.started_at),
         };
         let finding = examine(&observed, &self.app.config.rules, self.now);
         Ok((step(finding, place, self.state.taken), Some(facts)))
@@ -171,6 +173,10 @@ impl Attempt<'_> {
         Ok(self.outcome(OutcomeKind::Refused, code, reason))
     }
 
+    async fn stopped(&self) -> Result<Option<Stop>, Halt> {
+        self.app.switch.read().await.map_err(|trouble| self.halt(trouble))
+    }
+
     async fn unmark(&self) -> Result<(), Halt> {
         let account = &self.request.account_id;
         let removed = self.app.accounts.untag(account, &[tags::CLOSING_REQUESTED_AT]).await;
@@ -183,6 +189,9 @@ impl Attempt<'_> {
         let noted = self.app.files.read(&quota).await.map_err(|trouble| self.halt(trouble))?;
         if noted.is_some() {
             return Ok(self.quota_exceeded());
+        }
+        if let Some(stop) = Box::pin(self.stopped()).await? {
+            return Ok(self.outcome(OutcomeKind::Deferred, "Stopped", &stop.to_string()));
         }
         let account = &self.request.account_id;
         if !is_marked(facts.tags.get(tags::CLOSING_REQUESTED_AT), self.now) {
@@ -200,6 +209,11 @@ impl Attempt<'_> {
             Step::Closed | Step::Closing => {
                 return Err(Halt::Wait(format!("account {account} is closing already")));
             }
+        }
+        // Read once more, right before the one step that cannot be undone.
+        if let Some(stop) = Box::pin(self.stopped()).await? {
+            self.unmark().await?;
+            return Ok(self.outcome(OutcomeKind::Deferred, "Stopped", &stop.to_string()));
         }
         let asked = self.app.closing.close_account().account_id(account.as_str()).send().await;
         let Err(error) = asked else {

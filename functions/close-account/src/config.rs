@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, list, parsed, parsed_or, required};
 use lifecycle::retirement::{RetirementUnits, Rules};
+use stop_switch::STOP_PARAMETER;
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Config {
     pub rules: Rules,
     /// `RUNS_BUCKET`: where the outcomes are written.
     pub runs_bucket: String,
+    /// `EVENT_BUS_NAME`: where a live account that was closed by hand is announced.
+    pub event_bus: String,
+    /// `STOP_PARAMETER`: the switch that stops everything irreversible.
+    pub stop_parameter: String,
 }
 
 impl Config {
@@ -34,6 +39,8 @@ impl Config {
                 settle: SignedDuration::from_hours(i64::from(settle)),
             },
             runs_bucket: required(lookup, "RUNS_BUCKET")?,
+            event_bus: required(lookup, "EVENT_BUS_NAME")?,
+            stop_parameter: parsed_or(lookup, "STOP_PARAMETER", STOP_PARAMETER.to_owned())?,
         })
     }
 }

@@ -9,6 +9,7 @@ use run_files::Files;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use stop_switch::StopSwitch;
 
 use crate::closing::{Attempt, State};
 use crate::config::Config;
@@ -27,6 +28,8 @@ pub struct App {
     /// Without the SDK's retries: a closing is asked for once at most.
     pub(crate) closing: aws_sdk_organizations::Client,
     pub(crate) files: Files,
+    pub(crate) events: aws_sdk_eventbridge::Client,
+    pub(crate) switch: StopSwitch,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
 }
@@ -38,6 +41,8 @@ impl App {
             accounts: Accounts::new(wire),
             closing: client!(aws_sdk_organizations, wire.global().without_retries()),
             files: Files::new(wire, config.runs_bucket.clone()),
+            events: client!(aws_sdk_eventbridge, wire),
+            switch: StopSwitch::new(wire, config.stop_parameter.clone()),
             config,
             clock,
         }

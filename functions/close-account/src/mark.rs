@@ -1,16 +1,22 @@
 //! Closings that were made by hand: Organizations tells of them, and their accounts are marked
-//! like those that a sweep closes, so that they are counted in the window of 30 days.
+//! like those that a sweep closes, so that they are counted in the window of 30 days. That of a live
+//! tenant is announced, for somebody has to act within 90 days.
 
-use jiff::Timestamp;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use lambda_kit::sdk::Trouble;
-use lifecycle::retirement::tag_time;
+use jiff::{SignedDuration, Timestamp};
+use lambda_kit::sdk::{Refusal, Trouble};
+use lifecycle::retirement::{Place, tag_time};
 use lifecycle::{AccountId, tags};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::error::{Error, Halt, halt};
 use crate::handler::App;
+
+/// A closing whose event comes later than this after its mark is another one.
+const SAME_CLOSING: SignedDuration = SignedDuration::from_hours(24);
 
 /// Organizations' service event, as far as it matters here:
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_cloudtrail-integration.html>.
@@ -68,8 +74,10 @@ pub struct Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Marked {
-    /// The account has its mark now.
+    /// The account has its mark now. It was retiring: the next sweep finishes it.
     Marked,
+    /// The account has its mark now. It was a live tenant's: operators hear of it.
+    LiveAccount,
     /// It had one.
     AlreadyMarked,
     /// It is no tenant's account, or not in the organization: untouchable.
@@ -103,17 +111,55 @@ async fn ensure(app: &App, event: &ClosingEvent, account: &AccountId) -> Result<
     }
     let fail = |trouble: Trouble| halt(&format!("account {account}"), trouble);
     let tags = app.accounts.tags(account).await.map_err(fail)?.unwrap_or_default();
-    if !tags.contains_key(tags::TENANT) {
-        return Ok(Marked::NotATenant);
-    }
-    if tags.contains_key(tags::CLOSING_REQUESTED_AT) {
-        return Ok(Marked::AlreadyMarked);
-    }
+    let Some(tenant) = tags.get(tags::TENANT) else { return Ok(Marked::NotATenant) };
     let requested = status.requested_timestamp.as_deref().and_then(spoken);
     let at = requested.or(event.detail.event_time).unwrap_or_else(|| app.clock.now());
+    let marked = tags.get(tags::CLOSING_REQUESTED_AT).and_then(|mark| mark.parse().ok());
+    // A mark from long before is of a closing that was undone since.
+    if marked.is_some_and(|marked: Timestamp| at.duration_since(marked) < SAME_CLOSING) {
+        return Ok(Marked::AlreadyMarked);
+    }
+    let parent = app.accounts.parent(account).await.map_err(fail)?;
+    let is_live = parent.as_ref().is_some_and(|it| app.config.units.place(it) == Place::Elsewhere);
+    if is_live {
+        // Before the mark: a call that breaks off in between says it twice rather than never.
+        let said = json!({
+            "tenantId": tenant, "accountId": account, "organizationalUnitId": parent,
+            "closedAt": at,
+        });
+        Box::pin(announce(app, account, &said)).await?;
+    }
     let mark = [(tags::CLOSING_REQUESTED_AT, tag_time(at))];
     app.accounts.tag(account, mark).await.map_err(fail)?;
-    Ok(Marked::Marked)
+    Ok(if is_live { Marked::LiveAccount } else { Marked::Marked })
+}
+
+/// Puts the event on the bus by which operators hear that a live tenant lost its account.
+async fn announce(app: &App, account: &AccountId, said: &serde_json::Value) -> Result<(), Halt> {
+    let subject = format!("account {account}");
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(&app.config.event_bus)
+        .source("landlord")
+        .detail_type("TenantAccountClosed")
+        .detail(said.to_string())
+        .build();
+    let answer = Box::pin(app.events.put_events().entries(entry).send())
+        .await
+        .map_err(|error| halt(&subject, Trouble::of("events", "PutEvents", &error)))?;
+    let refused = answer.entries().iter().find_map(|entry| {
+        let message = entry.error_message().unwrap_or_default();
+        Some(Refusal {
+            service: "events",
+            call: "PutEvents",
+            code: entry.error_code()?.into(),
+            message: message.into(),
+        })
+    });
+    match refused {
+        None => Ok(()),
+        // Lambda repeats the call, and what stays refused is set aside where an alarm sees it.
+        Some(refusal) => Err(halt(&subject, Trouble::Passing(refusal))),
+    }
 }
 
 /// A time as CloudTrail writes it in these events, in UTC.

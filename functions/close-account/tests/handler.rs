@@ -28,6 +28,7 @@ fn config() -> Config {
             "MANAGEMENT_ACCOUNT_ID" => "111122223333",
             "PROTECTED_ACCOUNT_IDS" => "999999999999",
             "RUNS_BUCKET" => "runs",
+            "EVENT_BUS_NAME" => "landlord",
             _ => return None,
         };
         Some(value.to_owned())
@@ -35,14 +36,18 @@ fn config() -> Config {
     .unwrap()
 }
 
+/// The answer while no switch is thrown.
 async fn answer_at(
     minute: i64,
     request: Value,
     script: Vec<Exchange>,
 ) -> Result<Value, Diagnostic> {
+    answer_of(minute, request, Script::new(script).with_no_parameter()).await
+}
+
+async fn answer_of(minute: i64, request: Value, script: Script) -> Result<Value, Diagnostic> {
     let start: jiff::Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
     let now = start + jiff::SignedDuration::from_mins(minute);
-    let script = Script::new(script);
     let app = App::new(&script.wire("eu-central-1"), config(), Clock::fixed(now));
     let answer = lambda_kit::call(&app, &handle, request).await;
     script.played();
@@ -364,8 +369,35 @@ async fn a_closing_made_by_hand_is_marked_once() {
     let mark = json!([{"Key": MARK.0, "Value": "2026-11-21T09:48:50Z"}]);
     let marks = call("TagResource", json!({"ResourceId": ACCOUNT, "Tags": mark}));
 
-    let done = answer_at(0, event(), vec![tags(json!([tenant])), marks]).await.unwrap();
-    assert_eq!(done, json!({"status": "DONE", "outcome": "MARKED", "accountId": ACCOUNT}));
+    let stands_in = |parent: &str| {
+        call("ListParents", json!({"ChildId": ACCOUNT}))
+            .answers(&json!({"Parents": [{"Id": parent, "Type": "X"}]}))
+    };
+    for parent in ["ou-root-retiring", SUSPENDED] {
+        let calls = vec![tags(json!([tenant])), stands_in(parent), marks.clone()];
+        let done = answer_at(0, event(), calls).await.unwrap();
+        assert_eq!(done, json!({"status": "DONE", "outcome": "MARKED", "accountId": ACCOUNT}));
+    }
+    let said = json!({"tenantId": "acme", "accountId": ACCOUNT,
+        "organizationalUnitId": "ou-root-general0", "closedAt": "2026-11-21T09:48:50Z"});
+    let told = || {
+        call(
+            "PutEvents",
+            json!({"Entries": [{"Source": "landlord", "EventBusName": "landlord",
+            "DetailType": "TenantAccountClosed", "Detail": said.to_string()}]}),
+        )
+    };
+    let once = told().answers(&json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}));
+    let old = json!([tenant, {"Key": MARK.0, "Value": "2026-10-01T10:00:00Z"}]);
+    for before in [json!([tenant]), old] {
+        let live = stands_in("ou-root-general0");
+        let calls = vec![tags(before), live, once.clone(), marks.clone()];
+        let done = answer_at(0, event(), calls).await.unwrap();
+        assert_eq!(done["outcome"], "LIVE_ACCOUNT");
+    }
+    let busy = json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]});
+    let calls = vec![tags(json!([tenant])), stands_in("ou-root-general0"), told().answers(&busy)];
+    refused(answer_at(0, event(), calls).await, "TryAgain");
     let marked = json!([tenant, {"Key": MARK.0, "Value": MARK.1}]);
     let done = answer_at(0, event(), vec![tags(marked)]).await.unwrap();
     assert_eq!(done["outcome"], "ALREADY_MARKED");
@@ -391,4 +423,43 @@ async fn a_request_that_is_not_understood_calls_nobody() {
     }
     let strange = answer_at(0, request(json!({"surprise": 1})), vec![]).await;
     refused(strange, "InvalidRequest");
+}
+
+fn switch(value: &str) -> Exchange {
+    call("GetParameter", json!({"Name": "/landlord/stop"}))
+        .answers(&json!({"Parameter": {"Value": value}}))
+}
+
+const THROWN: &str =
+    r#"{"stopped":true,"reason":"too many","by":"ops","since":"2026-11-21T09:00:00Z"}"#;
+const STOPPED: &str =
+    "everything irreversible is stopped by ops since 2026-11-21T09:00:00Z: too many";
+
+#[tokio::test(start_paused = true)]
+async fn a_thrown_switch_defers_the_closing_before_the_mark_or_right_before_the_call() {
+    let outcome = not_closed("DEFERRED", "Stopped", STOPPED);
+    let before = [read("ACTIVE", &[]), no_quota_note(), vec![switch(THROWN)], writes(&outcome)];
+    let script = Script::new(before.concat());
+    ended(answer_of(0, request(json!({})), script).await, "DEFERRED", "Stopped");
+    let late = [
+        read("ACTIVE", &[]),
+        no_quota_note(),
+        vec![switch(r#"{"stopped":false}"#)],
+        marks(),
+        read("ACTIVE", &[MARK]),
+        vec![switch(THROWN)],
+        unmarks(),
+        writes(&outcome),
+    ];
+    let script = Script::new(late.concat());
+    ended(answer_of(0, request(json!({})), script).await, "DEFERRED", "Stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_aws_support_reopened_is_not_closed_again() {
+    let old = ("landlord:closing-requested-at", "2026-11-01T10:00:00Z");
+    let why = "AWS was asked to close it at 2026-11-01T10:00:00Z, and it is active: AWS Support \
+               reopened it, or it was never closed";
+    let calls = vec![read("ACTIVE", &[old]), writes(&not_closed("REFUSED", "Reopened", why))];
+    ended(answer(json!({}), calls).await, "REFUSED", "Reopened");
 }

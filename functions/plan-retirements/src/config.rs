@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, list, parsed, parsed_or, required};
 use lifecycle::retirement::{RetirementUnits, Rules};
+use stop_switch::STOP_PARAMETER;
 
 use crate::budget::Limits;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub runs_bucket: String,
     /// `EVENT_BUS_NAME`: where the report is announced.
     pub event_bus: String,
+    /// `STOP_PARAMETER`: the switch that stops everything irreversible.
+    pub stop_parameter: String,
 }
 
 impl Config {
@@ -59,6 +62,7 @@ impl Config {
             breaker_floor: parsed_or(lookup, "BREAKER_FLOOR", 20)?,
             runs_bucket: required(lookup, "RUNS_BUCKET")?,
             event_bus: required(lookup, "EVENT_BUS_NAME")?,
+            stop_parameter: parsed_or(lookup, "STOP_PARAMETER", STOP_PARAMETER.to_owned())?,
         })
     }
 }

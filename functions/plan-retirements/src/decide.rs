@@ -1,6 +1,7 @@
 //! From what the guards say of an account to its verdict.
 
 use jiff::Timestamp;
+use lifecycle::retirement::sweep::Leaving;
 use lifecycle::retirement::{Code, Finding, Place};
 use lifecycle::{AccountId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -67,12 +68,16 @@ pub(crate) struct Assessed {
     pub(crate) code: Option<Code>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) reason: String,
+    /// Why its tenant left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) leaving: Option<Leaving>,
 }
 
 /// How an account stands before slots are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     Closed,
+    Closing,
     Refuse,
     Hold,
     Wait,
@@ -85,10 +90,11 @@ pub(crate) fn assess(
     tenant_id: Option<TenantId>,
     place: Place,
     finding: Finding,
+    leaving: Option<Leaving>,
 ) -> Assessed {
     let (standing, at, code, reason) = match finding {
         Finding::Closed => (Standing::Closed, None, None, "it is closed".to_owned()),
-        Finding::Closing => (Standing::Closed, None, None, "AWS closes it".to_owned()),
+        Finding::Closing => (Standing::Closing, None, None, "AWS closes it".to_owned()),
         Finding::Refuse(code, reason) => (Standing::Refuse, None, Some(code), reason),
         Finding::Hold(reason) => (Standing::Hold, None, Some(Code::OnHold), reason),
         Finding::Wait(until) => {
@@ -97,7 +103,7 @@ pub(crate) fn assess(
         }
         Finding::Due(since) => (Standing::Due, Some(since), None, String::new()),
     };
-    Assessed { account_id, tenant_id, place, standing, at, code, reason }
+    Assessed { account_id, tenant_id, place, standing, at, code, reason, leaving }
 }
 
 /// The order in which due accounts get slots: those that are emptied already, then those that are
@@ -145,7 +151,7 @@ mod tests {
 
     fn due(id: &str, place: Place, since: &str) -> Assessed {
         let finding = Finding::Due(since.parse().unwrap());
-        assess(id.parse().unwrap(), None, place, finding)
+        assess(id.parse().unwrap(), None, place, finding, None)
     }
 
     #[test]
@@ -181,14 +187,14 @@ mod tests {
         let at: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         for (finding, standing, time) in [
             (Finding::Closed, Standing::Closed, None),
-            (Finding::Closing, Standing::Closed, None),
+            (Finding::Closing, Standing::Closing, None),
             (Finding::Refuse(Code::Protected, "x".into()), Standing::Refuse, None),
             (Finding::Hold("x".into()), Standing::Hold, None),
             (Finding::Wait(at), Standing::Wait, Some(at)),
             (Finding::Due(at), Standing::Due, Some(at)),
         ] {
             let id = "222222222222".parse().unwrap();
-            let assessed = assess(id, None, Place::Retiring, finding);
+            let assessed = assess(id, None, Place::Retiring, finding, None);
             assert_eq!((assessed.standing, assessed.at), (standing, time));
         }
         assert_eq!(number(&"012345678901".parse().unwrap()), 12_345_678_901);

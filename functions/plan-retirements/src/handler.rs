@@ -11,6 +11,7 @@ use organization_accounts::Accounts;
 use run_files::Files;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use stop_switch::StopSwitch;
 
 use crate::budget::{Budget, Forecast};
 use crate::config::Config;
@@ -31,6 +32,7 @@ pub struct App {
     pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) files: Files,
+    pub(crate) switch: StopSwitch,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
 }
@@ -45,6 +47,7 @@ impl App {
             states: client!(aws_sdk_sfn, wire),
             events: client!(aws_sdk_eventbridge, wire),
             files: Files::new(wire, config.runs_bucket.clone()),
+            switch: StopSwitch::new(wire, config.stop_parameter.clone()),
             config,
             clock,
         }
@@ -222,6 +225,7 @@ impl Call<'_> {
             forecast: Forecast::default(),
             planned_at: self.now,
             verdict_files: 0,
+            stopped: None,
         }
     }
 }

@@ -17,5 +17,5 @@ pub use config::Config;
 pub use decide::Verdict;
 pub use error::{ERROR_NAMES, Error};
 pub use handler::{Action, App, Request, Response, handle};
-pub use report::{Reported, RetirementSweepFinished};
+pub use report::{Attention, Reported, RetirementSweepFinished};
 pub use work::{PlanOutcome, Planned, VerdictLine};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use lifecycle::retirement::Place;
 use lifecycle::retirement::sweep::{CLOSING, Candidate};
 
-use crate::budget::{Hours, Limits, Schedule};
+use crate::budget::{Forecast, Hours, Limits, Schedule};
 use crate::decide::{Assessed, Standing, Turn, TurnClass, Verdict, is_a_mistake};
 use crate::error::Halt;
 use crate::handler::{Call, StuckBefore};
@@ -61,6 +61,12 @@ impl Call<'_> {
         let Progress { due, closings, waiting, .. } = progress;
         let mut budget = limits.budget(fleet, closings, self.now);
         let is_open = is_a_mistake(*due, fleet, config.breaker_percent, config.breaker_floor);
+        // Read afresh at the end of the plan, which may have taken an hour.
+        let stopped = self.app.switch.read().await.map_err(|trouble| self.halt(trouble))?;
+        if let Some(stop) = &stopped {
+            budget.allowed = 0;
+            tracing::error!("{stop}");
+        }
         if is_open {
             budget.allowed = 0;
             let breaker_percent = config.breaker_percent;
@@ -74,17 +80,29 @@ impl Call<'_> {
         let schedule = Schedule::play(&limits, fleet, closings, *due, waiting, self.now);
         let stuck = Box::pin(self.stuck_before()).await?;
         let slots = Box::pin(self.slots(progress, &stuck, budget.allowed)).await?;
+        let outcome = match (&stopped, is_open) {
+            (Some(_), _) => PlanOutcome::Stopped,
+            (None, true) => PlanOutcome::BreakerOpen,
+            (None, false) => PlanOutcome::Planned,
+        };
+        // While nothing may close, no date is true.
+        let forecast = if outcome == PlanOutcome::Planned {
+            schedule.forecast.clone()
+        } else {
+            Forecast { due_empty_at: None, empty_at: None, ..schedule.forecast.clone() }
+        };
         let mut planned = Planned {
-            outcome: if is_open { PlanOutcome::BreakerOpen } else { PlanOutcome::Planned },
+            outcome,
             dry_run: self.request.dry_run,
             counts: Verdict::ALL.map(|verdict| (verdict, 0)).into(),
             fleet,
             closing: 0,
             closing_key: self.request.sweep.key(CLOSING),
             budget,
-            forecast: schedule.forecast.clone(),
+            forecast,
             planned_at: self.now,
             verdict_files: progress.assessed,
+            stopped,
         };
         Box::pin(self.decide(progress, &stuck, slots, &schedule, &mut planned)).await?;
         let key = summary_key(&self.request.sweep);
@@ -128,7 +146,13 @@ impl Call<'_> {
         planned: &mut Planned,
     ) -> Result<(), Halt> {
         let mut ranks = Ranks::new(progress);
-        let is_open = planned.outcome == PlanOutcome::BreakerOpen;
+        let blocked = match planned.outcome {
+            PlanOutcome::Planned | PlanOutcome::AlreadyRunning => None,
+            PlanOutcome::BreakerOpen => Some("too much of the fleet is due at once".to_owned()),
+            PlanOutcome::Stopped => planned.stopped.as_ref().map(ToString::to_string),
+        };
+        let mut finishing = Vec::new();
+        let most_finished = self.request.close_at_most.unwrap_or(self.app.config.limits.at_most);
         for file in 0..progress.assessed {
             let mut lines = Vec::new();
             for assessed in self.assessed(file).await? {
@@ -143,13 +167,29 @@ impl Call<'_> {
                         tenant_id: tenant.clone(),
                         place: assessed.place,
                         retire_after: at,
+                        leaving: assessed.leaving.clone(),
+                    });
+                }
+                // It was closed by hand while it cooled off: the sweep moves it to Suspended, takes
+                // its instances out of the stack sets and says that it is closed. No slot is needed.
+                let is_left_behind = assessed.standing == Standing::Closed
+                    && assessed.place == Place::Retiring
+                    && blocked.is_none()
+                    && (finishing.len() as u64) < most_finished;
+                if let (true, Some(tenant)) = (is_left_behind, &assessed.tenant_id) {
+                    finishing.push(Candidate {
+                        account_id: assessed.account_id.clone(),
+                        tenant_id: tenant.clone(),
+                        place: assessed.place,
+                        retire_after: self.now,
+                        leaving: assessed.leaving.clone(),
                     });
                 }
                 let expected = (assessed.standing == Standing::Due)
                     .then(|| ranks.next(&turn))
-                    .filter(|_| !has_slot && !is_open)
+                    .filter(|_| !has_slot && blocked.is_none())
                     .and_then(|rank| schedule.date(rank));
-                let line = verdict(assessed, has_slot, is_open, expected);
+                let line = verdict(assessed, has_slot, blocked.as_deref(), expected);
                 *planned.counts.entry(line.verdict).or_default() += 1;
                 lines.push(line);
             }
@@ -157,7 +197,8 @@ impl Call<'_> {
             let written = self.app.files.write_lines(&key, &lines).await;
             written.map_err(|trouble| self.halt(trouble))?;
         }
-        let closing: Vec<Candidate> = slots.into_values().flatten().collect();
+        let mut closing: Vec<Candidate> = slots.into_values().flatten().collect();
+        closing.extend(finishing);
         planned.closing = closing.len() as u64;
         let written = self.app.files.write_lines(&planned.closing_key, &closing).await;
         written.map_err(|trouble| self.halt(trouble))
@@ -168,30 +209,36 @@ impl Call<'_> {
 fn verdict(
     assessed: Assessed,
     has_slot: bool,
-    is_open: bool,
+    blocked: Option<&str>,
     expected_at: Option<jiff::Timestamp>,
 ) -> VerdictLine {
     let since = assessed.at.map(|at| at.to_string()).unwrap_or_default();
+    let why = assessed.leaving.as_ref().map(|leaving| format!("; {leaving}")).unwrap_or_default();
     let (verdict, reason, code) = match (assessed.standing, has_slot) {
-        (Standing::Closed, _) => (Verdict::Closed, assessed.reason, None),
+        (Standing::Closed, _) if assessed.place == Place::Retiring => {
+            let reason = "it was closed by hand: it is moved, and its instances are given up";
+            (Verdict::Closed, reason.to_owned(), None)
+        }
+        (Standing::Closed | Standing::Closing, _) => (Verdict::Closed, assessed.reason, None),
         (Standing::Refuse, _) => (Verdict::Refuse, assessed.reason, assessed.code),
         (Standing::Hold, _) => {
             (Verdict::Hold, format!("it is held: {}", assessed.reason), assessed.code)
         }
-        (Standing::Wait, _) => (Verdict::Wait, assessed.reason, assessed.code),
+        (Standing::Wait, _) => (Verdict::Wait, format!("{}{why}", assessed.reason), assessed.code),
         (Standing::Due, true) if assessed.place == Place::Suspended => {
-            (Verdict::Close, format!("it is due since {since}, and emptied"), None)
+            (Verdict::Close, format!("it is due since {since}, and emptied{why}"), None)
         }
         (Standing::Due, true) => {
-            (Verdict::Withdraw, format!("it is due since {since}: its stacks go first"), None)
-        }
-        (Standing::Due, false) if is_open => {
-            (Verdict::Defer, "too much of the fleet is due at once".to_owned(), None)
+            (Verdict::Withdraw, format!("it is due since {since}: its stacks go first{why}"), None)
         }
         (Standing::Due, false) => {
             let when = expected_at
                 .map_or("no date is in sight".to_owned(), |at| format!("expected at {at}"));
-            (Verdict::Defer, format!("it is due since {since}, and has no slot: {when}"), None)
+            let wait = match blocked {
+                Some(blocked) => format!("; {blocked}"),
+                None => format!(", and has no slot: {when}"),
+            };
+            (Verdict::Defer, format!("it is due since {since}{wait}{why}"), None)
         }
     };
     VerdictLine {

@@ -1,5 +1,6 @@
 //! What came of a sweep: an event, and a document that a person can read years later.
 
+mod attention;
 mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,9 @@ use lifecycle::{AccountId, TenantId};
 use run_files::Condition;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use stop_switch::Stop;
+
+pub use attention::Attention;
 
 use crate::budget::{Budget, Forecast};
 use crate::decide::Verdict;
@@ -34,6 +38,11 @@ pub struct Reported {
     pub counts: BTreeMap<Verdict, u64>,
     /// How many were closed in this sweep.
     pub closed: usize,
+    /// How many a dry run would have closed.
+    pub would_close: usize,
+    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
     /// How many have to wait for a slot, or for AWS's quota.
     pub deferred: usize,
     /// How many were refused, by the plan or by the guards afterwards.
@@ -102,10 +111,17 @@ pub struct RetirementSweepFinished {
     pub fleet: u64,
     /// How many accounts got which verdict.
     pub counts: BTreeMap<Verdict, u64>,
-    /// The accounts that were closed; in a dry run, those that would have been.
+    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
+    /// The accounts that were closed; none in a dry run.
     pub closed: Vec<Listed>,
     /// How many they are.
     pub closed_count: usize,
+    /// The accounts that a dry run would have closed.
+    pub would_close: Vec<Listed>,
+    /// How many they are.
+    pub would_close_count: usize,
     /// The accounts that wait for a slot, or for AWS's quota.
     pub deferred: Vec<Listed>,
     /// How many they are.
@@ -126,6 +142,12 @@ pub struct RetirementSweepFinished {
     pub budget: Budget,
     /// When the backlog will be empty.
     pub forecast: Forecast,
+    /// What people have to look at and were not told before.
+    pub attention: Vec<Attention>,
+    /// How much of it there is.
+    pub attention_count: usize,
+    /// The same in one text: subject, reason and next step of each.
+    pub attention_text: String,
     /// Where the document is.
     pub report_key: String,
 }
@@ -139,6 +161,8 @@ impl RetirementSweepFinished {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     pub(crate) closed: List,
+    pub(crate) would_close: List,
+    pub(crate) attention: Vec<Attention>,
     pub(crate) deferred: List,
     pub(crate) refused: List,
     pub(crate) stuck: List,
@@ -150,8 +174,17 @@ fn of_candidate(candidate: &Candidate) -> Listed {
         account_id: candidate.account_id.clone(),
         tenant_id: Some(candidate.tenant_id.clone()),
         code: None,
-        reason: None,
+        reason: Some(why(candidate)),
         expected_at: None,
+    }
+}
+
+/// Why an account has its slot: since when it is due, and on whose word.
+fn why(candidate: &Candidate) -> String {
+    let due = format!("due since {}", candidate.retire_after);
+    match &candidate.leaving {
+        Some(leaving) => format!("{due}; {leaving}"),
+        None => due,
     }
 }
 
@@ -165,6 +198,9 @@ impl Lists {
             reason: Some(line.reason),
             expected_at: line.expected_at,
         };
+        if line.verdict == Verdict::Refuse {
+            self.attention.extend(Attention::of_refusal(&listed));
+        }
         match line.verdict {
             Verdict::Defer => self.deferred.push(listed),
             Verdict::Refuse => self.refused.push(listed),
@@ -185,15 +221,24 @@ impl Lists {
             let place: Vec<&str> = place.into_iter().flatten().collect();
             let reason = format!("{} {}", place.join(" in "), stuck.reason);
             let code = Some(format!("{:?}", stuck.code));
-            self.stuck.push(Listed { code, reason: Some(reason.trim().to_owned()), ..listed });
+            let listed = Listed { code, reason: Some(reason.trim().to_owned()), ..listed };
+            self.attention.extend(Attention::of_stuck(&listed, stuck.code));
+            self.stuck.push(listed);
             return;
         }
         let Some(outcome) = outcome else {
             let reason = Some("its execution ended without an outcome".to_owned());
-            self.unfinished.push(Listed { reason, ..listed });
+            let listed = Listed { reason, ..listed };
+            self.attention.push(Attention::of_unfinished(&listed));
+            self.unfinished.push(listed);
             return;
         };
-        let listed = Listed { code: outcome.code, reason: outcome.reason, ..listed };
+        // What was closed was closed for the plan's reason.
+        let reason = outcome.reason.or(listed.reason);
+        let listed = Listed { code: outcome.code, reason, ..listed };
+        if outcome.outcome == OutcomeKind::Refused {
+            self.attention.extend(Attention::of_refusal(&listed));
+        }
         match outcome.outcome {
             OutcomeKind::Closed => self.closed.push(listed),
             OutcomeKind::Deferred => self.deferred.push(listed),
@@ -211,7 +256,10 @@ impl Call<'_> {
         let Some(planned) = read.map_err(|trouble| self.halt(trouble))? else {
             return Err(Halt::Wait("the plan's summary is not there".to_owned()));
         };
-        let lists = Box::pin(self.lists(&planned)).await?;
+        let mut lists = Box::pin(self.lists(&planned)).await?;
+        lists.attention.extend(Attention::of_plan(&planned));
+        let (news, told) = Box::pin(self.news(std::mem::take(&mut lists.attention))).await?;
+        lists.attention = news;
         let report_key = sweep.key("report.md");
         let event = self.event(&planned, &lists, &report_key);
         let text = document::write(&event, planned.verdict_files);
@@ -220,11 +268,14 @@ impl Call<'_> {
         let written = files.write_json(&sweep.key("report.json"), &event).await;
         written.map_err(|trouble| self.halt(trouble))?;
         Box::pin(self.announce(&event)).await?;
+        self.remember_told(told).await?;
         self.release_lock().await?;
         Ok(Reported {
             report_key,
             counts: planned.counts,
             closed: lists.closed.count,
+            would_close: lists.would_close.count,
+            stopped: planned.stopped,
             deferred: lists.deferred.count,
             refused: lists.refused.count,
             stuck: lists.stuck.count,
@@ -246,7 +297,7 @@ impl Call<'_> {
         let read = files.read_lines::<Candidate>(&planned.closing_key).await;
         let closing = read.map_err(|trouble| self.halt(trouble))?;
         if planned.dry_run {
-            closing.iter().for_each(|candidate| lists.closed.push(of_candidate(candidate)));
+            closing.iter().for_each(|candidate| lists.would_close.push(of_candidate(candidate)));
             return Ok(lists);
         }
         let read = files.read_lines::<Stuck>(&sweep.key(STUCK)).await;
@@ -283,7 +334,8 @@ impl Call<'_> {
 
     fn event(&self, planned: &Planned, lists: &Lists, key: &str) -> RetirementSweepFinished {
         let sweep = &self.request.sweep;
-        let Lists { closed, deferred, refused, stuck, unfinished } = lists.clone();
+        let Lists { closed, would_close, attention, deferred, refused, stuck, unfinished } =
+            lists.clone();
         RetirementSweepFinished {
             sweep: sweep.name.clone(),
             execution_arn: sweep.arn.clone(),
@@ -293,8 +345,11 @@ impl Call<'_> {
             finished_at: self.now,
             fleet: planned.fleet,
             counts: planned.counts.clone(),
+            stopped: planned.stopped.clone(),
             closed: closed.shown,
             closed_count: closed.count,
+            would_close: would_close.shown,
+            would_close_count: would_close.count,
             deferred: deferred.shown,
             deferred_count: deferred.count,
             refused: refused.shown,
@@ -305,6 +360,9 @@ impl Call<'_> {
             unfinished_count: unfinished.count,
             budget: planned.budget.clone(),
             forecast: planned.forecast.clone(),
+            attention_count: attention.len(),
+            attention_text: attention::text(&attention),
+            attention: attention.into_iter().take(attention::MOST_SHOWN).collect(),
             report_key: key.to_owned(),
         }
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use jiff::Timestamp;
 use lambda_kit::sdk::{Pace, Trouble, code};
+use lifecycle::retirement::sweep::Leaving;
 use lifecycle::retirement::{AccountTags, Code, Finding, Observed, Place, examine};
 use lifecycle::{AccountId, tags};
 
@@ -165,10 +166,11 @@ impl Call<'_> {
             state: packed.state(),
             tags,
             delegated: known.delegates.contains(&id),
+            closing_since: None,
         };
         let finding = examine(&observed, &self.app.config.rules, self.now);
         let tenant = tags.get(tags::TENANT).and_then(|tenant| tenant.parse().ok());
-        assess(id, tenant, packed.place(), finding)
+        assess(id, tenant, packed.place(), finding, Leaving::of(tags))
     }
 
     /// The accounts that the index does not know: some are read afresh, for the index may lag; all
@@ -215,12 +217,12 @@ impl Call<'_> {
     /// An account whose tags were not read: closed, or left alone.
     fn unread(&self, known: &Known, packed: Packed, id: AccountId) -> Assessed {
         let assessed = self.examine(known, packed, id.clone(), &AccountTags::new());
-        if assessed.standing == Standing::Closed {
+        if matches!(assessed.standing, Standing::Closed | Standing::Closing) {
             return assessed;
         }
         let reason = "the index of tags does not know it".to_owned();
         let finding = Finding::Refuse(Code::TagsMissing, reason);
-        assess(id, None, packed.place(), finding)
+        assess(id, None, packed.place(), finding, None)
     }
 }
 
@@ -231,7 +233,7 @@ fn find(accounts: &[Packed], number: u64) -> Option<usize> {
 /// Counts what the ranks and the forecast are made of.
 fn count(progress: &mut Progress, assessed: &Assessed, stuck: &StuckBefore) {
     match (assessed.standing, assessed.at) {
-        (Standing::Closed, _) => progress.closed += 1,
+        (Standing::Closed | Standing::Closing, _) => progress.closed += 1,
         (Standing::Wait, Some(at)) => *progress.waiting.entry(hour(at)).or_default() += 1,
         (Standing::Due, Some(at)) => {
             progress.due += 1;

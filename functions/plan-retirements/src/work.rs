@@ -7,6 +7,7 @@ use lifecycle::retirement::Place;
 use lifecycle::retirement::sweep::Sweep;
 use lifecycle::{AccountId, TenantId};
 use serde::{Deserialize, Serialize};
+use stop_switch::Stop;
 
 use crate::budget::{Budget, Forecast, Hours};
 use crate::decide::Verdict;
@@ -71,6 +72,8 @@ pub enum PlanOutcome {
     Planned,
     /// So much is due that it must be a mistake: nothing is closed.
     BreakerOpen,
+    /// A person stopped everything irreversible: nothing is closed.
+    Stopped,
     /// Another sweep runs: there is no plan.
     AlreadyRunning,
 }
@@ -99,6 +102,9 @@ pub struct Planned {
     pub planned_at: Timestamp,
     /// How many files of verdicts there are.
     pub verdict_files: usize,
+    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
 }
 
 /// One account's verdict.

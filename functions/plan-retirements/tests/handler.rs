@@ -132,7 +132,8 @@ async fn every_account_gets_one_verdict_with_its_reason() {
     assert_eq!(
         closing[0],
         json!({"accountId": "000000000002", "tenantId": "t2",
-        "place": "SUSPENDED", "retireAfter": "2026-11-20T10:00:00Z"})
+        "place": "SUSPENDED", "retireAfter": "2026-11-20T10:00:00Z", "leaving": {
+            "leftAt": "2026-10-20T10:00:00Z", "reason": "it is not said", "by": "it is not said"}})
     );
     assert_eq!(planned["closing"], 3);
 }
@@ -347,7 +348,9 @@ async fn a_dry_run_says_what_would_be_closed() {
     let world = one_of_each();
     ask(&world, |request| request["dryRun"] = true.into()).await.unwrap();
     let reported = ask(&world, report).await.unwrap();
-    assert_eq!((&reported["closed"], &reported["unfinished"]), (&json!(3), &json!(0)));
+    let numbers = ["closed", "wouldClose", "unfinished"].map(|key| &reported[key]);
+    assert_eq!(numbers, [&json!(0), &json!(3), &json!(0)]);
+    assert!(!document_of(&world).contains("## Closed"), "a dry run closes nothing");
     let document = world.object("sweeps/sweep-1/report.md");
     assert!(
         document.contains("Dry run") && document.contains("## Would be closed: 3"),
@@ -374,4 +377,134 @@ async fn waiting_past_the_deadline_is_an_error() {
     let late = Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap());
     let answer = ask_at(&world, config(&[]), |_| (), late).await;
     assert!(refused(answer, "DeadlinePassed").contains("GetResources"));
+}
+
+fn document_of(world: &World) -> String {
+    world.object("sweeps/sweep-1/report.md")
+}
+
+fn said(world: &World) -> Value {
+    let event = world.0.lock().unwrap().events.last().unwrap().clone();
+    serde_json::from_str(event["Detail"].as_str().unwrap()).unwrap()
+}
+
+const THROWN: &str =
+    r#"{"stopped":true,"reason":"wrong tenants","by":"ops","since":"2026-11-21T09:00:00Z"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_thrown_switch_closes_nothing_and_is_in_every_answer() {
+    let world = World::default();
+    world.due(1, RETIRING, &[]);
+    world.0.lock().unwrap().stop = Some(THROWN.to_owned());
+    let planned = plan(&world).await;
+    assert_eq!((&planned["outcome"], &planned["closing"]), (&json!("STOPPED"), &json!(0)));
+    assert_eq!(planned["stopped"]["by"], "ops");
+    assert_eq!(planned["forecast"]["dueEmptyAt"], Value::Null);
+    let words = "everything irreversible is stopped by ops since 2026-11-21T09:00:00Z";
+    let line = world.lines("sweeps/sweep-1/verdicts/").remove(0);
+    assert_eq!(line["verdict"], "DEFER");
+    assert!(line["reason"].as_str().unwrap().contains(words), "{line}");
+    let reported = ask(&world, report).await.unwrap();
+    assert_eq!(reported["stopped"]["reason"], "wrong tenants");
+    assert!(document_of(&world).contains(words) && !document_of(&world).contains("closed by "));
+    let detail = said(&world);
+    assert_eq!((&detail["stopped"]["by"], &detail["attentionCount"]), (&json!("ops"), &json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_names_no_date() {
+    let world = World::default();
+    (1..=3).for_each(|id| world.due(id, RETIRING, &[]));
+    let strict = config(&[("BREAKER_PERCENT", "10"), ("BREAKER_FLOOR", "0")]);
+    let clock = || Clock::fixed(NOW.parse().unwrap());
+    ask_at(&world, strict.clone(), |_| (), clock()).await.unwrap();
+    ask_at(&world, strict, report, clock()).await.unwrap();
+    let document = document_of(&world);
+    assert!(
+        document.contains("No forecast") && !document.contains("will be closed by"),
+        "{document}"
+    );
+    assert_eq!(said(&world)["attention"][0]["code"], "BreakerOpen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_to_look_at_is_told_once_and_again_when_it_changes() {
+    let world = World::default();
+    world.due(5, RETIRING, &[]);
+    let mut told = Vec::new();
+    for (sweep, change) in [("a", None), ("b", None), ("c", Some("landlord:lifecycle"))] {
+        if let Some(key) = change {
+            world.0.lock().unwrap().accounts.clear();
+            world.due(7, RETIRING, &[]);
+            world.change(7, |account| {
+                account.tags.remove(key);
+            });
+        }
+        // A dry run tells as well as another; neither tells twice.
+        let named = |request: &mut Value| {
+            request["sweep"] = json!({"name": sweep, "arn": format!("arn:{sweep}")});
+            request["dryRun"] = (sweep == "a").into();
+        };
+        ask(&world, named).await.unwrap();
+        let reported = |request: &mut Value| {
+            named(request);
+            report(request);
+        };
+        ask(&world, reported).await.unwrap();
+        told.push(said(&world)["attention"].clone());
+    }
+    let first = &told[0][0];
+    assert_eq!(
+        (&first["accountId"], &first["code"]),
+        (&json!("000000000005"), &json!("Protected"))
+    );
+    assert_eq!(first["tenantId"], "t5");
+    assert!(first["reason"].as_str().unwrap().contains("protected"), "{first}");
+    assert!(first["next"].as_str().unwrap().contains("Retiring"), "{first}");
+    assert_eq!(told[1], json!([]));
+    assert_eq!(told[2][0]["code"], "TagsMissing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_was_closed_by_hand_is_finished_without_a_slot() {
+    let world = World::default();
+    for (id, unit, state) in
+        [(1, RETIRING, "CLOSED"), (2, RETIRING, "PENDING_CLOSURE"), (3, SUSPENDED, "CLOSED")]
+    {
+        world.due(id, unit, &[]);
+        world.change(id, |account| account.state = state);
+    }
+    let planned = plan(&world).await;
+    assert_eq!(planned["closing"], 1);
+    assert_eq!(planned["counts"]["CLOSED"], 3);
+    let closing = world.lines("sweeps/sweep-1/closing.jsonl");
+    assert_eq!(closing[0]["accountId"], "000000000001");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_was_reopened_is_refused_and_told() {
+    let world = World::default();
+    world.due(1, SUSPENDED, &[("landlord:closing-requested-at", "2026-11-01T10:00:00Z")]);
+    assert_eq!(plan(&world).await["closing"], 0);
+    ask(&world, report).await.unwrap();
+    let told = said(&world);
+    assert_eq!(told["attention"][0]["code"], "Reopened");
+    assert!(told["attentionText"].as_str().unwrap().contains("TenantReinstated"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_closed_has_why_since_when_and_on_whose_word() {
+    let world = World::default();
+    let word = "saas.signup 111122223333 e-1";
+    world.due(
+        1,
+        RETIRING,
+        &[("landlord:retire-reason", "cancelled"), ("landlord:retire-by", word)],
+    );
+    ask(&world, |request| request["dryRun"] = true.into()).await.unwrap();
+    ask(&world, report).await.unwrap();
+    let why = said(&world)["wouldClose"][0]["reason"].as_str().unwrap().to_owned();
+    for words in ["2026-11-20T10:00:00Z", "2026-10-20T10:00:00Z", "cancelled", word] {
+        assert!(why.contains(words), "{words} in {why}");
+    }
 }

@@ -15,7 +15,7 @@ use crate::work::Checked;
 /// What the guards say of an account.
 enum Said {
     Due { marked: bool },
-    Gone,
+    Gone { marked: bool },
     No(String, String),
 }
 
@@ -29,6 +29,10 @@ impl Withdrawal<'_> {
         let account = &candidate.account_id;
         let fail = |trouble: Trouble| halt(&format!("account {account}"), trouble);
         let now = self.app.clock.now();
+        if let Some(stop) = Box::pin(self.stopped()).await? {
+            let code = "Stopped".to_owned();
+            return self.set_aside(candidate, OutcomeKind::Deferred, code, stop.to_string()).await;
+        }
         let mut said = self.ask(candidate, delegates, now).await?;
         if let Said::Due { marked } = said {
             let mark = [(tags::WITHDRAWN_AT, tag_time(now))];
@@ -51,22 +55,48 @@ impl Withdrawal<'_> {
         }
         match said {
             Said::Due { .. } => Ok(Some(Checked { candidate: candidate.clone(), gone: false })),
-            Said::Gone => Ok(Some(Checked { candidate: candidate.clone(), gone: true })),
+            Said::Gone { marked } => {
+                // Its instances are taken out of the stack sets: should AWS Support reopen it, it
+                // has to be equipped again. What may be tagged of a closed account AWS does not say.
+                if !marked {
+                    let mark = [(tags::WITHDRAWN_AT, tag_time(now))];
+                    match self.app.accounts.tag(account, mark).await {
+                        Err(Trouble::Refused(refusal)) => {
+                            tracing::warn!(account.id = %account, "it is not marked: {refusal}");
+                        }
+                        marked => marked.map_err(fail)?,
+                    }
+                }
+                Ok(Some(Checked { candidate: candidate.clone(), gone: true }))
+            }
             Said::No(code, reason) => {
-                tracing::warn!(account.id = %account, "not withdrawn, {code}: {reason}");
-                let outcome = Outcome {
-                    outcome: OutcomeKind::Refused,
-                    account_id: account.clone(),
-                    tenant_id: candidate.tenant_id.clone(),
-                    closed_at: None,
-                    code: Some(code),
-                    reason: Some(reason),
-                };
-                let key = self.request.sweep.outcome_key(account);
-                self.app.files.write_json(&key, &outcome).await.map_err(fail)?;
-                Ok(None)
+                self.set_aside(candidate, OutcomeKind::Refused, code, reason).await
             }
         }
+    }
+
+    /// Writes the outcome of an account that keeps its stacks.
+    async fn set_aside(
+        &self,
+        candidate: &Candidate,
+        outcome: OutcomeKind,
+        code: String,
+        reason: String,
+    ) -> Result<Option<Checked>, Halt> {
+        let account = &candidate.account_id;
+        tracing::warn!(account.id = %account, "not withdrawn, {code}: {reason}");
+        let outcome = Outcome {
+            outcome,
+            account_id: account.clone(),
+            tenant_id: candidate.tenant_id.clone(),
+            closed_at: None,
+            code: Some(code),
+            reason: Some(reason),
+        };
+        let key = self.request.sweep.outcome_key(account);
+        let written = self.app.files.write_json(&key, &outcome).await;
+        written.map_err(|trouble| halt(&format!("account {account}"), trouble))?;
+        Ok(None)
     }
 
     async fn ask(
@@ -93,12 +123,12 @@ impl Withdrawal<'_> {
             state: facts.state,
             tags: &facts.tags,
             delegated: delegates.contains(account),
+            closing_since: None,
         };
+        let marked = facts.tags.contains_key(tags::WITHDRAWN_AT);
         match examine(&observed, &self.app.config.rules, now) {
-            Finding::Due(_) => {
-                Ok(Said::Due { marked: facts.tags.contains_key(tags::WITHDRAWN_AT) })
-            }
-            Finding::Closed | Finding::Closing => Ok(Said::Gone),
+            Finding::Due(_) => Ok(Said::Due { marked }),
+            Finding::Closed | Finding::Closing => Ok(Said::Gone { marked }),
             Finding::Refuse(code, reason) => no(&code.to_string(), reason),
             Finding::Hold(reason) => no(&Code::OnHold.to_string(), format!("it is held: {reason}")),
             Finding::Wait(until) => {

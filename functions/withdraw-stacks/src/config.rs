@@ -2,9 +2,12 @@
 
 use jiff::SignedDuration;
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, list, parsed, parsed_or, required};
+use lambda_kit::config::{Error, list, optional, parsed, parsed_or, required};
 use lifecycle::RoleName;
 use lifecycle::retirement::{RetirementUnits, Rules};
+use stop_switch::STOP_PARAMETER;
+
+use crate::order::Pattern;
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,13 @@ pub struct Config {
     pub retain_inoperable: bool,
     /// `MAX_WITHDRAW_ATTEMPTS`: 1 or more, 3 unless given.
     pub max_attempts: u32,
+    /// `LEAVE_STACK_SETS`: stack sets that are none of the sweep's business, as names or beginnings
+    /// with `*`.
+    pub leave: Vec<Pattern>,
+    /// `TIERS_PARAMETER`: the tiers, which say what depends on what; nothing when there is none.
+    pub tiers_parameter: Option<String>,
+    /// `STOP_PARAMETER`: the switch that stops everything irreversible.
+    pub stop_parameter: String,
 }
 
 impl Config {
@@ -52,6 +62,9 @@ impl Config {
             open_for: SignedDuration::from_hours(i64::from(open_for)),
             retain_inoperable: parsed_or(lookup, "RETAIN_INOPERABLE", false)?,
             max_attempts,
+            leave: list(lookup, "LEAVE_STACK_SETS")?,
+            tiers_parameter: optional(lookup, "TIERS_PARAMETER"),
+            stop_parameter: parsed_or(lookup, "STOP_PARAMETER", STOP_PARAMETER.to_owned())?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be done with the instances that were found, and what AWS's words mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lifecycle::AccountId;
 use lifecycle::retirement::sweep::StuckCode;
@@ -24,24 +24,34 @@ pub(crate) struct Plan {
     pub(crate) stuck: Vec<(Instance, StuckCode)>,
 }
 
-/// The operations that are left to try, and what is stuck. An instance that AWS could not delete is
-/// taken out of the stack set when its stack may be left behind.
-pub(crate) fn plan(
-    instances: Vec<Instance>,
-    attempt: u32,
-    most: u32,
-    retain_inoperable: bool,
-) -> Plan {
+/// How the instances of a stack set are dealt with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// How many deletions there were for each so far.
+    pub(crate) attempt: u32,
+    /// How many there may be.
+    pub(crate) most: u32,
+    /// Whether, after all of them, stacks may be left behind.
+    pub(crate) retains: bool,
+    /// The accounts that are closed: nothing reaches their stacks, which are left behind.
+    pub(crate) gone: &'a BTreeSet<AccountId>,
+}
+
+/// The operations that are left to try, and what is stuck. After the last attempt an instance is taken
+/// out of the stack set once more without its stack, when that may be left behind.
+pub(crate) fn plan(instances: Vec<Instance>, manner: Manner<'_>) -> Plan {
+    let Manner { attempt, most, retains, gone } = manner;
     let mut regions: BTreeMap<(AccountId, bool), Vec<String>> = BTreeMap::new();
     let mut plan = Plan::default();
     for instance in instances {
-        let is_retained = instance.inoperable && retain_inoperable;
-        let gives_up = attempt >= most || (instance.inoperable && !retain_inoperable);
-        if gives_up {
+        let is_gone = gone.contains(&instance.account);
+        let is_last = retains && attempt == most;
+        if attempt < most || is_last {
+            let is_retained = is_gone || is_last;
+            regions.entry((instance.account, is_retained)).or_default().push(instance.region);
+        } else {
             let code = class(&instance);
             plan.stuck.push((instance, code));
-        } else {
-            regions.entry((instance.account, is_retained)).or_default().push(instance.region);
         }
     }
     let mut groups: BTreeMap<(Vec<String>, bool), Vec<AccountId>> = BTreeMap::new();
@@ -106,7 +116,7 @@ mod tests {
             instance(B, "us-east-1", false, ""),
             instance(C, "eu-central-1", false, ""),
         ];
-        let plan = plan(found, 0, 3, false);
+        let plan = planned(found, 0, false);
         let groups: Vec<_> = plan
             .groups
             .iter()
@@ -119,12 +129,37 @@ mod tests {
         assert!(plan.stuck.is_empty());
     }
 
+    fn planned(found: Vec<Instance>, attempt: u32, retains: bool) -> Plan {
+        plan(found, Manner { attempt, most: 3, retains, gone: &BTreeSet::new() })
+    }
+
     #[test]
-    fn what_is_inoperable_is_stuck_unless_its_stack_may_stay() {
-        let found = || vec![instance(A, "eu-central-1", true, "DELETE_FAILED")];
-        assert_eq!(plan(found(), 0, 3, false).stuck[0].1, StuckCode::Inoperable);
-        let kept = plan(found(), 0, 3, true);
-        assert!(kept.stuck.is_empty() && kept.groups[0].retain);
+    fn every_instance_gets_the_attempts_that_are_promised_an_inoperable_one_too() {
+        for inoperable in [false, true] {
+            let found = || vec![instance(A, "eu-central-1", inoperable, "DELETE_FAILED")];
+            for attempt in 0..3 {
+                for retains in [false, true] {
+                    let plan = planned(found(), attempt, retains);
+                    assert!(plan.stuck.is_empty() && !plan.groups[0].retain, "{attempt}");
+                }
+            }
+            let code = if inoperable { StuckCode::Inoperable } else { StuckCode::Failed };
+            assert_eq!(planned(found(), 3, false).stuck[0].1, code);
+            let kept = planned(found(), 3, true);
+            assert!(kept.stuck.is_empty() && kept.groups[0].retain);
+            assert_eq!(planned(found(), 4, true).stuck[0].1, code);
+        }
+    }
+
+    #[test]
+    fn the_stacks_of_a_closed_account_are_left_behind_at_once() {
+        let gone = [A.parse().unwrap()].into();
+        let found =
+            vec![instance(A, "eu-central-1", false, ""), instance(B, "eu-central-1", false, "")];
+        let plan = plan(found, Manner { attempt: 0, most: 3, retains: false, gone: &gone });
+        let retained: Vec<_> =
+            plan.groups.iter().map(|it| (it.accounts[0].as_str(), it.retain)).collect();
+        assert_eq!(retained, [(B, false), (A, true)]);
     }
 
     #[test]
@@ -138,7 +173,7 @@ mod tests {
             ("the bucket is not empty", false, StuckCode::Failed),
             ("the bucket is not empty", true, StuckCode::Inoperable),
         ] {
-            let stuck = plan(vec![instance(A, "eu-central-1", inoperable, reason)], 3, 3, true);
+            let stuck = planned(vec![instance(A, "eu-central-1", inoperable, reason)], 3, false);
             assert_eq!(stuck.stuck[0].1, code, "{reason}");
             assert!(stuck.groups.is_empty());
         }

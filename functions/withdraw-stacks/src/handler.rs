@@ -13,9 +13,10 @@ use lifecycle::{AccountId, ExecutionTimes, Progress, Resume, TenantId, waiting};
 use organization_accounts::Accounts;
 use run_files::Files;
 use serde::{Deserialize, Serialize};
+use stop_switch::{Stop, StopSwitch};
 
 use crate::config::Config;
-use crate::decide::{operation_id, plan};
+use crate::decide::{Instance, Manner, operation_id, plan};
 use crate::error::{Error, Halt, halt};
 use crate::stack_sets::Received;
 use crate::work::{
@@ -35,6 +36,8 @@ pub struct App {
     pub(crate) accounts: Accounts,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) switch: StopSwitch,
     pub(crate) files: Files,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
@@ -48,6 +51,8 @@ impl App {
             accounts: Accounts::new(wire),
             cloudformation: client!(aws_sdk_cloudformation, wire),
             sts: client!(aws_sdk_sts, wire),
+            ssm: client!(aws_sdk_ssm, wire),
+            switch: StopSwitch::new(wire, config.stop_parameter.clone()),
             files: Files::new(wire, config.runs_bucket.clone()),
             config,
             clock,
@@ -88,8 +93,11 @@ pub struct Withdrawn {
     pub closable: usize,
     /// How many have some that could not be deleted.
     pub stuck: usize,
-    /// How many the guards refused.
+    /// How many the guards refused, or were stopped.
     pub refused: usize,
+    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
     /// Where the first are listed.
     pub closable_key: String,
     /// Where the second are listed, instance by instance.
@@ -150,6 +158,11 @@ impl Withdrawal<'_> {
         halt(&subject(self.request), trouble)
     }
 
+    /// The switch, as it is now.
+    pub(crate) async fn stopped(&self) -> Result<Option<Stop>, Halt> {
+        self.app.switch.read().await.map_err(|trouble| self.halt(trouble))
+    }
+
     fn is_over(&self) -> bool {
         self.app.clock.now() >= self.ends
     }
@@ -161,12 +174,19 @@ impl Withdrawal<'_> {
             let goes_on = match self.state.phase {
                 Phase::Check => Box::pin(self.check_all()).await?,
                 Phase::Find => match Box::pin(self.find_all()).await? {
-                    Found::Nothing => return Box::pin(self.finish(&[])).await.map(Some),
+                    Found::Nothing if self.enter_next_level() => true,
+                    Found::Nothing => return Box::pin(self.finish(&[], None)).await.map(Some),
                     Found::Some => true,
                     Found::More => false,
                 },
                 Phase::Open => Box::pin(self.open_all()).await?,
-                Phase::Delete => Box::pin(self.delete_all()).await?,
+                Phase::Delete => match Box::pin(self.delete_all()).await? {
+                    Deleted::All => true,
+                    Deleted::Some => false,
+                    Deleted::Stopped(stop) => {
+                        return Box::pin(self.stop(stop)).await.map(Some);
+                    }
+                },
                 Phase::Follow => Box::pin(self.follow_all()).await?,
             };
             if !goes_on {
@@ -245,26 +265,46 @@ impl Withdrawal<'_> {
     }
 
     async fn find_all(&mut self) -> Result<Found, Halt> {
-        let tenants: BTreeMap<AccountId, TenantId> = self
-            .checked()
-            .await?
+        let checked = self.checked().await?;
+        let gone: BTreeSet<AccountId> = checked
+            .iter()
+            .filter(|account| account.gone)
+            .map(|account| account.candidate.account_id.clone())
+            .collect();
+        let mut tenants: BTreeMap<AccountId, TenantId> = checked
             .into_iter()
-            .filter(|account| !account.gone)
             .map(|account| (account.candidate.account_id, account.candidate.tenant_id))
             .collect();
+        // What an account that is stuck still has may need what comes later.
+        for stuck in self.stuck_so_far().await? {
+            tenants.remove(&stuck.account_id);
+        }
         let accounts: BTreeSet<AccountId> = tenants.keys().cloned().collect();
         if accounts.is_empty() {
             return Ok(Found::Nothing);
         }
         let sets = self.sets().await?;
-        while let Some((name, service_managed)) = sets.get(self.state.next) {
+        self.state.highest = sets.iter().map(|(_, _, level)| *level).max().unwrap_or(0);
+        while let Some((name, service_managed, level)) = sets.get(self.state.next) {
             if self.is_over() {
                 return Ok(Found::More);
             }
+            if *level != self.state.level {
+                self.state.next += 1;
+                continue;
+            }
             let found = Box::pin(self.app.instances(name, &accounts)).await;
             let found = found.map_err(|trouble| self.halt(trouble))?;
-            let Config { max_attempts, retain_inoperable, .. } = self.app.config;
-            let plan = plan(found, self.state.attempt, max_attempts, retain_inoperable);
+            let manner = Manner {
+                attempt: self.state.attempt - self.state.level_since,
+                most: self.app.config.max_attempts,
+                retains: self.app.config.retain_inoperable,
+                gone: &gone,
+            };
+            let plan = match self.state.denied.get(name) {
+                Some(said) => denied(found, said),
+                None => plan(found, manner),
+            };
             let stuck = plan.stuck.into_iter().filter_map(|(instance, code)| {
                 Some(Stuck {
                     tenant_id: tenants.get(&instance.account)?.clone(),
@@ -290,25 +330,57 @@ impl Withdrawal<'_> {
         if works.iter().all(|work| work.groups.is_empty()) {
             return Ok(Found::Nothing);
         }
-        // The gates of the first attempt stay open.
-        self.state.enter(if self.state.attempt == 0 { Phase::Open } else { Phase::Delete });
+        // The gates of a level's first attempt stay open.
+        let is_first = self.state.attempt == self.state.level_since;
+        self.state.enter(if is_first { Phase::Open } else { Phase::Delete });
         Ok(Found::Some)
+    }
+
+    /// Goes on with what the stack sets of this level depended on. False when there is nothing.
+    fn enter_next_level(&mut self) -> bool {
+        if self.state.level >= self.state.highest {
+            return false;
+        }
+        self.state.done.push(self.state.attempt);
+        self.state.attempt += 1;
+        self.state.level += 1;
+        self.state.level_since = self.state.attempt;
+        self.state.again_at = None;
+        self.state.enter(Phase::Find);
+        true
     }
 
     /// What was found at the last look, stack set by stack set.
     async fn works(&self) -> Result<Vec<SetWork>, Halt> {
+        Box::pin(self.works_of(self.state.level, self.state.attempt)).await
+    }
+
+    async fn works_of(&self, of_level: u32, attempt: u32) -> Result<Vec<SetWork>, Halt> {
         let mut works = Vec::new();
-        for set in 0..self.sets().await?.len() {
-            let key = set_key(&self.request.sweep, self.state.attempt, set);
+        let sets = self.sets().await?;
+        for (set, _) in sets.iter().enumerate().filter(|(_, (_, _, level))| *level == of_level) {
+            let key = set_key(&self.request.sweep, attempt, set);
             let read = self.app.files.read_json(&key).await;
             works.extend(read.map_err(|trouble| self.halt(trouble))?);
         }
         Ok(works)
     }
 
+    /// What is stuck in the levels that are done.
+    async fn stuck_so_far(&self) -> Result<Vec<Stuck>, Halt> {
+        let mut stuck = Vec::new();
+        for (level, attempt) in (0_u32..).zip(&self.state.done) {
+            let works = Box::pin(self.works_of(level, *attempt)).await?;
+            stuck.extend(works.into_iter().flat_map(|work| work.stuck));
+        }
+        Ok(stuck)
+    }
+
     async fn open_all(&mut self) -> Result<bool, Halt> {
         let mut regions: BTreeMap<AccountId, BTreeSet<String>> = BTreeMap::new();
-        for group in self.works().await?.into_iter().flat_map(|work| work.groups) {
+        let groups = self.works().await?.into_iter().flat_map(|work| work.groups);
+        // Where stacks are left behind nothing of the account is touched, and no gate asked.
+        for group in groups.filter(|group| !group.retain) {
             for account in group.accounts {
                 regions.entry(account).or_default().extend(group.regions.iter().cloned());
             }
@@ -324,7 +396,11 @@ impl Withdrawal<'_> {
         Ok(true)
     }
 
-    async fn delete_all(&mut self) -> Result<bool, Halt> {
+    async fn delete_all(&mut self) -> Result<Deleted, Halt> {
+        if let Some(again_at) = self.state.again_at.filter(|at| self.app.clock.now() < *at) {
+            let because = format!("deletions that failed are tried again at {again_at}");
+            return Err(Halt::Wait(because));
+        }
         let works = self.works().await?;
         let operations: Vec<_> = works
             .iter()
@@ -332,12 +408,28 @@ impl Withdrawal<'_> {
             .collect();
         for (work, group) in operations.iter().skip(self.state.next) {
             if self.is_over() {
-                return Ok(false);
+                return Ok(Deleted::Some);
+            }
+            // Read afresh: what is deleted here is lost.
+            if let Some(stop) = Box::pin(self.stopped()).await? {
+                return Ok(Deleted::Stopped(stop));
             }
             let sweep = &self.request.sweep.name;
             let id = operation_id(sweep, self.state.attempt, &work.stack_set, group);
-            let received = Box::pin(self.app.delete(work, group, &id)).await;
-            match received.map_err(|trouble| self.halt(trouble))? {
+            let received = match Box::pin(self.app.delete(work, group, &id)).await {
+                Ok(received) => received,
+                // One stack set that Landlord may not touch stops nothing else: the next look finds
+                // whose instances are left in it.
+                Err(Trouble::Refused(refusal)) => {
+                    tracing::error!("stack set {} is left: {refusal}", work.stack_set);
+                    let said: String = refusal.to_string().chars().take(SAID).collect();
+                    self.state.denied.insert(work.stack_set.clone(), said);
+                    self.state.next += 1;
+                    continue;
+                }
+                Err(trouble) => return Err(self.halt(trouble)),
+            };
+            match received {
                 Received::Started => tracing::info!(
                     operation.id = id,
                     accounts = group.accounts.len(),
@@ -358,7 +450,21 @@ impl Withdrawal<'_> {
             self.state.next += 1;
         }
         self.state.enter(Phase::Follow);
-        Ok(true)
+        Ok(Deleted::All)
+    }
+
+    /// Everything irreversible is stopped: no account of this sweep goes on.
+    async fn stop(&mut self, stop: Stop) -> Result<Withdrawn, Halt> {
+        let stopped = self.checked().await?.into_iter().map(|account| Stuck {
+            account_id: account.candidate.account_id,
+            tenant_id: account.candidate.tenant_id,
+            stack_set: None,
+            region: None,
+            code: StuckCode::Stopped,
+            reason: stop.to_string(),
+        });
+        let stopped: Vec<Stuck> = stopped.collect();
+        self.finish(&stopped, Some(stop)).await
     }
 
     async fn follow_all(&mut self) -> Result<bool, Halt> {
@@ -374,6 +480,8 @@ impl Withdrawal<'_> {
             }
         }
         self.state.attempt += 1;
+        let attempts = self.state.attempt - self.state.level_since;
+        self.state.again_at = self.app.clock.now().checked_add(pause(attempts)).ok();
         self.state.enter(Phase::Find);
         Ok(true)
     }
@@ -408,13 +516,14 @@ impl Withdrawal<'_> {
                 .collect();
             late.retain(|stuck| left.contains(&stuck.account_id));
         }
-        self.finish(&late).await
+        self.finish(&late, None).await
     }
 
-    async fn finish(&mut self, late: &[Stuck]) -> Result<Withdrawn, Halt> {
+    async fn finish(&mut self, late: &[Stuck], stopped: Option<Stop>) -> Result<Withdrawn, Halt> {
         let checked = self.checked().await?;
         let mut stuck: Vec<Stuck> = late.to_vec();
-        if checked.iter().any(|account| !account.gone) {
+        stuck.extend(self.stuck_so_far().await?);
+        if !checked.is_empty() {
             stuck.extend(self.works().await?.into_iter().flat_map(|work| work.stuck));
         }
         let ids: BTreeSet<&AccountId> = stuck.iter().map(|stuck| &stuck.account_id).collect();
@@ -430,6 +539,7 @@ impl Withdrawal<'_> {
             closable: closable.len(),
             stuck: ids.len(),
             refused: self.state.refused,
+            stopped,
             closable_key: closable_key.clone(),
             stuck_key: stuck_key.clone(),
         };
@@ -455,7 +565,8 @@ impl Withdrawal<'_> {
         for account in checked {
             after.remove(&account.candidate.account_id);
         }
-        for one in stuck {
+        // What was stopped is not stuck: it keeps its turn.
+        for one in stuck.iter().filter(|one| one.code != StuckCode::Stopped) {
             let known = before.get(&one.account_id).map(|known| known.since);
             let since = known.unwrap_or_else(|| self.app.clock.now());
             let reason = format!("{:?}: {}", one.code, one.reason);
@@ -467,6 +578,33 @@ impl Withdrawal<'_> {
         let written = self.app.files.write_json(STUCK_BEFORE, &after).await;
         written.map_err(|trouble| self.halt(trouble))
     }
+}
+
+/// How many characters of AWS's words are kept of a stack set that may not be touched.
+const SAID: usize = 300;
+
+/// How long deletions that failed are left alone: a resource may have to settle first.
+fn pause(attempts: u32) -> SignedDuration {
+    match attempts {
+        0 | 1 => SignedDuration::from_mins(1),
+        2 => SignedDuration::from_mins(5),
+        _ => SignedDuration::from_mins(15),
+    }
+}
+
+/// The instances of a stack set that Landlord may not touch.
+fn denied(found: Vec<Instance>, said: &str) -> crate::decide::Plan {
+    let stuck = found
+        .into_iter()
+        .map(|instance| (Instance { reason: said.to_owned(), ..instance }, StuckCode::NotAllowed));
+    crate::decide::Plan { groups: Vec::new(), stuck: stuck.collect() }
+}
+
+/// How far the deletions were started.
+enum Deleted {
+    All,
+    Some,
+    Stopped(Stop),
 }
 
 /// What a look at the stack sets came to.

@@ -14,6 +14,7 @@ use lifecycle::AccountId;
 
 use crate::decide::Instance;
 use crate::handler::App;
+use crate::order::{Dependences, dependences, level};
 use crate::work::{Group, SetWork, Sets};
 
 /// The most that AWS lists in a page.
@@ -33,8 +34,21 @@ pub(crate) enum Received {
 }
 
 impl App {
-    /// All stack sets of this account and Region.
+    /// What the tiers say of the order in which stack sets depend on each other.
+    async fn dependences(&self) -> Result<Dependences, Trouble> {
+        let Some(parameter) = &self.config.tiers_parameter else { return Ok(Dependences::new()) };
+        let read = self.ssm.get_parameter().name(parameter).send().await;
+        let read = read.map_err(|error| Trouble::of("ssm", "GetParameter", &error))?;
+        let text = read.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
+        Ok(dependences(&text).unwrap_or_else(|error| {
+            tracing::warn!("the tiers in {parameter} say nothing of an order: {error}");
+            Dependences::new()
+        }))
+    }
+
+    /// The stack sets of this account and Region that are the sweep's business.
     pub(crate) async fn stack_sets(&self) -> Result<Sets, Trouble> {
+        let dependences = Box::pin(self.dependences()).await?;
         let mut sets = Sets::new();
         let mut token = None;
         loop {
@@ -50,7 +64,10 @@ impl App {
             sets.extend(page.summaries().iter().filter_map(|set| {
                 let is_service_managed =
                     set.permission_model() == Some(&PermissionModels::ServiceManaged);
-                Some((set.stack_set_name()?.to_owned(), is_service_managed))
+                let name = set.stack_set_name()?;
+                let is_left = self.config.leave.iter().any(|pattern| pattern.holds(name));
+                let level = level(name, &dependences);
+                (!is_left).then(|| (name.to_owned(), is_service_managed, level))
             }));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {

@@ -26,8 +26,25 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// The next account, stack set or operation of this phase.
     pub(crate) next: usize,
-    /// How many operations there were for each instance so far.
+    /// How many looks there were so far; each has its files and its operations.
     pub(crate) attempt: u32,
+    /// Which of the levels of dependence is withdrawn, and at which look that began.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) level: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) level_since: u32,
+    /// The highest of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) highest: u32,
+    /// The last looks at the levels that are done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) done: Vec<u32>,
+    /// From when on the deletions are tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) again_at: Option<Timestamp>,
+    /// The stack sets that may not be touched, and what AWS said.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) denied: BTreeMap<String, String>,
     /// Where the lists of checked accounts begin, in the order of the plan's list.
     pub(crate) checked: Vec<usize>,
     /// How many accounts were refused.
@@ -39,6 +56,11 @@ impl State {
         self.phase = phase;
         self.next = 0;
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// An account that the guards let through.
@@ -85,8 +107,9 @@ pub(crate) struct StuckSince {
 /// All accounts that are stuck.
 pub(crate) type StuckBefore = BTreeMap<AccountId, StuckSince>;
 
-/// The stack sets, in the order of their names: whether each is service-managed.
-pub(crate) type Sets = Vec<(String, bool)>;
+/// The stack sets that are the sweep's business, in the order of their names: whether each is
+/// service-managed, and at which level it is withdrawn.
+pub(crate) type Sets = Vec<(String, bool, u32)>;
 
 pub(crate) fn checked_key(sweep: &Sweep, start: usize) -> String {
     sweep.key(&format!("withdrawal/checked-{start:05}.jsonl"))

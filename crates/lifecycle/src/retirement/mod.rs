@@ -90,6 +90,9 @@ pub struct Observed<'a> {
     pub tags: &'a AccountTags,
     /// Whether it administers a service for the organization.
     pub delegated: bool,
+    /// Since when a closing that was asked for is the caller's own; nothing for a caller that closes
+    /// no account.
+    pub closing_since: Option<Timestamp>,
 }
 
 /// Which accounts are out of reach, whatever their tags say.
@@ -149,6 +152,58 @@ pub enum Code {
     OnHold,
     /// Its cooling-off time runs.
     CoolingOff,
+    /// Another has asked AWS to close it, and it is not known yet whether AWS does.
+    ClosingUndecided,
+    /// It was closed once, and is active: AWS Support reopened it, and people have to decide.
+    Reopened,
+}
+
+impl Code {
+    /// Whether a person has to do something, and will not hear of it in another way.
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            Self::NotATenant
+            | Self::ManagementAccount
+            | Self::Protected
+            | Self::DelegatedAdministrator
+            | Self::Elsewhere
+            | Self::TagsMissing
+            | Self::TagsMalformed
+            | Self::AccountState
+            | Self::Reopened => true,
+            // They pass by themselves, are a person's own doing, or are another execution's, whose
+            // failure is told.
+            Self::NotSuspended
+            | Self::Reinstated
+            | Self::MovedRecently
+            | Self::OnHold
+            | Self::CoolingOff
+            | Self::ClosingUndecided => false,
+        }
+    }
+
+    /// What a person does about it.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::NotATenant | Self::ManagementAccount | Self::Elsewhere => {
+                "move it to the OU in which it belongs"
+            }
+            Self::Protected => "move it out of Retiring, or take the protection away",
+            Self::DelegatedAdministrator => "deregister it, or move it out of Retiring",
+            Self::TagsMissing | Self::TagsMalformed => "send TenantOffboarded for its tenant again",
+            Self::AccountState => "ask AWS Support what the state means",
+            Self::Reopened => {
+                "send TenantReinstated for its tenant to bring it back, or TenantOffboarded to close \
+                 it once more"
+            }
+            Self::NotSuspended
+            | Self::Reinstated
+            | Self::MovedRecently
+            | Self::OnHold
+            | Self::CoolingOff
+            | Self::ClosingUndecided => "nothing: the next sweep looks again",
+        }
+    }
 }
 
 impl fmt::Display for Code {
@@ -173,6 +228,11 @@ pub fn examine(observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Findin
         _ => {}
     }
     if let Err((code, reason)) = untouchable(observed, rules) {
+        return Finding::Refuse(code, reason);
+    }
+    if matches!(observed.state, AccountState::Active)
+        && let Err((code, reason)) = never_closed_before(observed, now)
+    {
         return Finding::Refuse(code, reason);
     }
     let times = match read_tags(tags) {
@@ -229,6 +289,36 @@ fn untouchable(observed: &Observed<'_>, rules: &Rules) -> Result<(), (Code, Stri
         return refuse(Code::Elsewhere, "it stands neither in Retiring nor in Suspended");
     }
     Ok(())
+}
+
+/// A closing that is marked and still not seen after so long did not happen, or was undone.
+const CLOSING_IS_DECIDED: SignedDuration = SignedDuration::from_hours(1);
+
+/// An active account with the mark of a closing that is not the caller's own is not closed by a
+/// sweep: unless the closing has just been asked for, somebody wanted it open again.
+fn never_closed_before(observed: &Observed<'_>, now: Timestamp) -> Result<(), (Code, String)> {
+    let Some(mark) = observed.tags.get(tags::CLOSING_REQUESTED_AT) else { return Ok(()) };
+    if let Ok(marked) = mark.parse::<Timestamp>() {
+        let own =
+            observed.closing_since.is_some_and(|since| marked.as_second() >= since.as_second());
+        if own {
+            return Ok(());
+        }
+        if now.duration_since(marked) < CLOSING_IS_DECIDED {
+            let reason =
+                format!("AWS was asked to close it at {marked}, and has not said whether it does");
+            return Err((Code::ClosingUndecided, reason));
+        }
+    }
+    let wish = match observed.tags.get(tags::LIFECYCLE).and_then(|text| Lifecycle::of(text)) {
+        Some(Lifecycle::Reinstated) => "; its tenant wants to come back",
+        Some(Lifecycle::Retiring) | None => "",
+    };
+    let reason = format!(
+        "AWS was asked to close it at {mark}, and it is active: AWS Support reopened it, or it was \
+         never closed{wish}"
+    );
+    Err((Code::Reopened, reason))
 }
 
 struct Times {

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Place;
-use crate::{AccountId, TenantId};
+use super::{AccountTags, Place};
+use crate::{AccountId, TenantId, tags};
 
 /// A sweep: one execution of its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,42 @@ pub struct Candidate {
     pub place: Place,
     /// Since when it is due.
     pub retire_after: Timestamp,
+    /// Why its tenant left, as far as the account's tags say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Leaving>,
+}
+
+/// Why a tenant left, when, and on whose word, as its account's tags say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaving {
+    /// When it happened at the signup system.
+    pub left_at: String,
+    /// Why.
+    pub reason: String,
+    /// The event's source, account and id.
+    pub by: String,
+}
+
+impl Leaving {
+    /// What the tags say; nothing when they do not say when it was.
+    pub fn of(tags: &AccountTags) -> Option<Self> {
+        let text = |key: &str| {
+            tags.get(key).filter(|text| !text.is_empty()).map_or("it is not said", String::as_str)
+        };
+        Some(Self {
+            left_at: tags.get(tags::LIFECYCLE_AT)?.clone(),
+            reason: text(tags::RETIRE_REASON).to_owned(),
+            by: text(tags::RETIRE_BY).to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for Leaving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { left_at, reason, by } = self;
+        write!(f, "its tenant left at {left_at}; why: {reason}; on whose word: {by}")
+    }
 }
 
 /// An account whose stacks could not be withdrawn.
@@ -86,6 +122,10 @@ pub enum StuckCode {
     Failed,
     /// There was no time left.
     OutOfTime,
+    /// Landlord may not touch the stack set.
+    NotAllowed,
+    /// Everything irreversible was stopped.
+    Stopped,
 }
 
 /// How it ended for an account.

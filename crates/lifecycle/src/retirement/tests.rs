@@ -38,6 +38,7 @@ fn find(change: impl FnOnce(&mut Observed<'_>, &mut AccountTags)) -> Finding {
         state: AccountState::Active,
         tags: &empty,
         delegated: false,
+        closing_since: None,
     };
     change(&mut observed, &mut tags);
     examine(&Observed { tags: &tags, ..observed }, &rules(), at(NOW))
@@ -97,9 +98,40 @@ fn accounts_of_the_lists_are_refused_by_their_ids() {
             state: AccountState::Active,
             tags: &tags,
             delegated: false,
+            closing_since: None,
         };
         refused(&examine(&observed, &rules(), at(NOW)), code);
     }
+}
+
+#[test]
+fn an_account_that_was_closed_once_and_is_active_is_not_closed_again() {
+    let long_ago = "2026-11-10T10:00:00Z";
+    let (just_now, own) = ("2026-11-21T09:30:00Z", at("2026-11-21T09:00:00Z"));
+    for place in [Place::Retiring, Place::Suspended] {
+        for (mark, since, code) in [
+            (long_ago, None, Some(Code::Reopened)),
+            (long_ago, Some(own), Some(Code::Reopened)),
+            ("soon", Some(own), Some(Code::Reopened)),
+            (just_now, None, Some(Code::ClosingUndecided)),
+            (just_now, Some(own), None),
+        ] {
+            let found = find(|observed, found| {
+                observed.place = place;
+                observed.closing_since = since;
+                found.insert(tags::CLOSING_REQUESTED_AT.into(), mark.into());
+            });
+            match code {
+                Some(code) => refused(&found, code),
+                None => assert!(matches!(found, Finding::Due(_)), "{found:?}"),
+            }
+        }
+    }
+    let back = find(|_, all| {
+        all.insert(tags::CLOSING_REQUESTED_AT.into(), long_ago.into());
+        all.insert(tags::LIFECYCLE.into(), "REINSTATED".into());
+    });
+    assert!(matches!(back, Finding::Refuse(Code::Reopened, why) if why.contains("come back")));
 }
 
 #[test]

@@ -13,8 +13,8 @@ pub(super) fn write(report: &RetirementSweepFinished, verdict_files: usize) -> S
     let mut text = String::new();
     head(&mut text, report);
     numbers(&mut text, report);
-    let closed = if report.dry_run { "Would be closed" } else { "Closed" };
-    list(&mut text, closed, &report.closed, report.closed_count);
+    list(&mut text, "Closed", &report.closed, report.closed_count);
+    list(&mut text, "Would be closed", &report.would_close, report.would_close_count);
     list(&mut text, "Deferred", &report.deferred, report.deferred_count);
     list(&mut text, "Refused", &report.refused, report.refused_count);
     list(&mut text, "Stacks that could not be withdrawn", &report.stuck, report.stuck_count);
@@ -39,6 +39,9 @@ fn head(text: &mut String, report: &RetirementSweepFinished) {
             "- **So many accounts were due at once that it must be a mistake: nothing was closed.**\n",
         );
     }
+    if let Some(stop) = &report.stopped {
+        let _ = writeln!(text, "- **Nothing was closed: {stop}**");
+    }
     text.push('\n');
 }
 
@@ -59,6 +62,14 @@ fn numbers(text: &mut String, report: &RetirementSweepFinished) {
     let date = |at: Option<Timestamp>| {
         at.map_or("not in sight".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
     };
+    if report.outcome != PlanOutcome::Planned {
+        let _ = writeln!(
+            text,
+            "No forecast while nothing may close: {} accounts are due, and {} cool off.\n",
+            forecast.due, forecast.waiting
+        );
+        return;
+    }
     let _ = writeln!(
         text,
         "Forecast: the {} accounts that are due will be closed by {}, the {} that cool off by {}.\n",

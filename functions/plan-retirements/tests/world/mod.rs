@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) events: Vec<Value>,
     pub(crate) calls: Vec<String>,
     pub(crate) delegates: Vec<String>,
+    /// What the switch's parameter says.
+    pub(crate) stop: Option<String>,
     /// The execution that holds the lock runs.
     pub(crate) is_running: bool,
     /// This call is refused once, after so many of its kind.
@@ -107,6 +109,12 @@ impl State {
     fn answer(&mut self, seen: &Seen) -> Answer {
         self.calls.push(seen.call.clone());
         let request = &seen.request;
+        if seen.call == "GetParameter" {
+            return match &self.stop {
+                Some(value) => ok(&json!({"Parameter": {"Value": value}})),
+                None => Answer::refusal("ParameterNotFound", &json!({})),
+            };
+        }
         let made = self.calls.iter().filter(|name| **name == seen.call).count();
         if let Some((call, after, code)) = self.refusal
             && seen.call == call
