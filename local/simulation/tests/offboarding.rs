@@ -223,3 +223,75 @@ async fn a_tenant_that_comes_back_after_its_stacks_were_withdrawn_is_onboarded_a
     let listed = deployment.ask("cloudformation", "ListStackInstances", input).await.unwrap();
     assert_eq!(listed["Summaries"].as_array().unwrap().len(), 1, "with its stacks");
 }
+
+/// An event of a tenant that signs up, leaves or comes back, as its sender dates it.
+async fn send(world: &World, what: char, signed_up: jiff::Timestamp) {
+    let at = |minutes| signed_up + SignedDuration::from_mins(minutes);
+    match what {
+        's' => {
+            let detail = json!({ "tenantId": "acme", "tenantName": "Acme", "tier": "standard" });
+            let entry = json!({
+                "EventBusName": world.deployment.output("EventBusName").unwrap(),
+                "Source": "saas.signup", "DetailType": "TenantSignedUp",
+                "Detail": detail.to_string(), "Time": signed_up.as_second(),
+            });
+            world
+                .deployment
+                .ask("events", "PutEvents", json!({ "Entries": [entry] }))
+                .await
+                .unwrap();
+        }
+        'l' => {
+            let detail = json!({ "tenantId": "acme", "occurredAt": at(1), "reason": "they left" });
+            world.deployment.put("TenantOffboarded", &detail).await.unwrap();
+        }
+        _ => {
+            let detail = json!({ "tenantId": "acme", "occurredAt": at(2) });
+            world.deployment.put("TenantReinstated", &detail).await.unwrap();
+        }
+    }
+}
+
+/// Where the tenant's account stands in the end, if there is one.
+async fn end_of(order: &str, minutes_between: u64) -> Option<(String, bool)> {
+    let world = World::found(settings(9), BTreeMap::new()).await.unwrap();
+    world.aws().sleep(HOUR).await;
+    let signed_up = world.aws().now() - SignedDuration::from_mins(10);
+    for what in order.chars() {
+        send(&world, what, signed_up).await;
+        world.aws().sleep(Duration::from_secs(60 * minutes_between)).await;
+    }
+    world.aws().sleep(30 * HOUR).await;
+    let all = world.aws().accounts();
+    let mut accounts = all.iter().filter(|it| it.name == "tenant-acme");
+    let account = accounts.next();
+    assert_eq!(accounts.count(), 0, "{order}: two accounts");
+    account.map(|it| (it.parent_name.clone(), it.tags.contains_key("landlord:retire-after")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_leaves_around_its_onboarding_ends_as_left_in_every_order() {
+    for minutes in [0, 2, 4, 8] {
+        for order in ["sl", "ls"] {
+            match end_of(order, minutes).await {
+                // It left before there was an account, and none was made.
+                None => {}
+                Some((unit, cools_off)) => {
+                    assert_eq!((unit.as_str(), cools_off), ("Retiring", true), "{order} {minutes}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_signed_up_left_and_came_back_is_live_in_every_order_of_its_events() {
+    for minutes in [0, 3, 40] {
+        for order in ["slb", "sbl", "lsb", "lbs", "bsl", "bls"] {
+            let end = end_of(order, minutes).await;
+            let (unit, retires) = end.unwrap_or_else(|| panic!("{order} {minutes}: no account"));
+            let is_live = ["Canary", "Early", "General"].contains(&unit.as_str());
+            assert!(is_live && !retires, "{order} {minutes}: {unit}");
+        }
+    }
+}

@@ -96,6 +96,20 @@ impl Aws {
         known
     }
 
+    /// AWS Support reopens a closed account: it is active again, where it stands, with its tags. Says
+    /// whether it was closed, for AWS does so within 90 days only, and then forgets the account.
+    pub fn reopen_account(&self, account: &str) -> bool {
+        let mut state = self.lock();
+        let organizations = &mut state.organizations;
+        let Some(known) = organizations.accounts.get_mut(account) else { return false };
+        let AccountState::Closed { since } = known.state else { return false };
+        known.state = AccountState::Active;
+        if let Some(closed) = organizations.closed.get_mut(&since) {
+            closed.retain(|id| id != account);
+        }
+        true
+    }
+
     /// AWS suspends an account. Says whether it exists.
     pub fn suspend_account(&self, account: &str) -> bool {
         let mut state = self.lock();

@@ -173,8 +173,10 @@ impl Outcome {
             must(sweep.status == "SUCCEEDED", format!("a sweep ended as {}", sweep.status));
             let is_dry = sweep.report["dryRun"] == true;
             must(is_dry == (closed == 0), "the dry run is not the first".to_owned());
-            let counted = &sweep.report["closedCount"];
-            must(*counted == CLOSES.len(), format!("{counted} closings are reported"));
+            let [done, would] = ["closedCount", "wouldCloseCount"].map(|key| &sweep.report[key]);
+            must(*done == closed, format!("{done} closings are reported"));
+            let left = CLOSES.len() - closed;
+            must(*would == left, format!("{would} closings are reported that would have been"));
             must(!sweep.document.is_empty(), "there is no document".to_owned());
         }
         for (part, row) in PARTS.iter().zip(&self.rows) {

@@ -59,6 +59,8 @@ pub struct Report {
     pub executions: usize,
     /// Those of them that did not succeed.
     pub failed_executions: usize,
+    /// Whether the shipped circuit breaker, which is off here, would keep all of them open.
+    pub breaker_would_stop_it: bool,
     /// The report of the first sweep, as it was announced.
     pub first_sweep: Value,
 }
@@ -85,6 +87,11 @@ impl PlanCalls {
         let made = self.account_pages + self.tag_pages + self.other_reads;
         made as f64 / self.least_pages.max(1) as f64
     }
+}
+
+/// Whether the breaker as it is shipped (10 % of the fleet, and 20 accounts in any case) would be open.
+pub(super) fn breaker_would_stop(accounts: usize, due: usize) -> bool {
+    due > 20 && due * 100 > accounts * 10
 }
 
 impl Report {

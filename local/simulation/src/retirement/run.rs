@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::expected::{Expected, Limits, least_pages, quota};
 use super::fleet::{Fleet, enrol, seed_tenants};
-use super::report::{Day, PlanCalls, Report};
+use super::report::{Day, PlanCalls, Report, breaker_would_stop};
 use crate::deployment::{self, Announcement};
 use crate::world::World;
 
@@ -282,6 +282,7 @@ impl Run {
                 .iter()
                 .filter(|it| !["SUCCEEDED", "RUNNING"].contains(&it.status))
                 .count(),
+            breaker_would_stop_it: breaker_would_stop(accounts, due),
             first_sweep: first,
             days: self.days,
         }

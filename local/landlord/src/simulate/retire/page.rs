@@ -24,6 +24,12 @@ pub(super) fn page(report: &Report) -> String {
         report.most_in_progress,
         report.closed_by_mistake.len(),
     );
+    if report.breaker_would_stop_it {
+        text.push_str(
+            "the circuit breaker is off here: as it is shipped (10 % of the fleet), a sweep would \
+             close none of these\n",
+        );
+    }
     let plan = &report.first_plan;
     let _ = writeln!(
         text,
