@@ -295,3 +295,93 @@ async fn a_tenant_that_signed_up_left_and_came_back_is_live_in_every_order_of_it
         }
     }
 }
+
+async fn instances(world: &World, stack_set: &str) -> usize {
+    let input = json!({ "StackSetName": stack_set });
+    let listed = world.deployment.ask("cloudformation", "ListStackInstances", input).await.unwrap();
+    listed["Summaries"].as_array().map_or(0, Vec::len)
+}
+
+const PARAMETER: &str = r#"{"Resources":{"Setting":{"Type":"AWS::SSM::Parameter",
+    "Properties":{"Name":"/extra","Type":"String","Value":"x"}}}}"#;
+
+/// From a live account to a closed one, with stack sets of both permission models.
+#[tokio::test(start_paused = true)]
+async fn a_retirement_withdraws_service_managed_stack_sets_as_well() {
+    let mut scene = Scene::found(&["acme"]).await;
+    let deployment = scene.world.deployment.clone();
+    let ask = |operation: &'static str, input: Value| {
+        let deployment = deployment.clone();
+        async move { deployment.ask("cloudformation", operation, input).await.unwrap() }
+    };
+    ask("ActivateOrganizationsAccess", json!({})).await;
+    let set = json!({
+        "StackSetName": "extra", "TemplateBody": PARAMETER, "PermissionModel": "SERVICE_MANAGED",
+        "AutoDeployment": { "Enabled": false },
+    });
+    ask("CreateStackSet", set).await;
+    let account = scene.account("acme");
+    let targets = json!({
+        "OrganizationalUnitIds": [account.parent], "Accounts": [account.id],
+        "AccountFilterType": "INTERSECTION",
+    });
+    let input = json!({
+        "StackSetName": "extra", "DeploymentTargets": targets, "Regions": ["eu-central-1"],
+        "OperationId": "first",
+    });
+    ask("CreateStackInstances", input).await;
+    scene.world.aws().sleep(HOUR).await;
+    let fleets = scene.fleet.stack_set.clone();
+    assert_eq!(
+        (instances(&scene.world, "extra").await, instances(&scene.world, &fleets).await),
+        (1, 1)
+    );
+
+    let detail = json!({
+        "tenantId": "acme", "occurredAt": scene.world.aws().now(), "reason": "they left",
+        "retireAfterDays": 1,
+    });
+    scene.world.deployment.put("TenantOffboarded", &detail).await.unwrap();
+    scene.world.aws().sleep(48 * HOUR).await;
+    let sweep = json!({
+        "stateMachineArn": scene.world.deployment.output("SweepRetirementsStateMachineArn").unwrap(),
+        "name": "first", "input": r#"{"dryRun":false}"#,
+    });
+    scene.world.deployment.ask("states", "StartExecution", sweep).await.unwrap();
+    let retired =
+        scene.world.until(24 * HOUR, |heard| heard.name == "TenantRetired").await.unwrap();
+    assert!(retired.is_some(), "it is closed");
+    assert_eq!(
+        (instances(&scene.world, "extra").await, instances(&scene.world, &fleets).await),
+        (0, 0)
+    );
+    let account = scene.account("acme");
+    assert_eq!((account.parent_name.as_str(), account.state), ("Suspended", "CLOSED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_tenants_account_that_is_closed_by_hand_pages_and_is_finished_when_the_tenant_leaves()
+ {
+    let mut scene = Scene::found(&["acme"]).await;
+    let account = scene.account("acme").id;
+    let close = json!({ "AccountId": account });
+    scene.world.deployment.ask("organizations", "CloseAccount", close).await.unwrap();
+    let heard = scene.world.until(HOUR, |heard| heard.name == "TenantAccountClosed").await;
+    assert_eq!(heard.unwrap().expect("it is announced").detail["accountId"], account.as_str());
+    scene.world.aws().sleep(Duration::from_secs(60)).await;
+    let told = scene.world.aws().published();
+    let is_it = |message: &str| message.contains("acme") && message.contains("AWS Support");
+    assert!(told.iter().any(|it| is_it(&it.message)), "{told:?}");
+    let left = scene.ask("TenantOffboarded", "acme", 0).await;
+    assert_eq!(left.detail["because"], "ALREADY_CLOSED");
+    let sweep = json!({
+        "stateMachineArn": scene.world.deployment.output("SweepRetirementsStateMachineArn").unwrap(),
+        "name": "first", "input": r#"{"dryRun":false}"#,
+    });
+    scene.world.deployment.ask("states", "StartExecution", sweep).await.unwrap();
+    let retired =
+        scene.world.until(24 * HOUR, |heard| heard.name == "TenantRetired").await.unwrap();
+    assert!(retired.is_some(), "it is finished");
+    assert_eq!(scene.account("acme").parent_name, "Suspended");
+    assert_eq!(instances(&scene.world, &scene.fleet.stack_set.clone()).await, 0);
+}
