@@ -58,7 +58,8 @@ impl LifecycleEvent {
             }
         };
         let tenant = self.text("tenantId", &mut faults);
-        let tenant = tenant.and_then(|text| faults.keep(TenantId::FIELD, text.parse::<TenantId>()));
+        let tenant =
+            tenant.and_then(|text| faults.keep(TenantId::FIELD, TenantId::of_original(text)));
         let occurred_at = self.text("occurredAt", &mut faults);
         let occurred_at = occurred_at.and_then(|text| faults.keep("occurredAt", time(text, now)));
         self.check_days(&mut faults);
@@ -78,7 +79,8 @@ impl LifecycleEvent {
                 reason,
                 by: Some(format!("{} {}", self.source, self.account)),
             };
-            Some(Said { tenant: tenant?, wish })
+            // An id of another system leads to the tenant to which its signup did.
+            Some(Said { tenant: tenant?.0, wish })
         })();
         faults.none_or(said)
     }
@@ -150,7 +152,10 @@ mod tests {
         let said = read("TenantOffboarded", detail.clone()).unwrap();
         assert_eq!((said.tenant.as_str(), said.wish.wish), ("acme", Wish::Left));
         assert_eq!(said.wish.by.as_deref(), Some("saas.signup 111122223333"));
-        assert_eq!(read("TenantReinstated", detail).unwrap().wish.wish, Wish::Back);
+        assert_eq!(read("TenantReinstated", detail.clone()).unwrap().wish.wish, Wish::Back);
+        let mut elsewhere = detail;
+        elsewhere["tenantId"] = json!("org_01H");
+        assert_eq!(read("TenantOffboarded", elsewhere).unwrap().tenant.as_str(), "org-01h");
     }
 
     #[test]
@@ -165,7 +170,7 @@ mod tests {
         for (detail, field) in [
             (json!(null), "tenantId"),
             (json!("acme"), "occurredAt"),
-            (with("tenantId", json!("Not An Id")), "tenantId"),
+            (with("tenantId", json!("No!")), "tenantId"),
             (with("tenantId", json!(7)), "tenantId"),
             (with("tenantId", json!("x".repeat(200_000))), "tenantId"),
             (with("occurredAt", json!("yesterday")), "occurredAt"),

@@ -85,7 +85,7 @@ impl Attempt<'_> {
         });
         if let Some(fields) = signup.as_object_mut() {
             if document.email_is_given {
-                fields.insert("email".to_owned(), json!(document.email));
+                fields.insert("rootEmail".to_owned(), json!(document.email));
             }
             if !document.metadata.is_empty() {
                 fields.insert("metadata".to_owned(), document.metadata.clone().into());
