@@ -156,20 +156,25 @@ impl App {
             return Ok(Answer::Stale { tenant_id, account_id: record.account_id });
         }
         match Box::pin(self.look(tenant, record.account_id.as_ref())).await? {
-            Picked::One(one) => Ok(Answer::Found {
-                tenant_id,
-                account_id: one.account,
-                organizational_unit_id: one.parent,
-                state: one.state.to_string(),
-            }),
+            // A closed one is of the past while another is in the making.
+            Picked::One(one) if !one.state.is_gone() || record.creating.is_none() => {
+                Ok(Answer::Found {
+                    tenant_id,
+                    account_id: one.account,
+                    organizational_unit_id: one.parent,
+                    state: one.state.to_string(),
+                })
+            }
             Picked::Several(accounts) => {
                 Err(Error::AmbiguousTenant { tenant: tenant_id, accounts }.into())
             }
-            Picked::None => match nothing(&record, wish.wish, elapsed, &self.config) {
-                Nothing::Wait(because) => Err(Halt::Wait(because)),
-                Nothing::SignUp(signup) => Ok(Answer::SignedUpAgain { tenant_id, signup }),
-                Nothing::NoAccount => Ok(Answer::NoAccount { tenant_id }),
-            },
+            Picked::One(_) | Picked::None => {
+                match nothing(&record, wish.wish, elapsed, &self.config) {
+                    Nothing::Wait(because) => Err(Halt::Wait(because)),
+                    Nothing::SignUp(signup) => Ok(Answer::SignedUpAgain { tenant_id, signup }),
+                    Nothing::NoAccount => Ok(Answer::NoAccount { tenant_id }),
+                }
+            }
         }
     }
 

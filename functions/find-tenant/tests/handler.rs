@@ -151,6 +151,21 @@ async fn an_account_in_the_making_is_waited_for_however_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closed_account_of_the_past_does_not_hide_the_one_in_the_making() {
+    let more = json!({"creating": {"eventId": "s-2", "since": "2026-11-21T09:58:00Z"},
+        "accountId": ACCOUNT});
+    let calls = |state: &str| {
+        script(vec![
+            vec![remembered(more.clone()), indexed(&[])],
+            read(ACCOUNT, &json!({"State": state}), "acme"),
+        ])
+    };
+    let waiting = asked(request(), 0, calls("CLOSED")).await.unwrap();
+    assert!(waiting["because"].as_str().unwrap().contains("s-2"), "{waiting}");
+    assert_eq!(asked(request(), 0, calls("ACTIVE")).await.unwrap()["outcome"], "FOUND");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_event_touches_nothing() {
     let newer = json!({"newestLifecycle": {"wish": "BACK", "eventId": "e-2",
         "occurredAt": "2026-11-21T09:59:30Z"}});
