@@ -162,7 +162,9 @@ fn withdrawn(watch: &Watch, state: &State, call: &Call, found: &mut Vec<String>)
     let mut ids = call.texts("Accounts");
     let targets = call.input["DeploymentTargets"]["Accounts"].as_array();
     ids.extend(targets.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-    for account in ids.iter().filter_map(|id| account_of(watch, id)) {
+    // Of an account that is closed, by whoever it was, nothing is lost: its stacks are left behind.
+    let is_open = |account: &AccountView| !["CLOSED", "PENDING_CLOSURE"].contains(&account.state);
+    for account in ids.iter().filter_map(|id| account_of(watch, id)).filter(is_open) {
         is_due(watch, state, &account, "emptied", found);
         let is_out = ["Retiring", "Suspended"].contains(&account.parent_name.as_str());
         if !is_out && !state.is_tampered(&account) {
