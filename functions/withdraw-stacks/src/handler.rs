@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::{Pace, Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
-use lifecycle::retirement::sweep::{
-    CLOSABLE, Candidate, STUCK, STUCK_BEFORE, Stuck, StuckCode, Sweep,
-};
+use lifecycle::retirement::sweep::{Candidate, Stuck, StuckCode, Sweep};
 use lifecycle::{AccountId, ExecutionTimes, Progress, Resume, TenantId, waiting};
 use organization_accounts::Accounts;
 use run_files::Files;
@@ -19,9 +17,7 @@ use crate::config::Config;
 use crate::decide::{Instance, Manner, operation_id, plan};
 use crate::error::{Error, Halt, halt};
 use crate::stack_sets::Received;
-use crate::work::{
-    Checked, Phase, SetWork, Sets, State, StuckBefore, StuckSince, checked_key, set_key, sets_key,
-};
+use crate::work::{Checked, Phase, SetWork, Sets, State, checked_key, set_key, sets_key};
 
 /// How long a call works before it answers and is called again.
 const WORKS_FOR: SignedDuration = SignedDuration::from_secs(200);
@@ -149,12 +145,12 @@ fn subject(request: &Request) -> String {
 pub(crate) struct Withdrawal<'a> {
     pub(crate) app: &'a App,
     pub(crate) request: &'a Request,
-    state: State,
+    pub(crate) state: State,
     ends: Timestamp,
 }
 
 impl Withdrawal<'_> {
-    fn halt(&self, trouble: Trouble) -> Halt {
+    pub(crate) fn halt(&self, trouble: Trouble) -> Halt {
         halt(&subject(self.request), trouble)
     }
 
@@ -242,7 +238,7 @@ impl Withdrawal<'_> {
         Ok(is_done)
     }
 
-    async fn checked(&self) -> Result<Vec<Checked>, Halt> {
+    pub(crate) async fn checked(&self) -> Result<Vec<Checked>, Halt> {
         let mut all = Vec::new();
         for start in &self.state.checked {
             let key = checked_key(&self.request.sweep, *start);
@@ -351,7 +347,7 @@ impl Withdrawal<'_> {
     }
 
     /// What was found at the last look, stack set by stack set.
-    async fn works(&self) -> Result<Vec<SetWork>, Halt> {
+    pub(crate) async fn works(&self) -> Result<Vec<SetWork>, Halt> {
         Box::pin(self.works_of(self.state.level, self.state.attempt)).await
     }
 
@@ -367,7 +363,7 @@ impl Withdrawal<'_> {
     }
 
     /// What is stuck in the levels that are done.
-    async fn stuck_so_far(&self) -> Result<Vec<Stuck>, Halt> {
+    pub(crate) async fn stuck_so_far(&self) -> Result<Vec<Stuck>, Halt> {
         let mut stuck = Vec::new();
         for (level, attempt) in (0_u32..).zip(&self.state.done) {
             let works = Box::pin(self.works_of(level, *attempt)).await?;
@@ -453,20 +449,6 @@ impl Withdrawal<'_> {
         Ok(Deleted::All)
     }
 
-    /// Everything irreversible is stopped: no account of this sweep goes on.
-    async fn stop(&mut self, stop: Stop) -> Result<Withdrawn, Halt> {
-        let stopped = self.checked().await?.into_iter().map(|account| Stuck {
-            account_id: account.candidate.account_id,
-            tenant_id: account.candidate.tenant_id,
-            stack_set: None,
-            region: None,
-            code: StuckCode::Stopped,
-            reason: stop.to_string(),
-        });
-        let stopped: Vec<Stuck> = stopped.collect();
-        self.finish(&stopped, Some(stop)).await
-    }
-
     async fn follow_all(&mut self) -> Result<bool, Halt> {
         for work in self.works().await? {
             for group in &work.groups {
@@ -484,99 +466,6 @@ impl Withdrawal<'_> {
         self.state.again_at = self.app.clock.now().checked_add(pause(attempts)).ok();
         self.state.enter(Phase::Find);
         Ok(true)
-    }
-
-    /// Time is over: whoever has instances left is stuck.
-    async fn give_up(&mut self, because: &str) -> Result<Withdrawn, Halt> {
-        let tenants: BTreeMap<AccountId, TenantId> = self
-            .checked()
-            .await?
-            .into_iter()
-            .map(|account| (account.candidate.account_id, account.candidate.tenant_id))
-            .collect();
-        let mut late = Vec::new();
-        // What was not looked at is not known to be empty.
-        let is_known = self.state.phase != Phase::Find;
-        for (account_id, tenant_id) in tenants {
-            let stuck = Stuck {
-                account_id,
-                tenant_id,
-                stack_set: None,
-                region: None,
-                code: StuckCode::OutOfTime,
-                reason: because.to_owned(),
-            };
-            late.push(stuck);
-        }
-        if is_known {
-            let works = self.works().await?;
-            let left: BTreeSet<_> = works
-                .iter()
-                .flat_map(|work| work.groups.iter().flat_map(|group| &group.accounts))
-                .collect();
-            late.retain(|stuck| left.contains(&stuck.account_id));
-        }
-        self.finish(&late, None).await
-    }
-
-    async fn finish(&mut self, late: &[Stuck], stopped: Option<Stop>) -> Result<Withdrawn, Halt> {
-        let checked = self.checked().await?;
-        let mut stuck: Vec<Stuck> = late.to_vec();
-        stuck.extend(self.stuck_so_far().await?);
-        if !checked.is_empty() {
-            stuck.extend(self.works().await?.into_iter().flat_map(|work| work.stuck));
-        }
-        let ids: BTreeSet<&AccountId> = stuck.iter().map(|stuck| &stuck.account_id).collect();
-        let closable: Vec<&Candidate> = checked
-            .iter()
-            .map(|account| &account.candidate)
-            .filter(|candidate| !ids.contains(&candidate.account_id))
-            .collect();
-        let sweep = &self.request.sweep;
-        let (closable_key, stuck_key) = (sweep.key(CLOSABLE), sweep.key(STUCK));
-        let files = &self.app.files;
-        let withdrawn = Withdrawn {
-            closable: closable.len(),
-            stuck: ids.len(),
-            refused: self.state.refused,
-            stopped,
-            closable_key: closable_key.clone(),
-            stuck_key: stuck_key.clone(),
-        };
-        files.write_lines(&stuck_key, &stuck).await.map_err(|trouble| self.halt(trouble))?;
-        self.remember(&checked, &stuck).await?;
-        let written = files.write_lines(&closable_key, closable).await;
-        written.map_err(|trouble| self.halt(trouble))?;
-        tracing::info!(
-            sweep = sweep.name,
-            closable = withdrawn.closable,
-            stuck = withdrawn.stuck,
-            refused = withdrawn.refused,
-            "the stacks are withdrawn"
-        );
-        Ok(withdrawn)
-    }
-
-    /// Remembers who is stuck, for the next plans; one sweep runs at a time.
-    async fn remember(&self, checked: &[Checked], stuck: &[Stuck]) -> Result<(), Halt> {
-        let read = self.app.files.read_json(STUCK_BEFORE).await;
-        let before: StuckBefore = read.map_err(|trouble| self.halt(trouble))?.unwrap_or_default();
-        let mut after = before.clone();
-        for account in checked {
-            after.remove(&account.candidate.account_id);
-        }
-        // What was stopped is not stuck: it keeps its turn.
-        for one in stuck.iter().filter(|one| one.code != StuckCode::Stopped) {
-            let known = before.get(&one.account_id).map(|known| known.since);
-            let since = known.unwrap_or_else(|| self.app.clock.now());
-            let reason = format!("{:?}: {}", one.code, one.reason);
-            after.insert(one.account_id.clone(), StuckSince { since, reason });
-        }
-        if after == before {
-            return Ok(());
-        }
-        let written = self.app.files.write_json(STUCK_BEFORE, &after).await;
-        written.map_err(|trouble| self.halt(trouble))
     }
 }
 
