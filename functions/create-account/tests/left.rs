@@ -111,10 +111,10 @@ async fn an_account_that_aws_refuses_for_good_is_not_waited_for_any_longer() {
         "version": 1, "tenantId": "acme"}).to_string()}),
     );
     let calls = script([
-        vec![describes("car-12345678", &failed("ACCOUNT_LIMIT_EXCEEDED"))],
+        vec![describes("car-12345678", &failed("INVALID_EMAIL"))],
         vec![record(&creating(&id)), gives_up],
     ]);
     let resume = json!({"requestId": "car-12345678"});
     let (answer, _) = answer_of(1, request(&resume), Script::new(calls)).await;
-    refused(answer, "AccountLimitReached");
+    refused(answer, "EmailRefused");
 }

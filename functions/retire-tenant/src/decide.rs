@@ -10,7 +10,7 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::retirement::{AccountState, Lifecycle, Place, tag_time};
-use lifecycle::{AccountId, OuId, ParentId, TagValue, TenantId, tags};
+use lifecycle::{AccountId, OuId, TagValue, TenantId, tags};
 use organization_accounts::Facts;
 use serde::{Deserialize, Serialize};
 

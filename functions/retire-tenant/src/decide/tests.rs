@@ -1,5 +1,7 @@
 //! The steps as tables, and all orders of events.
 
+use lifecycle::ParentId;
+
 use super::*;
 
 const NOW: &str = "2026-11-21T10:00:00Z";
