@@ -374,6 +374,8 @@ async fn a_live_tenants_account_that_is_closed_by_hand_pages_and_is_finished_whe
     assert!(told.iter().any(|it| is_it(&it.message)), "{told:?}");
     let left = scene.ask("TenantOffboarded", "acme", 0).await;
     assert_eq!(left.detail["because"], "ALREADY_CLOSED");
+    // The lists of units lag.
+    scene.world.aws().sleep(HOUR).await;
     let sweep = json!({
         "stateMachineArn": scene.world.deployment.output("SweepRetirementsStateMachineArn").unwrap(),
         "name": "first", "input": r#"{"dryRun":false}"#,

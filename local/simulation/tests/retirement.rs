@@ -123,7 +123,12 @@ async fn ended(world: &mut World, name: &str) -> serde_json::Value {
     let of_this = |heard: &simulation::deployment::Announcement| {
         heard.name == "RetirementSweepFinished" && heard.detail["sweep"] == name
     };
-    world.until(DAY, of_this).await.unwrap().expect("the sweep ends").detail
+    let heard = world.until(DAY, of_this).await.unwrap();
+    let how = || format!("{name}: {:?}", world.aws().executions("landlord-sweep-retirements"));
+    let detail = heard.unwrap_or_else(|| panic!("{}", how())).detail;
+    // Its lock is free a moment after its event.
+    world.aws().sleep(Duration::from_secs(60)).await;
+    detail
 }
 
 fn of(world: &World, tenant: &str) -> local_aws::organizations::AccountView {
