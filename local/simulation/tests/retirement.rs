@@ -150,7 +150,7 @@ async fn one_switch_stops_emptying_and_closing_and_says_so_until_it_is_taken_awa
     assert_eq!(stopped["outcome"], "STOPPED");
     assert_eq!(stopped["stopped"]["by"], "on call");
     assert_eq!((&stopped["closedCount"], &stopped["deferredCount"]), (&json!(0), &json!(2)));
-    assert!(of(&world, "left-0").tags.get("landlord:withdrawn-at").is_none());
+    assert!(!of(&world, "left-0").tags.contains_key("landlord:withdrawn-at"));
     world.aws().sleep(Duration::from_secs(60)).await;
     let told = world.aws().published();
     assert!(told.iter().any(|it| it.message.contains("on call")), "{told:?}");
