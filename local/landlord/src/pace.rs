@@ -18,9 +18,11 @@ const SHORTEST_BETWEEN_TRIES: u64 = 30;
 /// read is passed on as it is, for the function to say what is wrong.
 pub(crate) fn of_request(payload: Bytes, pace: f64) -> Bytes {
     let Ok(mut request) = serde_json::from_slice::<Value>(&payload) else { return payload };
-    let Some(plan) = request.pointer("/input/plan").and_then(of_plan(pace)) else {
-        return payload;
-    };
+    let named = request.pointer("/input/plan").cloned();
+    // A rehearsal that names no plan has one of its own.
+    let rehearses = request.pointer("/input/rehearse") == Some(&json!(true));
+    let plan = named.or_else(|| rehearses.then(|| json!("rehearse")));
+    let Some(plan) = plan.as_ref().and_then(of_plan(pace)) else { return payload };
     request["input"]["plan"] = plan;
     Bytes::from(request.to_string())
 }

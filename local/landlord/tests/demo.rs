@@ -156,7 +156,7 @@ fn the_demo_of_a_roll_out_takes_one_change_to_all_and_the_other_back() {
         let version = if harmful { "1" } else { "2" };
         assert_eq!(account["versionAfter"], json!([version, version]), "{account}");
     }
-    for line in ["w03of03-000-r1 SUCCEEDED", "late-000-r0 SUCCEEDED", "back01-000-r0 SUCCEEDED"] {
+    for line in ["w03of03n7-000-r1 SUCCEEDED", "late-000-r0 SUCCEEDED", "back01-000-r0 SUCCEEDED"] {
         assert!(errors.contains(line), "{line} is missing in {errors}");
     }
 }

@@ -119,7 +119,7 @@ impl Tenants {
         place: &Place,
         event: Event,
     ) -> Result<Option<String>, Error> {
-        let second = event.name == "operation" && event.wave == "w02of03";
+        let second = event.name == "operation" && event.wave.starts_with("w02of03");
         if !second || self.reddened.swap(true, Ordering::Relaxed) {
             return Ok(None);
         }

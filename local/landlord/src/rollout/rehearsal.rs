@@ -108,7 +108,7 @@ async fn until_it_works(watcher: &Watcher) -> Result<(), Error> {
         let listed = watcher.deployment().ask(call.0, call.1, input.clone()).await?;
         let rows = listed["Summaries"].as_array().cloned().unwrap_or_default();
         let ids = rows.iter().filter_map(|row| row["OperationId"].as_str());
-        if ids.into_iter().any(|id| id.contains("-w01of03-")) {
+        if ids.into_iter().any(|id| id.contains("-w01of03")) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
