@@ -312,7 +312,9 @@ mod tests {
         let (open, second) = (id("w01of03a"), id("w02of03n600"));
         let (only, before) = (id("w01of02n600"), of(&other, "w03of03n600"));
         let held = Some(600);
-        let cases: &[(&str, &[(&str, i64)], i64, Option<i64>)] = &[
+        /// What it is, the log (id, second), the second of the look, until when it holds.
+        type Case<'a> = (&'a str, &'a [(&'a str, i64)], i64, Option<i64>);
+        let cases: &[Case<'_>] = &[
             ("no log", &[], 9, None),
             ("enrolments only", &[("enrol-1", 0)], 9, None),
             ("the first wave", &[(&w1, 0)], 9, held),

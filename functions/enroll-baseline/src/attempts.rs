@@ -115,6 +115,13 @@ impl Attempts {
         attempts
     }
 
+    /// Forgives what was counted so far: its cause is gone.
+    pub(crate) fn forgive(&mut self) {
+        let counted = std::mem::take(&mut self.counted);
+        let before = std::mem::take(&mut self.before);
+        *self = Self { before: [before, counted].concat(), ..Self::default() };
+    }
+
     /// Whether nothing more is tried: `limit` failures that a person has to mend, or four times as
     /// many that should have passed.
     pub(crate) fn are_exhausted(&self, limit: u32) -> bool {

@@ -1,6 +1,6 @@
 //! What one call tells the next, in the answer's `resume`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lifecycle::{Fault, RegionName, Resume, StackSetName};
@@ -26,6 +26,10 @@ pub(crate) struct State {
     /// How many operations gave an instance the tenant's parameters, by stack set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) mended: BTreeMap<StackSetName, u32>,
+    /// The stack sets that gave up while a rollout of theirs was under way: what becomes of it is
+    /// waited for.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) unproven: BTreeSet<StackSetName>,
     /// Since when what is waited for now is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting_since: Option<Timestamp>,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lifecycle::rollout::{Logged, hold};
+use lifecycle::rollout::{Logged, hold, under_way};
 use lifecycle::{BaselineStackSet, RegionName, StackSetName};
 
 use crate::candidates;
-use crate::decide::{Instance, Log, Next, has_overrides, judge, read_log};
+use crate::decide::{Instance, Log, Next, Standing, has_overrides, judge, read_log};
 use crate::error::{Error, Stop};
 use crate::handler::{App, Request};
 use crate::stack_sets::{Enrolment, Work};
@@ -158,12 +158,21 @@ impl<'a> Step<'a> {
                 Look::Waits
             }
             Next::GiveUp { region, reason } => {
-                return Err(Stop::Failed(Error::BaselineFailed {
-                    stack_set: name.clone(),
-                    account_id: enrolment.account_id.clone(),
-                    region,
-                    reason,
-                }));
+                let because = if is_beyond_repair(&instances) {
+                    None
+                } else {
+                    self.by_a_rollout(&enrolment).await?
+                };
+                let Some(because) = because else {
+                    return Err(Stop::Failed(Error::BaselineFailed {
+                        stack_set: name.clone(),
+                        account_id: enrolment.account_id.clone(),
+                        region,
+                        reason,
+                    }));
+                };
+                waits.add(format!("stack set {name} failed in {region}, {because}: {reason}"));
+                Look::Waits
             }
             Next::Operate { regions, open_to_others } => {
                 // Others stand in Onboarding: an account that is live goes alone.
@@ -172,6 +181,23 @@ impl<'a> Step<'a> {
                 Look::Needs(Need { enrolment, work: Work::Create, regions, open_to_others })
             }
         })
+    }
+
+    /// Why what failed is not final: the set's template is a rollout's that may be taken back, or
+    /// was one until now. Then it is tried anew with what the set has. Nothing when no rollout had
+    /// a part in it. A tenant is not failed for a change that does not last.
+    async fn by_a_rollout(&mut self, enrolment: &Enrolment<'_>) -> Result<Option<String>, Stop> {
+        let name = &enrolment.stack_set.name;
+        let operations = enrolment.operations().await?;
+        if let Some(newest) = under_way(operations.iter().map(|one| one.id.as_str())) {
+            self.state.unproven.insert(name.clone());
+            return Ok(Some(format!("and its rollout ({newest}) is under way")));
+        }
+        if !self.state.unproven.remove(name) {
+            return Ok(None);
+        }
+        self.state.attempts.entry(name.clone()).or_default().forgive();
+        Ok(Some("and is tried again, for its rollout is over".to_owned()))
     }
 
     /// The Regions in which the instance has other parameters than the tenant's.
@@ -256,6 +282,14 @@ impl<'a> Step<'a> {
         waits.add(format!("stack set {name}: {started}"));
         Ok(())
     }
+}
+
+/// Whether AWS will not operate on an instance, whatever the set's template is.
+fn is_beyond_repair(instances: &[Instance]) -> bool {
+    instances.iter().any(|instance| match instance.standing {
+        Standing::Inoperable | Standing::Suspended => true,
+        Standing::Current | Standing::Working | Standing::Outdated | Standing::Failed => false,
+    })
 }
 
 /// How a stack set stands in the account.

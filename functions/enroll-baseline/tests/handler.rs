@@ -274,6 +274,47 @@ async fn gives_up_after_three_failed_operations_with_awss_reason() {
 }
 
 #[tokio::test]
+async fn what_fails_by_a_rollouts_template_waits_for_its_end_and_is_tried_anew() {
+    let mut request = small_request();
+    for (operation, now) in [
+        ("enrol-0", "2026-11-21T12:00:00Z"),
+        ("enrol-1", "2026-11-21T12:03:00Z"),
+        ("enrol-2", "2026-11-21T12:07:00Z"),
+    ] {
+        failed_by(operation, now, &mut request).await.unwrap();
+    }
+    let look = async |request: &Value, newest: &str, now: &str| {
+        let log = [(newest, "SUCCEEDED", NOW), ("enrol-3", "FAILED", NOW)];
+        let aws = alone()
+            .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})))
+            .text(
+                "ListStackInstances",
+                instances(&[("eu-central-1", "OUTDATED", "FAILED", "enrol-3")]),
+            )
+            .text("ListStackSetOperations", operations(&log));
+        call_at(&aws, request.clone(), now).await
+    };
+    let rollout = |stage: &str| format!("roll-0123456789abcdef-{stage}-000-r0");
+    let held = look(&request, &rollout("w02of03"), "2026-11-21T12:12:00Z").await.unwrap();
+    assert_eq!(held["status"], "PENDING");
+    assert!(held["because"].as_str().unwrap().contains("is under way"), "{held}");
+    request["resume"] = held["resume"].clone();
+    let anew = look(&request, &rollout("back02"), "2026-11-21T12:30:00Z").await.unwrap();
+    assert!(anew["because"].as_str().unwrap().contains("its rollout is over"), "{anew}");
+    request["resume"] = anew["resume"].clone();
+    // What failed before is forgiven, what fails from now on is not.
+    for (operation, now) in [
+        ("enrol-3", "2026-11-21T12:31:00Z"),
+        ("enrol-4", "2026-11-21T12:35:00Z"),
+        ("enrol-5", "2026-11-21T12:40:00Z"),
+    ] {
+        assert_eq!(failed_by(operation, now, &mut request).await.unwrap()["status"], "PENDING");
+    }
+    let error = failed_by("enrol-6", "2026-11-21T12:50:00Z", &mut request).await.unwrap_err();
+    assert_eq!(error.error_type, "BaselineFailed");
+}
+
+#[tokio::test]
 async fn a_redrive_counts_anew() {
     let mut request = small_request();
     for operation in ["enrol-0", "enrol-1", "enrol-2"] {

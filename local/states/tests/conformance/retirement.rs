@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use local_states::{TaskFailure, TaskRequest};
 use serde_json::{Value, json};
 
-use crate::world::{World, answer, error, output};
+use crate::world::{World, answer, output};
 
 const OFFBOARD_TENANT: &str = include_str!("../../../../statemachines/offboard-tenant.asl.json");
 const SWEEP_RETIREMENTS: &str =
