@@ -152,15 +152,18 @@ async fn a_wave_that_fails_stops_the_roll_out_and_is_taken_back() {
 async fn a_way_back_that_fails_says_who_stands_where() {
     let (scene, end) = failing("deploy-wave", Some("BACK"), "AccessDenied").await;
     assert!(end.is("FAILED", "ROLLBACK_FAILED"), "{end:?}");
-    // It broke off before the set had its old template again: the next wave sees to that.
-    for (tenant, has) in [("acacia", "1"), ("teak", "1"), ("juniper", "2"), ("acme", "1")] {
-        let member = member(&scene, tenant).clone();
-        assert_eq!(version(&scene, &member).await, has, "{tenant}");
-    }
     let told = scene.world.aws().published();
     let text = told.iter().map(|message| message.message.as_str()).collect::<Vec<_>>().join("\n");
-    let named = |tenant: &str| text.contains(member(&scene, tenant).account.as_str());
-    assert!(named("juniper") && !named("acacia") && !named("teak"), "{text}");
+    // One part of the way back broke off; the parts after it put the old template back.
+    let mut left = 0;
+    // The account that made it stop is named as such.
+    for member in scene.fleet.members.clone().into_iter().filter(|one| one.tenant != FAILS) {
+        let has_the_new_one = version(&scene, &member).await == "2";
+        let is_named = text.contains(member.account.as_str());
+        assert_eq!(is_named, has_the_new_one, "{}: {text}", member.tenant);
+        left += usize::from(has_the_new_one);
+    }
+    assert!(left > 0 && left < scene.fleet.members.len(), "{left} are left with the new template");
     nothing_runs(&scene).await;
 }
 
