@@ -72,9 +72,9 @@ prove-retire: ## 100,000 random fleets are swept: nobody is closed who must not 
 mutants: ## break one guard after the other, and see the proof find it
 	python3 tests/mutants/run.py
 
-demo: ## tenants come, the gate says no, a change rolls out, tenants leave: on this machine, without AWS
+demo: ## tenants come, the gate says no, a change rolls out, tenants leave and come back: on this machine, without AWS
 	cargo build --locked -p landlord
-	@for part in '' gate rollout rehearse retire; do \
+	@for part in '' gate rollout rehearse retire return; do \
 	  echo "landlord demo $$part" >&2; cargo run -q --locked -p landlord -- demo $$part; \
 	done
 

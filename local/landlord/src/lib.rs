@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod comeback;
 mod demo;
 mod drill;
 mod gate;

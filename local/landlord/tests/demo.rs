@@ -111,6 +111,48 @@ fn of_the_tenants_that_leave_exactly_two_are_closed() {
 }
 
 #[test]
+fn a_tenant_that_comes_back_hears_what_is_true_each_time() {
+    let output = part(&["return"], &["--json", "--pace", "40"], None);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let outcome = document(&output);
+    let chapters = outcome["chapters"].as_array().unwrap();
+    let told: Vec<[&str; 4]> = chapters
+        .iter()
+        .map(|chapter| {
+            let (seen, instances) = (&chapter["seen"], &chapter["seen"]["instances"]);
+            let days = &instances[0]["parameterOverrides"]["LogRetentionDays"];
+            [&chapter["answer"], &seen["state"], &seen["organizationalUnit"], days]
+                .map(|value| value.as_str().unwrap_or("-"))
+        })
+        .collect();
+    let expected = [
+        ["TenantReady", "ACTIVE", "General", "30"],
+        ["TenantRetiring", "ACTIVE", "Retiring", "30"],
+        ["TenantRestored", "ACTIVE", "General", "30"],
+        ["TenantRetiring", "ACTIVE", "Retiring", "30"],
+        ["RetirementSweepFinished", "ACTIVE", "Suspended", "-"],
+        // What is seen of an emptied account that is restored depends on how far it has come.
+        ["TenantRestored", "ACTIVE", told[5][2], told[5][3]],
+        ["TenantReady", "ACTIVE", "General", "30"],
+        ["TenantRetiring", "ACTIVE", "Retiring", "30"],
+        ["TenantRetired", "CLOSED", "Suspended", "-"],
+        ["TenantUnchanged", "CLOSED", "Suspended", "-"],
+        ["TenantOnboardingFailed", "CLOSED", "Suspended", "-"],
+        ["TenantReady", "ACTIVE", "General", "30"],
+        ["TenantReady", "ACTIVE", "General", "365"],
+    ];
+    assert_eq!(told, expected, "{errors}");
+    for chapter in chapters {
+        assert_eq!(chapter["differences"], json!([]), "{chapter}");
+    }
+    assert_eq!(chapters[9]["detail"]["because"], "ACCOUNT_CLOSED");
+    assert_eq!(chapters[10]["detail"]["error"], "AccountClosed");
+    assert_ne!(chapters[11]["seen"]["accountId"], chapters[8]["seen"]["accountId"]);
+    assert_eq!(chapters[12]["seen"]["accountId"], chapters[11]["seen"]["accountId"]);
+}
+
+#[test]
 fn usage_faults_name_what_is_wrong_and_exit_with_2() {
     let cases: [(&[&str], Option<Value>, &str); 4] = [
         (&[], Some(json!([])), "the list is empty"),

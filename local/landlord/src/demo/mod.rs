@@ -35,6 +35,7 @@ enum Part {
     Rollout(crate::rollout::RolloutDemo),
     Rehearse(crate::rollout::RehearsalDemo),
     Retire(crate::retire::RetireDemo),
+    Return(crate::comeback::ReturnDemo),
 }
 
 impl Demo {
@@ -46,6 +47,7 @@ impl Demo {
             Some(Part::Rollout(options)) => crate::rollout::run(options).await,
             Some(Part::Rehearse(options)) => options.run().await,
             Some(Part::Retire(retire)) => retire.run().await,
+            Some(Part::Return(comeback)) => comeback.run().await,
         }
     }
 }

@@ -8,12 +8,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::tags;
 use serde_json::{Value, json};
-use simulation::deployment::{self, Deployment, Listener};
+use simulation::deployment::{self, Announcement, Deployment, Listener};
 
 use crate::place::{self, Place};
 use outcome::{Outcome, Swept};
 use story::Story;
+
+/// How long a demo has it that tenants are gone. Longer than the cooling-off time.
+const WEEKS: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 /// Let tenants leave, come back and be closed: a dry run, then for real
 #[derive(Debug, Args)]
@@ -65,7 +70,7 @@ impl RetireDemo {
         let story = Story::begin(place, &tiers).await?;
         watcher.tell("fleet", &story.summary());
         story.farewells(&mut watcher).await?;
-        story.weeks_pass(&watcher);
+        watcher.weeks_pass();
         story.second_thoughts(&mut watcher).await?;
 
         let dry = watcher.sweep("dry-run", json!({ "dryRun": true })).await?;
@@ -90,12 +95,16 @@ pub(crate) struct Watcher {
     listener: Listener,
     started: Instant,
     limit: Duration,
-    /// Everything that was announced: name and detail.
-    heard: Vec<(String, Value)>,
+    /// Everything that was announced.
+    heard: Vec<Announced>,
 }
 
+/// What was announced: name and detail.
+pub(crate) type Announced = (String, Value);
+
 impl Watcher {
-    async fn new(deployment: &Deployment, seconds: u64) -> Result<Self, Error> {
+    /// Hears what is announced from now on, and gives up after so many seconds.
+    pub(crate) async fn new(deployment: &Deployment, seconds: u64) -> Result<Self, Error> {
         Ok(Self {
             deployment: deployment.clone(),
             listener: deployment.listen().await?,
@@ -109,7 +118,7 @@ impl Watcher {
         eprintln!("{:7.1} s  {who:<9} {what}", self.started.elapsed().as_secs_f64());
     }
 
-    pub(crate) fn heard(&self) -> &[(String, Value)] {
+    pub(crate) fn heard(&self) -> &[Announced] {
         &self.heard
     }
 
@@ -117,24 +126,25 @@ impl Watcher {
         &self.deployment
     }
 
-    /// An event of the signup system.
-    pub(crate) async fn put(&self, name: &str, detail: Value) -> Result<(), Error> {
+    /// An event of the signup system; answers its id.
+    pub(crate) async fn put(&self, name: &str, detail: Value) -> Result<String, Error> {
         self.tell("signup", &format!("{name} {}", detail["tenantId"].as_str().unwrap_or("?")));
-        self.deployment.put(name, &detail).await?;
-        Ok(())
+        Ok(self.deployment.put(name, &detail).await?)
     }
 
-    async fn listen(&mut self) -> Result<(), Error> {
-        for heard in self.listener.next().await? {
-            if let Some(text) = spoken(&heard.name, &heard.detail) {
+    /// Hears what was announced meanwhile.
+    pub(crate) async fn listen(&mut self) -> Result<(), Error> {
+        for Announcement { name, detail, .. } in self.listener.next().await? {
+            if let Some(text) = spoken(&name, &detail) {
                 self.tell("landlord", &text);
             }
-            self.heard.push((heard.name, heard.detail));
+            self.heard.push((name, detail));
         }
         Ok(())
     }
 
-    fn is_over(&self, doing: &'static str) -> Result<(), Error> {
+    /// An error once the time is over.
+    pub(crate) fn is_over(&self, doing: &'static str) -> Result<(), Error> {
         if self.started.elapsed() > self.limit { Err(Error::TimeOver(doing)) } else { Ok(()) }
     }
 
@@ -152,15 +162,56 @@ impl Watcher {
         Ok(())
     }
 
-    /// Starts a sweep, and follows it to its end.
-    async fn sweep(&mut self, name: &str, input: Value) -> Result<Swept, Error> {
+    /// Listens until one of these was heard since so many announcements; answers the first that was.
+    pub(crate) async fn first_of(
+        &mut self,
+        doing: &'static str,
+        since: usize,
+        wanted: impl Fn(&str, &Value) -> bool,
+    ) -> Result<Announced, Error> {
+        let mut known = since;
+        loop {
+            if let Some(found) = self.heard[known..].iter().find(|(name, it)| wanted(name, it)) {
+                return Ok(found.clone());
+            }
+            known = self.heard.len();
+            self.is_over(doing)?;
+            self.listen().await?;
+        }
+    }
+
+    /// Functions have this machine's clock: what is behind the tenants is put further back.
+    pub(crate) fn weeks_pass(&self) {
+        let aws = self.deployment.aws();
+        for account in aws.accounts() {
+            for key in [tags::LIFECYCLE_AT, tags::RETIRE_AFTER, tags::RETIRING_AT] {
+                let at = account.tags.get(key).and_then(|at| at.parse::<Timestamp>().ok());
+                let before = at.and_then(|at| at.checked_sub(WEEKS).ok());
+                if let Some(before) = before {
+                    aws.tag_account_by_hand(&account.id, key, Some(&before.to_string()));
+                }
+            }
+        }
+        self.tell("", "forty days pass: the times in their tags are set back by as much");
+    }
+
+    /// Starts a sweep; answers its execution.
+    pub(crate) async fn start_sweep(&self, name: &str, input: Value) -> Result<Value, Error> {
         let request = json!({
             "stateMachineArn": self.deployment.output("SweepRetirementsStateMachineArn")?,
             "name": name, "input": input.to_string(),
         });
         self.tell("operator", &format!("starts the sweep {name} with {input}"));
         let made = self.deployment.ask("states", "StartExecution", request).await?;
-        let execution = json!({ "executionArn": made["executionArn"] });
+        Ok(json!({ "executionArn": made["executionArn"] }))
+    }
+
+    /// Follows a sweep to its end; answers how it ended.
+    pub(crate) async fn end_of_sweep(
+        &mut self,
+        name: &str,
+        execution: &Value,
+    ) -> Result<String, Error> {
         loop {
             self.is_over("a sweep runs")?;
             self.listen().await?;
@@ -168,9 +219,16 @@ impl Watcher {
             let status = ask.await?["status"].as_str().unwrap_or_default().to_owned();
             if status != "RUNNING" {
                 self.tell("sweep", &format!("{name} {status}"));
-                return Swept::read(&self.deployment, name, status).await;
+                return Ok(status);
             }
         }
+    }
+
+    /// Starts a sweep, and follows it to its end.
+    async fn sweep(&mut self, name: &str, input: Value) -> Result<Swept, Error> {
+        let execution = self.start_sweep(name, input).await?;
+        let status = self.end_of_sweep(name, &execution).await?;
+        Swept::read(&self.deployment, name, status).await
     }
 }
 
@@ -181,6 +239,8 @@ fn spoken(name: &str, detail: &Value) -> Option<String> {
     match name {
         "TenantRetiring" => Some(format!("{name} {who}: not before {}", text("retireAfter"))),
         "TenantUnchanged" => Some(format!("{name} {who}: {}", text("because"))),
+        "TenantReady" => Some(format!("{name} {who}: account {}", text("accountId"))),
+        "TenantOnboardingFailed" => Some(format!("{name} {who}: {}", text("error"))),
         "TenantRestored" | "TenantRetired" => Some(format!("{name} {who}")),
         "RetirementSweepFinished" => Some(format!("{name}: {}", detail["counts"])),
         _ => None,

@@ -1,6 +1,6 @@
 //! Who leaves, who comes back, and who must not be closed.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lifecycle::tags;
 use serde_json::json;
 use simulation::rollout::fleet::{Fleet, Member, Tenant};
@@ -60,9 +60,6 @@ pub(super) const CLOSES: [&str; 2] = ["acme", "globex"];
 
 const LEAVE_FIRST: [&str; 5] = ["acme", "globex", "initech", "umbrella", "hooli"];
 
-/// How long the demo has it that they are gone. Longer than the cooling-off time.
-const WEEKS: SignedDuration = SignedDuration::from_hours(40 * 24);
-
 /// The fleet, and its story.
 pub(super) struct Story<'a> {
     place: &'a Place,
@@ -108,22 +105,7 @@ impl<'a> Story<'a> {
     async fn leave(&self, watcher: &Watcher, tenant: &str) -> Result<(), Error> {
         let reason = "the contract ended";
         let detail = json!({ "tenantId": tenant, "occurredAt": self.began, "reason": reason });
-        watcher.put("TenantOffboarded", detail).await
-    }
-
-    /// Functions have this machine's clock: what is behind the tenants is put further back.
-    pub(super) fn weeks_pass(&self, watcher: &Watcher) {
-        let aws = self.place.deployment.aws();
-        for account in aws.accounts() {
-            for key in [tags::LIFECYCLE_AT, tags::RETIRE_AFTER, tags::RETIRING_AT] {
-                let at = account.tags.get(key).and_then(|at| at.parse::<Timestamp>().ok());
-                let before = at.and_then(|at| at.checked_sub(WEEKS).ok());
-                if let Some(before) = before {
-                    aws.tag_account_by_hand(&account.id, key, Some(&before.to_string()));
-                }
-            }
-        }
-        watcher.tell("", "forty days pass: the times in their tags are set back by as much");
+        watcher.put("TenantOffboarded", detail).await.map(drop)
     }
 
     /// One comes back, one is held, one is protected, one more leaves; and a farewell comes twice.
