@@ -202,10 +202,11 @@ mod tests {
 
     #[test]
     fn ready_is_true_of_an_account_with_everything_and_of_no_other() {
+        type Spoil = fn(&mut Seen);
         let document = document("365");
         let judge = |seen: &Seen| untrue("TenantReady", &ready(), seen, &due(&document));
         assert_eq!(judge(&seen()), Vec::<String>::new());
-        let faults: [(&str, fn(&mut Seen)); 7] = [
+        let faults: [(&str, Spoil); 7] = [
             ("CLOSED", |seen| seen.state = "CLOSED".to_owned()),
             ("Onboarding", |seen| seen.unit.0 = "Onboarding".to_owned()),
             ("ou-2", |seen| seen.unit.1 = "ou-2".to_owned()),

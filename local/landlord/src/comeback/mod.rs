@@ -37,13 +37,19 @@ enum Error {
     #[error(transparent)]
     Place(#[from] place::Error),
     #[error(transparent)]
-    Watch(#[from] retire::Error),
+    Watch(Box<retire::Error>),
     #[error("the local AWS refused a call of the demo")]
     Console(#[from] deployment::Error),
     #[error("the story does not go on after the tenant {0}: {1}")]
     Surprise(&'static str, String),
     #[error("{0} cannot be read")]
     Tiers(&'static str),
+}
+
+impl From<retire::Error> for Error {
+    fn from(error: retire::Error) -> Self {
+        Self::Watch(Box::new(error))
+    }
 }
 
 impl ReturnDemo {
