@@ -9,7 +9,8 @@ use crate::workspace::{assert_no_faults, files_below, root, text};
 
 /// The documents of the repository.
 fn documents() -> Vec<PathBuf> {
-    let mut found = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
+    let mut found: Vec<PathBuf> =
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(PathBuf::from).into();
     for folder in ["docs", "functions", "crates", "local", "statemachines", "stacksets"] {
         found.extend(files_below(folder, "md"));
     }
