@@ -76,11 +76,7 @@ fn shown(arn: &str, archive: &Archive) -> Value {
 fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let name = call.text("ArchiveName")?;
     let bus = call.text("EventSourceArn")?.to_owned();
-    let pattern = call
-        .opt_text("EventPattern")
-        .map(Pattern::parse)
-        .transpose()
-        .map_err(|fault| AwsError::new("InvalidEventPatternException", fault))?;
+    let pattern = call.opt_text("EventPattern").map(super::rules::read_pattern).transpose()?;
     let arn = archive_arn(call, name);
     let now = aws.now();
     let mut state = aws.lock();

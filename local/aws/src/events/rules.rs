@@ -43,11 +43,17 @@ const TARGET: [&str; 9] = [
     "RetryPolicy",
 ];
 
+/// Members that an event has to have before a pattern is tried on it.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html>
+const EVENT: [&str; 6] = ["id", "account", "source", "time", "region", "detail-type"];
+
 /// Performs a call about rules.
 pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     if call.operation == "TestEventPattern" {
-        let event: Value = serde_json::from_str(call.text("Event")?)
-            .map_err(|error| AwsError::validation(format!("Event: not JSON: {error}")))?;
+        let event: Value = serde_json::from_str(call.text("Event")?).unwrap_or_default();
+        if EVENT.iter().any(|name| event.get(name).is_none()) {
+            return Err(AwsError::validation("Parameter Event is not valid."));
+        }
         return Ok(json!({ "Result": read_pattern(call.text("EventPattern")?)?.matches(&event) }));
     }
     let bus_arn = bus_arn(call, call.opt_text("EventBusName"));
@@ -103,7 +109,7 @@ fn shown(name: &str, rule: &Rule) -> Value {
     })
 }
 
-fn read_pattern(text: &str) -> Result<Pattern, AwsError> {
+pub(super) fn read_pattern(text: &str) -> Result<Pattern, AwsError> {
     Pattern::parse(text).map_err(|fault| {
         AwsError::new(
             "InvalidEventPatternException",
