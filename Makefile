@@ -36,8 +36,9 @@ help: ## this list
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## formatting, clippy, and licences and advisories where cargo-deny is installed
+lint: ## formatting, mutants, clippy, and licences and advisories where cargo-deny is installed
 	cargo fmt --all --check
+	python3 tests/mutants/run.py --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; fi
 

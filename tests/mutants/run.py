@@ -11,6 +11,7 @@ begins: their mutants are written into the copy, one at a time. Nothing of this 
     tests/mutants/run.py                all mutants against their seeds
     tests/mutants/run.py NAME…          some of them
     tests/mutants/run.py --search N     look for a seed among the first N, and write it down
+    tests/mutants/run.py --check        whether each text is still there, once: builds nothing
 
 Exit status: 0 when every mutant was found, and the workspace holds under the same seeds while no
 mutant is on.
@@ -133,6 +134,29 @@ def replaced(mutant, text):
     return text.replace(before, after)
 
 
+def faults_of(mutant):
+    """What keeps a mutant from being written into the repository; nothing when it can be."""
+    path = ROOT / mutant["file"]
+    missing = [key for key in ("why", "before", "after") if not mutant.get(key, "").strip()]
+    if missing:
+        return [f"{mutant['name']}: it lacks {', '.join(missing)}"]
+    if not path.is_file():
+        return [f"{mutant['name']}: there is no {mutant['file']}"]
+    try:
+        replaced(mutant, path.read_text())
+    except SystemExit as fault:
+        return [str(fault)]
+    if mutant["before"].strip() == mutant["after"].strip():
+        return [f"{mutant['name']}: it changes nothing"]
+    return []
+
+
+def check(mutants):
+    faults = [fault for mutant in mutants for fault in faults_of(mutant)]
+    print("\n".join(faults or [f"all {len(mutants)} mutants can be written into the repository"]))
+    return 1 if faults else 0
+
+
 def search(mutant, most):
     done = play(["prove", "--seed", "1", "--schedules", str(most), "--until-violated"], mutant)
     seeds = sorted({int(seed) for seed in re.findall(r"^seed (\d+): ", done.stdout, re.M)})
@@ -203,8 +227,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--search", type=int, default=0, metavar="N")
+    parser.add_argument("--check", action="store_true")
     asked = parser.parse_args()
     mutants = load(asked.names)
+    if asked.check:
+        return check(mutants)
     began = time.monotonic()
     copy_workspace()
     for mutant in filter(is_code, mutants):
