@@ -95,6 +95,23 @@ impl Aws {
             (account.to_owned(), region.to_owned(), service_code.to_owned(), quota_code.to_owned());
         self.lock().servicequotas.applied.insert(place, value);
     }
+
+    /// The value of a quota that holds in an account and Region, whether AWS tells it or not;
+    /// nothing when AWS has no such quota.
+    pub fn quota_value(
+        &self,
+        (account, region): (&str, &str),
+        service_code: &str,
+        quota_code: &str,
+    ) -> Option<f64> {
+        let state = self.lock();
+        let quotas = &state.servicequotas;
+        let quota = quotas.quota(service_code, quota_code)?;
+        let region = if quota.global { "us-east-1" } else { region };
+        let place =
+            (account.to_owned(), region.to_owned(), service_code.to_owned(), quota_code.to_owned());
+        Some(quotas.applied.get(&place).copied().or(quota.new_accounts).unwrap_or(quota.default))
+    }
 }
 
 impl ServiceQuotas {

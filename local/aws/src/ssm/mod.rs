@@ -32,6 +32,15 @@ struct Parameter {
     tags: BTreeMap<String, String>,
 }
 
+impl Aws {
+    /// The value of a parameter as it is; nothing when there is none of this name.
+    pub fn parameter_value(&self, (account, region): (&str, &str), name: &str) -> Option<String> {
+        let state = self.lock();
+        let store = state.ssm.stores.get(&(account.to_owned(), region.to_owned()))?;
+        store.get(name).map(|parameter| parameter.value.clone())
+    }
+}
+
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let action = format!("ssm:{}", call.operation);

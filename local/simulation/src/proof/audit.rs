@@ -8,6 +8,7 @@ use local_aws::Call;
 use local_aws::organizations::AccountView;
 use serde_json::Value;
 
+use super::answers;
 use super::watch::{State, Watch};
 
 /// The tag without which an account is none of Landlord's business.
@@ -272,10 +273,8 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
         }
         let promise = account.tags.get("landlord:tier").and_then(|it| watch.promises.tier(it));
         let promised = promise.into_iter().flat_map(|it| &it.baseline);
-        let promised: Vec<&String> = promised
-            .filter(|(name, _)| *name == stack_set)
-            .flat_map(|(_, regions)| regions)
-            .collect();
+        let promised: Vec<&String> =
+            promised.filter(|set| set.name == stack_set).flat_map(|set| &set.regions).collect();
         if let Some(region) = regions.iter().find(|region| !promised.contains(region)) {
             found.push(format!("{} was not promised {stack_set} in {region}", account.name));
         }
@@ -295,6 +294,7 @@ fn started(state: &mut State, call: &Call, found: &mut Vec<String>) {
     }
 }
 
+/// What is said on the bus is true, and said no oftener than it has to be.
 fn announced(
     watch: &Watch,
     state: &mut State,
@@ -317,9 +317,10 @@ fn announced(
             ready(watch, state, &detail, found);
         }
     }
+    found.extend(answers::judge(watch, state, caller, (call, answer)));
 }
 
-/// Who is said to be ready is ready, at that moment.
+/// Who is said to be ready is so in an account of its own.
 fn ready(watch: &Watch, state: &mut State, detail: &Value, found: &mut Vec<String>) {
     let (tenant, id) = (text(detail, "tenantId"), text(detail, "accountId"));
     let owner = state.owners.entry(id.to_owned()).or_insert_with(|| tenant.to_owned());
@@ -338,27 +339,5 @@ fn ready(watch: &Watch, state: &mut State, detail: &Value, found: &mut Vec<Strin
     }
     if account.tags.get(TENANT).map(String::as_str) != Some(tenant) {
         found.push(format!("{tenant} is ready in {}", account.name));
-    }
-    if !watch.promises.is_home(&account.parent_name) {
-        found.push(format!("{tenant} is ready in {}", account.parent_name));
-    }
-    for (stack_set, region) in watch.missing_of_the_baseline(&account) {
-        found.push(format!("{tenant} is ready without {stack_set} in {region}"));
-    }
-    let tier = watch.promises.tier(text(detail, "tier"));
-    let quotas = detail["quotas"].as_array().map_or(&[][..], Vec::as_slice);
-    // A tenant that was live before does not ask again.
-    if quotas.is_empty() {
-        return;
-    }
-    for (code, region, required) in tier.into_iter().flat_map(|tier| &tier.required) {
-        let stands = quotas.iter().find(|quota| {
-            quota["quotaCode"] == code.as_str()
-                && region.as_ref().is_none_or(|region| quota["region"] == region.as_str())
-        });
-        let value = stands.and_then(|quota| quota["value"].as_f64()).unwrap_or(0.0);
-        if value < *required {
-            found.push(format!("{tenant} is ready with {value} of quota {code}, not {required}"));
-        }
     }
 }

@@ -90,6 +90,9 @@ pub trait Observer: Send + Sync {
 
     /// A call was carried out that this function or machine made.
     fn performed(&self, caller: &str, call: &Call, result: &Result<Value, AwsError>);
+
+    /// A call was carried out that somebody else made: people, or the systems around Landlord.
+    fn performed_outside(&self, call: &Call, result: &Result<Value, AwsError>);
 }
 
 /// Draws faults as calls and invocations come.
@@ -319,8 +322,9 @@ impl Faults for Injector {
             )
         });
         let caller = caller(&self.weather(), call);
-        if let Some(caller) = caller {
-            self.observer.performed(&caller, call, result);
+        match caller {
+            Some(caller) => self.observer.performed(&caller, call, result),
+            None => self.observer.performed_outside(call, result),
         }
     }
 }

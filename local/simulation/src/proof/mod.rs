@@ -10,10 +10,13 @@
 //! deployed template are seen to call.
 
 mod aim;
+mod answers;
+mod asked;
 mod audit;
 mod ends;
 mod injector;
 mod kinds;
+mod moments;
 mod promises;
 mod prove;
 mod run;

@@ -9,17 +9,41 @@ use crate::deployment::{Deployment, Error};
 /// A tier: what its tenants get.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Promise {
-    /// Stack sets with their Regions.
-    pub(super) baseline: Vec<(String, Vec<String>)>,
-    /// Quotas that a tenant cannot start without: code, Region (none for a global one), value.
-    pub(super) required: Vec<(String, Option<String>, f64)>,
+    /// Its stack sets.
+    pub(super) baseline: Vec<PromisedSet>,
+    /// Quotas that a tenant cannot start without.
+    pub(super) required: Vec<RequiredQuota>,
+}
+
+/// A stack set of a tier.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PromisedSet {
+    /// Its name.
+    pub(super) name: String,
+    /// The Regions in which it is deployed.
+    pub(super) regions: Vec<String>,
+    /// The parameters that differ from the stack set's.
+    pub(super) overrides: BTreeMap<String, String>,
+}
+
+/// A quota that a tenant cannot start without.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RequiredQuota {
+    /// The code of its service.
+    pub(super) service: String,
+    /// Its own code.
+    pub(super) code: String,
+    /// Its Region; none for a global one.
+    pub(super) region: Option<String>,
+    /// The value.
+    pub(super) value: f64,
 }
 
 impl Promise {
     /// The Regions of all its stack sets.
     pub(super) fn regions(&self) -> Vec<&str> {
         let mut regions: Vec<&str> =
-            self.baseline.iter().flat_map(|(_, regions)| regions).map(String::as_str).collect();
+            self.baseline.iter().flat_map(|set| &set.regions).map(String::as_str).collect();
         regions.sort_unstable();
         regions.dedup();
         regions
@@ -71,6 +95,11 @@ impl Promises {
         self.tiers.get(name)
     }
 
+    /// Whether there is such a tier.
+    pub(super) fn has_tier(&self, name: &str) -> bool {
+        self.tiers.contains_key(name)
+    }
+
     /// Whether tenants live in a unit of this name.
     pub(super) fn is_home(&self, unit: &str) -> bool {
         self.homes.iter().any(|home| home == unit)
@@ -94,14 +123,23 @@ fn promise(tier: &Value) -> Promise {
         regions.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let baseline = each("baseline");
-    let baseline = baseline
-        .iter()
-        .map(|set| (set["stackSet"].as_str().unwrap_or_default().to_owned(), regions(set)));
+    let baseline = baseline.iter().map(|set| {
+        let overrides = set["parameterOverrides"].as_object().into_iter().flatten();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        PromisedSet {
+            name: set["stackSet"].as_str().unwrap_or_default().to_owned(),
+            regions: regions(set),
+            overrides: overrides.map(|(key, value)| (key.clone(), text(value))).collect(),
+        }
+    });
     let quotas = each("quotas");
     let required = quotas.iter().filter_map(|quota| {
-        let code = quota["quotaCode"].as_str()?.to_owned();
-        let region = quota["region"].as_str().map(str::to_owned);
-        Some((code, region, quota["required"].as_f64()?))
+        Some(RequiredQuota {
+            service: quota["serviceCode"].as_str()?.to_owned(),
+            code: quota["quotaCode"].as_str()?.to_owned(),
+            region: quota["region"].as_str().map(str::to_owned),
+            value: quota["required"].as_f64()?,
+        })
     });
     Promise { baseline: baseline.collect(), required: required.collect() }
 }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use local_aws::cloudformation::StackInstanceView;
 use local_aws::organizations::AccountView;
 use local_aws::{Aws, AwsError, Call};
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::audit;
 use super::injector::Observer;
+use super::moments::Moments;
 use super::promises::Promises;
 use super::schedule::{Slowness, What};
 use super::script::account_name;
@@ -57,12 +60,23 @@ pub(super) struct State {
     pub(super) held: BTreeMap<String, Timestamp>,
     /// Names of the accounts that were asked to be closed, and when first.
     pub(super) closings: BTreeMap<String, Timestamp>,
+    /// What was asked of Landlord.
+    pub(super) asked: Asked,
+    /// The first answer to each event, beside that its tenant is admitted: its name and detail.
+    pub(super) said: BTreeMap<String, (String, Value)>,
+    /// When what was last seen to hold of each account, by its id.
+    pub(super) moments: BTreeMap<String, Moments>,
 }
 
 impl State {
     /// Whether people laid hands on the account, or on the execution that makes it.
     pub(super) fn is_tampered(&self, account: &AccountView) -> bool {
-        self.tampered.contains_key(&account.name)
+        self.is_named_tampered(&account.name)
+    }
+
+    /// The same, of the account of this name.
+    pub(super) fn is_named_tampered(&self, name: &str) -> bool {
+        self.tampered.contains_key(name)
     }
 
     /// Whether people may have hidden the tenant's account from Landlord.
@@ -79,8 +93,16 @@ impl Observer for Watch {
     fn performed(&self, caller: &str, call: &Call, result: &Result<Value, AwsError>) {
         let Ok(answer) = result else { return };
         let mut state = self.state();
+        if matches!(call.operation.as_str(), "PutEvents" | "MoveAccount" | "TagResource") {
+            self.see(&mut state, &self.aws.accounts(), &self.aws.stack_instances());
+        }
         let found = audit::audit(self, &mut state, caller, (call, answer));
         note(&mut state, &format!("{caller}'s {}", call.operation), found);
+    }
+
+    fn performed_outside(&self, call: &Call, result: &Result<Value, AwsError>) {
+        let Ok(answer) = result else { return };
+        self.state().asked.note(call, answer, self.now());
     }
 }
 
@@ -164,7 +186,9 @@ impl Watch {
         }
         self.operations(&mut found);
         let mut there = BTreeSet::new();
-        for it in self.aws.stack_instances() {
+        let instances = self.aws.stack_instances();
+        self.see(&mut state, &accounts, &instances);
+        for it in instances {
             let key = (it.stack_set, it.account, it.region);
             if it.status == "CURRENT" {
                 state.current.insert(key.clone());
@@ -174,6 +198,14 @@ impl Watch {
         // Whose stacks were withdrawn may come back, and gets them anew.
         state.current.retain(|key| there.contains(key));
         note(&mut state, step, found);
+    }
+
+    /// Takes in when what holds of the accounts.
+    fn see(&self, state: &mut State, accounts: &[AccountView], instances: &[StackInstanceView]) {
+        for account in accounts {
+            let moments = state.moments.entry(account.id.clone()).or_default();
+            moments.see(&self.aws, &self.promises, account, instances);
+        }
     }
 
     /// One enrolment at a time for each stack set.
@@ -239,7 +271,7 @@ impl Watch {
         let instances = self.aws.stack_instances();
         let baseline = self.promises.tier(tier).into_iter().flat_map(|tier| &tier.baseline);
         baseline
-            .flat_map(|(stack_set, regions)| regions.iter().map(move |region| (stack_set, region)))
+            .flat_map(|set| set.regions.iter().map(move |region| (&set.name, region)))
             .filter(|(stack_set, region)| {
                 !instances.iter().any(|it| {
                     it.account == account.id
@@ -254,7 +286,7 @@ impl Watch {
     }
 
     /// Deployed before somebody changed the stack set: it is outdated, not missing.
-    fn was_current(&self, instance: &local_aws::cloudformation::StackInstanceView) -> bool {
+    fn was_current(&self, instance: &StackInstanceView) -> bool {
         instance.status == "OUTDATED"
             && self.aws.stack_set_operations().iter().any(|operation| {
                 operation.stack_set == instance.stack_set && operation.action == "UPDATE"

@@ -1,5 +1,7 @@
 //! Stack sets as they are, with nothing lagging: for tests and simulations.
 
+use std::collections::BTreeMap;
+
 use crate::Aws;
 
 /// A stack instance as it is.
@@ -13,6 +15,8 @@ pub struct StackInstanceView {
     pub region: String,
     /// `CURRENT`, `OUTDATED` or `INOPERABLE`.
     pub status: &'static str,
+    /// The parameters in which it differs from its stack set.
+    pub overrides: BTreeMap<String, String>,
 }
 
 /// An operation of a stack set as it is.
@@ -39,6 +43,7 @@ impl Aws {
                 account: account.to_string(),
                 region: region.to_string(),
                 status: instance.status.as_str(),
+                overrides: instance.overrides.as_ref().clone(),
             })
         })
         .collect()
