@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+# The AWS CLI, with its answers held against AWS's models.
+ANSWERS = pathlib.Path(__file__).with_name("answers.py")
+
 ENVIRONMENT = {
     **os.environ,
     "AWS_ENDPOINT_URL": sys.argv[1],
@@ -24,7 +27,7 @@ MACHINES = "arn:aws:states:eu-central-1:111122223333:stateMachine"
 
 def aws(*arguments, fails=False):
     """What the AWS CLI answers; its error text where the call must fail."""
-    command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
+    command = [sys.executable, ANSWERS, *arguments, "--output", "json"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert (done.returncode != 0) == fails, f"{arguments}: {done.stdout}{done.stderr}"
     if fails:

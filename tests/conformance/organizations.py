@@ -10,6 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import answers  # noqa: F401: watches what is answered
+
 ENDPOINT = sys.argv[1]
 KEYS = {"aws_access_key_id": "AKIALANDLORDLOCAL000", "aws_secret_access_key": "local"}
 

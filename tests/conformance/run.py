@@ -9,6 +9,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
@@ -16,6 +17,7 @@ BINARIES = pathlib.Path(sys.argv[1]).resolve()
 # Script to world: none, a bare one, or one with Landlord deployed in it, with or without the gate's Regions.
 SCRIPTS = {
     "cron.py": "none",
+    "models.py": "bare",
     "organizations.py": "bare",
     "scheduler.py": "bare",
     "stacksets.py": "bare",
@@ -46,10 +48,23 @@ def wait_for(server, port):
     sys.exit("the world did not answer within 30 s")
 
 
+def answers(log):
+    """How many answers were not as AWS's models have them (`answers.py`)."""
+    lines = log.read_text().splitlines()
+    seen = [line for line in lines if line.startswith("= ")]
+    faults = sorted(set(lines) - set(seen))
+    for fault in faults:
+        print(fault)
+    print(f"answers.py: {len(seen)} answers to {len(set(seen))} operations, {len(faults)} not as in AWS's models")
+    return len(faults)
+
+
 def main():
     failed = 0
+    log = pathlib.Path(tempfile.mkdtemp()) / "answers"
+    log.touch()
     # Nothing of the machine's own AWS configuration may get in.
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"LANDLORD_ANSWERS": str(log)}
     for script, world in SCRIPTS.items():
         if world == "none":
             alone = [sys.executable, HERE / script, BINARIES / "landlord"]
@@ -67,7 +82,8 @@ def main():
         finally:
             server.terminate()
             server.wait()
-    print(f"{len(SCRIPTS) - failed} passed, {failed} failed")
+    failed += answers(log) > 0
+    print(f"{len(SCRIPTS) + 1 - failed} passed, {failed} failed")
     sys.exit(failed != 0)
 
 

@@ -13,6 +13,8 @@ import time
 import boto3
 from botocore.exceptions import ClientError
 
+import answers  # noqa: F401: watches what is answered
+
 ENDPOINT = sys.argv[1]
 KEYS = {"aws_access_key_id": "AKIALANDLORDLOCAL000", "aws_secret_access_key": "local"}
 CLI = pathlib.Path(sys.executable).parent / "aws"

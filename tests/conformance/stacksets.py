@@ -11,6 +11,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import answers  # noqa: F401: watches what is answered
+
 KEYS = {"aws_access_key_id": "AKIALANDLORDLOCAL000", "aws_secret_access_key": "local"}
 REGIONS = ["eu-central-1", "eu-west-1"]
 EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"

@@ -1,19 +1,19 @@
-//! S3: buckets and whole objects, conditional writes, checksums, lists in pages, bucket policies.
-//! Other bucket settings (encryption, lifecycle, …) are kept as they come and not acted on.
+//! S3: buckets, whole objects and their versions, conditional writes, checksums, lists in pages, bucket
+//! policies. Encryption, lifecycle and the like are checked for their shape, kept, and not acted on.
 
+mod lists;
+mod objects;
 mod policy;
+mod settings;
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use bytes::Bytes;
 use jiff::Timestamp;
-use md5::{Digest as _, Md5};
-use serde_json::{Map, Value, json};
-use sha2::Sha256;
+use serde_json::{Value, json};
 
-use crate::wire::{blob, body, timestamp};
+use crate::wire::timestamp;
 use crate::{Access, Aws, AwsError, Call, State};
+use objects::Version;
 
 /// The service's state.
 #[derive(Debug, Default)]
@@ -26,19 +26,24 @@ struct Bucket {
     account: String,
     region: String,
     created: Timestamp,
-    settings: BTreeMap<String, Value>,
-    objects: BTreeMap<String, Object>,
+    settings: BTreeMap<&'static str, Value>,
+    versioning: Versioning,
+    /// The versions of each key, the newest last. No key is without one.
+    keys: BTreeMap<String, Vec<Version>>,
+    /// How many versions were made: the next one's id.
+    made: u64,
 }
 
-#[derive(Debug, Clone)]
-struct Object {
-    bytes: Bytes,
-    etag: String,
-    /// In base64, when the writer sent one.
-    sha256: Option<String>,
-    modified: Timestamp,
-    content_type: Option<String>,
-    metadata: Map<String, Value>,
+/// What happens to an object that is overwritten or deleted.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Versioning {
+    /// It is gone.
+    Never,
+    /// It stays as an older version.
+    Enabled,
+    /// Versions stay; the one with the id `null` is overwritten.
+    Suspended,
 }
 
 /// The permissions that a call needs.
@@ -47,22 +52,33 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let key = call.opt_text("Key");
     let object = || format!("arn:aws:s3:::{bucket}/{}", key.unwrap_or("*"));
     let of_bucket = || format!("arn:aws:s3:::{bucket}");
+    let version = if call.opt_text("VersionId").is_some() { "Version" } else { "" };
     let (action, resource) = match call.operation.as_str() {
-        "GetObject" | "HeadObject" => ("s3:GetObject".to_owned(), object()),
+        "GetObject" | "HeadObject" => (format!("s3:GetObject{version}"), object()),
         "PutObject" => ("s3:PutObject".to_owned(), object()),
-        "DeleteObject" | "DeleteObjects" => ("s3:DeleteObject".to_owned(), object()),
+        "DeleteObject" => (format!("s3:DeleteObject{version}"), object()),
+        "DeleteObjects" => return objects::access_to_delete(call, bucket),
         "ListObjectsV2" | "ListObjects" | "HeadBucket" => ("s3:ListBucket".to_owned(), of_bucket()),
+        "ListObjectVersions" => ("s3:ListBucketVersions".to_owned(), of_bucket()),
         "ListBuckets" => ("s3:ListAllMyBuckets".to_owned(), "*".to_owned()),
         // Calls whose permission is called otherwise.
-        "PutBucketEncryption" => ("s3:PutEncryptionConfiguration".to_owned(), of_bucket()),
+        "PutBucketEncryption" | "DeleteBucketEncryption" => {
+            ("s3:PutEncryptionConfiguration".to_owned(), of_bucket())
+        }
         "GetBucketEncryption" => ("s3:GetEncryptionConfiguration".to_owned(), of_bucket()),
-        "PutPublicAccessBlock" => ("s3:PutBucketPublicAccessBlock".to_owned(), of_bucket()),
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => {
+            ("s3:PutBucketPublicAccessBlock".to_owned(), of_bucket())
+        }
         "GetPublicAccessBlock" => ("s3:GetBucketPublicAccessBlock".to_owned(), of_bucket()),
         "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => {
             ("s3:PutLifecycleConfiguration".to_owned(), of_bucket())
         }
         "GetBucketLifecycleConfiguration" => {
             ("s3:GetLifecycleConfiguration".to_owned(), of_bucket())
+        }
+        "DeleteBucketTagging" => ("s3:PutBucketTagging".to_owned(), of_bucket()),
+        "DeleteBucketOwnershipControls" => {
+            ("s3:PutBucketOwnershipControls".to_owned(), of_bucket())
         }
         other => (format!("s3:{other}"), of_bucket()),
     };
@@ -99,24 +115,31 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let bucket = s3.buckets.get_mut(name).ok_or_else(missing)?;
     match call.operation.as_str() {
         "HeadBucket" => Ok(json!({ "$headers": { "x-amz-bucket-region": bucket.region } })),
-        "DeleteBucket" if !bucket.objects.is_empty() => {
-            Err(AwsError::new("BucketNotEmpty", "The bucket you tried to delete is not empty")
-                .status(409))
+        "DeleteBucket" if !bucket.keys.is_empty() => {
+            let versions = bucket.keys.values().flatten().any(|version| version.id != "null");
+            let what = if versions { " You must delete all versions in the bucket." } else { "" };
+            let message = format!("The bucket you tried to delete is not empty.{what}");
+            Err(AwsError::new("BucketNotEmpty", message).status(409))
         }
         "DeleteBucket" => {
             s3.buckets.remove(name);
             Ok(json!({ "$status": 204 }))
         }
-        "PutObject" => put(bucket, call, now),
-        "GetObject" | "HeadObject" => get(bucket, call),
+        "PutObject" => objects::put(bucket, call, now),
+        "GetObject" | "HeadObject" => objects::get(bucket, call),
         "DeleteObject" => {
-            bucket.objects.remove(call.text("Key")?);
-            Ok(json!({ "$status": 204 }))
+            let deleted =
+                objects::delete(bucket, call.text("Key")?, call.opt_text("VersionId"), now);
+            Ok(json!({ "$status": 204, "$headers": deleted.headers() }))
         }
-        "DeleteObjects" => delete_many(bucket, call),
-        "ListObjectsV2" => list(bucket, call),
-        "GetBucketLocation" => Ok(json!({ "LocationConstraint": bucket.region })),
-        operation => setting(bucket, call, operation),
+        "DeleteObjects" => objects::delete_many(bucket, call, now),
+        "ListObjectsV2" => lists::objects(bucket, call),
+        "ListObjectVersions" => lists::versions(bucket, call),
+        // The oldest Region has no name here.
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+        "GetBucketLocation" if bucket.region == "us-east-1" => Ok(json!({ "$text": "" })),
+        "GetBucketLocation" => Ok(json!({ "$text": bucket.region })),
+        operation => settings::handle(bucket, call, operation),
     }
 }
 
@@ -149,8 +172,10 @@ fn create(s3: &mut S3, call: &Call, now: Timestamp) -> Result<Value, AwsError> {
                 account: call.account.clone(),
                 region: call.region.clone(),
                 created: now,
-                settings: BTreeMap::new(),
-                objects: BTreeMap::new(),
+                settings: settings::of_a_new_bucket(),
+                versioning: Versioning::Never,
+                keys: BTreeMap::new(),
+                made: 0,
             };
             s3.buckets.insert(name.to_owned(), bucket);
             Ok(json!({ "$headers": { "Location": format!("/{name}") } }))
@@ -158,188 +183,10 @@ fn create(s3: &mut S3, call: &Call, now: Timestamp) -> Result<Value, AwsError> {
     }
 }
 
-fn put(bucket: &mut Bucket, call: &Call, now: Timestamp) -> Result<Value, AwsError> {
-    let key = call.text("Key")?;
-    if key.is_empty() || key.len() > 1024 {
-        return Err(AwsError::new("KeyTooLongError", "Your key is too long"));
-    }
-    let unmet = || {
-        AwsError::new(
-            "PreconditionFailed",
-            "At least one of the pre-conditions you specified did not hold",
-        )
-        .status(412)
-    };
-    if call.opt_text("IfNoneMatch") == Some("*") && bucket.objects.contains_key(key) {
-        return Err(unmet());
-    }
-    if let Some(etag) = call.opt_text("IfMatch")
-        && bucket.objects.get(key).is_none_or(|object| object.etag != etag)
-    {
-        return Err(unmet());
-    }
-    let bytes = body(&call.input);
-    let sha256 = call.opt_text("ChecksumSHA256").map(str::to_owned);
-    let found = base64::prelude::BASE64_STANDARD.encode(Sha256::digest(&bytes));
-    if sha256.as_ref().is_some_and(|given| *given != found) {
-        return Err(AwsError::new(
-            "BadDigest",
-            "The SHA256 you specified did not match the calculated checksum.",
-        ));
-    }
-    let md5: String = Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{md5}\"");
-    let object = Object {
-        bytes,
-        etag: etag.clone(),
-        sha256,
-        modified: now,
-        content_type: call.opt_text("ContentType").map(str::to_owned),
-        metadata: call
-            .input
-            .get("Metadata")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default(),
-    };
-    bucket.objects.insert(key.to_owned(), object);
-    Ok(json!({ "$headers": { "ETag": etag } }))
-}
-
-fn get(bucket: &Bucket, call: &Call) -> Result<Value, AwsError> {
-    let object = bucket.objects.get(call.text("Key")?).ok_or_else(|| {
-        AwsError::new("NoSuchKey", "The specified key does not exist.").status(404)
-    })?;
-    if call.opt_text("Range").is_some() {
-        return Err(AwsError::new("NotImplemented", "Range: the local AWS answers whole objects")
-            .status(501));
-    }
-    let mut headers = Map::new();
-    headers.insert("ETag".to_owned(), json!(object.etag));
-    let modified = object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    headers.insert("Last-Modified".to_owned(), json!(modified));
-    let content_type = object.content_type.as_deref().unwrap_or("binary/octet-stream");
-    headers.insert("Content-Type".to_owned(), json!(content_type));
-    if let (Some("ENABLED"), Some(sha256)) = (call.opt_text("ChecksumMode"), &object.sha256) {
-        headers.insert("x-amz-checksum-sha256".to_owned(), json!(sha256));
-        headers.insert("x-amz-checksum-type".to_owned(), json!("FULL_OBJECT"));
-    }
-    for (name, value) in &object.metadata {
-        headers.insert(format!("x-amz-meta-{name}"), value.clone());
-    }
-    if call.operation == "HeadObject" {
-        headers.insert("Content-Length".to_owned(), json!(object.bytes.len().to_string()));
-        return Ok(json!({ "$headers": headers }));
-    }
-    Ok(json!({ "$body": blob(&object.bytes), "$headers": headers }))
-}
-
-fn delete_many(bucket: &mut Bucket, call: &Call) -> Result<Value, AwsError> {
-    let objects =
-        match call.input.pointer("/Delete/Object").or(call.input.pointer("/Delete/Objects")) {
-            Some(Value::Array(objects)) => objects.clone(),
-            Some(one) => vec![one.clone()],
-            None => Vec::new(),
-        };
-    let mut deleted = Vec::new();
-    for key in objects.iter().filter_map(|object| object["Key"].as_str()) {
-        bucket.objects.remove(key);
-        deleted.push(json!({ "Key": key }));
-    }
-    Ok(json!({ "Deleted": deleted }))
-}
-
-fn list(bucket: &Bucket, call: &Call) -> Result<Value, AwsError> {
-    let prefix = call.opt_text("Prefix").unwrap_or_default();
-    let after =
-        call.opt_text("ContinuationToken").or(call.opt_text("StartAfter")).unwrap_or_default();
-    let most = call.opt_int("MaxKeys")?.unwrap_or(1000).clamp(0, 1000) as usize;
-    let delimiter = call.opt_text("Delimiter").filter(|delimiter| !delimiter.is_empty());
-    let (mut contents, mut folders, mut last) = (Vec::new(), Vec::<String>::new(), String::new());
-    let mut truncated = false;
-    for (key, object) in bucket.objects.range(prefix.to_owned()..) {
-        let Some(rest) = key.strip_prefix(prefix) else { break };
-        let folder = delimiter.and_then(|delimiter| {
-            rest.find(delimiter).map(|at| format!("{prefix}{}", &rest[..at + delimiter.len()]))
-        });
-        let skipped = key.as_str() <= after
-            || folder.as_ref().is_some_and(|folder| {
-                folders.last() == Some(folder)
-                    || (!after.is_empty() && after.starts_with(folder.as_str()))
-            });
-        if skipped {
-            continue;
-        }
-        if contents.len() + folders.len() == most {
-            truncated = true;
-            break;
-        }
-        last.clone_from(key);
-        match folder {
-            Some(folder) => folders.push(folder),
-            None => contents.push(json!({
-                "Key": key, "LastModified": timestamp(object.modified), "ETag": object.etag,
-                "Size": object.bytes.len(), "StorageClass": "STANDARD",
-            })),
-        }
-    }
-    let prefixes: Vec<Value> = folders.iter().map(|folder| json!({ "Prefix": folder })).collect();
-    let mut answer = json!({
-        "Name": call.text("Bucket")?, "Prefix": prefix, "MaxKeys": most,
-        "KeyCount": contents.len() + prefixes.len(), "IsTruncated": truncated,
-        "Contents": contents, "CommonPrefixes": prefixes,
-    });
-    if truncated {
-        answer["NextContinuationToken"] = json!(last);
-    }
-    Ok(answer)
-}
-
-/// Bucket settings that are kept as they come.
-const SETTINGS: [&str; 9] = [
-    "BucketPolicy",
-    "BucketEncryption",
-    "BucketVersioning",
-    "BucketLifecycleConfiguration",
-    "BucketOwnershipControls",
-    "BucketTagging",
-    "BucketLogging",
-    "BucketNotificationConfiguration",
-    "PublicAccessBlock",
-];
-
-fn setting(bucket: &mut Bucket, call: &Call, operation: &str) -> Result<Value, AwsError> {
-    let unknown = || AwsError::unknown_operation("s3", operation);
-    let (verb, name) = ["Put", "Get", "Delete"]
-        .into_iter()
-        .find_map(|verb| Some((verb, operation.strip_prefix(verb)?)))
-        .filter(|(_, name)| SETTINGS.contains(name))
-        .ok_or_else(unknown)?;
-    match verb {
-        "Put" => {
-            let mut value = call.input.clone();
-            if let Some(value) = value.as_object_mut() {
-                value.remove("Bucket");
-            }
-            if name == "BucketPolicy" {
-                policy::checked(&value)?;
-            }
-            bucket.settings.insert(name.to_owned(), value);
-            Ok(json!({}))
-        }
-        "Get" => bucket.settings.get(name).cloned().ok_or_else(|| {
-            AwsError::new(format!("NoSuch{name}"), format!("The {name} does not exist")).status(404)
-        }),
-        _ => {
-            bucket.settings.remove(name);
-            Ok(json!({ "$status": 204 }))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{blob, body};
     use crate::{Principal, Settings};
 
     async fn ask(aws: &Aws, operation: &str, input: Value) -> Result<Value, AwsError> {
@@ -447,5 +294,79 @@ mod tests {
         let page = ask(&aws, "ListObjectsV2", folders).await.unwrap();
         assert_eq!(page["CommonPrefixes"], json!([{ "Prefix": "a/" }, { "Prefix": "b/" }]));
         assert_eq!(page["Contents"][0]["Key"], "c");
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_keeps_versions_loses_nothing_by_a_write_or_a_delete() {
+        let aws = Aws::new(Settings::default());
+        let key = |more: Value| {
+            let mut input = json!({ "Bucket": "runs", "Key": "a" });
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            input
+        };
+        let versioning = |status: &str| json!({ "Bucket": "runs", "VersioningConfiguration": { "Status": status } });
+        ask(&aws, "CreateBucket", json!({ "Bucket": "runs" })).await.unwrap();
+        assert_eq!(
+            ask(&aws, "GetBucketVersioning", json!({ "Bucket": "runs" })).await.unwrap(),
+            json!({})
+        );
+        ask(&aws, "PutObject", key(json!({ "$body": blob(b"0") }))).await.unwrap();
+        ask(&aws, "PutBucketVersioning", versioning("Enabled")).await.unwrap();
+        let one = ask(&aws, "PutObject", key(json!({ "$body": blob(b"1") }))).await.unwrap();
+        let one = one["$headers"]["x-amz-version-id"].clone();
+        assert!(one.as_str().is_some_and(|id| id != "null"), "{one}");
+        let gone = ask(&aws, "DeleteObject", key(json!({}))).await.unwrap();
+        assert_eq!(gone["$headers"]["x-amz-delete-marker"], "true");
+        let marker = gone["$headers"]["x-amz-version-id"].clone();
+        assert_eq!(ask(&aws, "GetObject", key(json!({}))).await.unwrap_err().code, "NoSuchKey");
+        let read = |id: Value| ask(&aws, "GetObject", key(json!({ "VersionId": id })));
+        assert_eq!(body(&read(one.clone()).await.unwrap()).as_ref(), b"1");
+        assert_eq!(body(&read(json!("null")).await.unwrap()).as_ref(), b"0");
+        assert_eq!(read(marker.clone()).await.unwrap_err().status, 405);
+        assert_eq!(read(json!("other")).await.unwrap_err().code, "NoSuchVersion");
+        let listed = ask(&aws, "ListObjectVersions", json!({ "Bucket": "runs" })).await.unwrap();
+        let ids = |rows: &Value| -> Vec<Value> {
+            rows.as_array().unwrap().iter().map(|row| row["VersionId"].clone()).collect()
+        };
+        assert_eq!(ids(&listed["Version"]), [one.clone(), json!("null")]);
+        assert_eq!(ids(&listed["DeleteMarker"]), [marker.clone()]);
+        let page = json!({ "Bucket": "runs", "MaxKeys": "1" });
+        let first = ask(&aws, "ListObjectVersions", page).await.unwrap();
+        assert_eq!((ids(&first["DeleteMarker"]).len(), ids(&first["Version"]).len()), (1, 0));
+        let next = json!({ "Bucket": "runs", "KeyMarker": first["NextKeyMarker"], "VersionIdMarker": first["NextVersionIdMarker"] });
+        let rest = ask(&aws, "ListObjectVersions", next).await.unwrap();
+        assert_eq!(ids(&rest["Version"]), [one.clone(), json!("null")]);
+        let full = ask(&aws, "DeleteBucket", json!({ "Bucket": "runs" })).await.unwrap_err();
+        assert_eq!(full.code, "BucketNotEmpty");
+        // The marker is taken away: the object is back. While versions are suspended, `null` is overwritten.
+        ask(&aws, "DeleteObject", key(json!({ "VersionId": marker }))).await.unwrap();
+        assert_eq!(body(&ask(&aws, "GetObject", key(json!({}))).await.unwrap()).as_ref(), b"1");
+        ask(&aws, "PutBucketVersioning", versioning("Suspended")).await.unwrap();
+        ask(&aws, "PutObject", key(json!({ "$body": blob(b"2") }))).await.unwrap();
+        let listed = ask(&aws, "ListObjectVersions", json!({ "Bucket": "runs" })).await.unwrap();
+        assert_eq!(ids(&listed["Version"]), [json!("null"), one]);
+        let wrong = ask(&aws, "PutBucketVersioning", versioning("enabled")).await.unwrap_err();
+        assert_eq!(wrong.code, "MalformedXML");
+    }
+
+    #[tokio::test]
+    async fn what_a_bucket_has_not_is_called_as_s3_calls_it() {
+        let aws = Aws::new(Settings::default());
+        let bucket = json!({ "Bucket": "runs" });
+        ask(&aws, "CreateBucket", bucket.clone()).await.unwrap();
+        for (operation, code) in [
+            ("GetBucketPolicy", "NoSuchBucketPolicy"),
+            ("GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"),
+            ("GetBucketTagging", "NoSuchTagSet"),
+        ] {
+            let error = ask(&aws, operation, bucket.clone()).await.unwrap_err();
+            assert_eq!((error.code.as_str(), error.status), (code, 404));
+        }
+        let encrypted = ask(&aws, "GetBucketEncryption", bucket.clone()).await.unwrap();
+        let algorithm = &encrypted["Rule"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"];
+        assert_eq!(algorithm, "AES256");
+        ask(&aws, "DeletePublicAccessBlock", bucket.clone()).await.unwrap();
+        let open = ask(&aws, "GetPublicAccessBlock", bucket).await.unwrap_err();
+        assert_eq!(open.code, "NoSuchPublicAccessBlockConfiguration");
     }
 }

@@ -2,8 +2,10 @@
 
 mod routes;
 
+use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use md5::{Digest as _, Md5};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -20,6 +22,9 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("start-after", "StartAfter"),
     ("fetch-owner", "FetchOwner"),
     ("encoding-type", "EncodingType"),
+    ("key-marker", "KeyMarker"),
+    ("version-id-marker", "VersionIdMarker"),
+    ("versionId", "VersionId"),
 ];
 
 /// Headers that are members.
@@ -27,7 +32,11 @@ const HEADERS: &[(&str, &str)] = &[
     ("if-match", "IfMatch"),
     ("if-none-match", "IfNoneMatch"),
     ("range", "Range"),
+    ("cache-control", "CacheControl"),
+    ("content-disposition", "ContentDisposition"),
+    ("content-language", "ContentLanguage"),
     ("content-type", "ContentType"),
+    ("expires", "Expires"),
     ("x-amz-checksum-mode", "ChecksumMode"),
     ("x-amz-checksum-sha256", "ChecksumSHA256"),
     ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
@@ -60,6 +69,11 @@ pub(super) fn read(request: &Request<Bytes>) -> Result<Operation, AwsError> {
     }
     header_members(request, &mut members);
     let bytes = unchunked(request)?;
+    let md5 = base64::prelude::BASE64_STANDARD.encode(Md5::digest(&bytes));
+    if header(request, "content-md5").is_some_and(|given| given != md5) {
+        let message = "The Content-MD5 you specified did not match what we received.";
+        return Err(AwsError::new("BadDigest", message));
+    }
     if matches!(name.as_str(), "PutObject" | "UploadPart" | "PutBucketPolicy") {
         members.insert("$body".to_owned(), blob(&bytes));
     } else if !bytes.is_empty() {
@@ -105,6 +119,16 @@ fn header_members(request: &Request<Bytes>, members: &mut Map<String, Value>) {
         if let Some(value) = header(request, wire) {
             members.insert((*member).to_owned(), value.into());
         }
+    }
+    // `aws-chunked` is how the body travels, not what it is.
+    let encoding: Vec<&str> = header(request, "content-encoding")
+        .into_iter()
+        .flat_map(|names| names.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty() && *name != "aws-chunked")
+        .collect();
+    if !encoding.is_empty() {
+        members.insert("ContentEncoding".to_owned(), encoding.join(",").into());
     }
     let mut metadata = Map::new();
     for (name, value) in request.headers() {
@@ -179,12 +203,12 @@ fn root(operation: &str) -> String {
         "ListObjects" | "ListObjectsV2" => "ListBucketResult",
         "ListObjectVersions" => "ListVersionsResult",
         "DeleteObjects" => "DeleteResult",
-        "CreateMultipartUpload" => "InitiateMultipartUploadResult",
         "GetBucketVersioning" => "VersioningConfiguration",
         "GetBucketLocation" => "LocationConstraint",
         "GetBucketTagging" | "GetObjectTagging" => "Tagging",
         "GetBucketEncryption" => "ServerSideEncryptionConfiguration",
         "GetBucketLifecycleConfiguration" => "LifecycleConfiguration",
+        "GetBucketOwnershipControls" => "OwnershipControls",
         "GetPublicAccessBlock" => "PublicAccessBlockConfiguration",
         other => return format!("{other}Result"),
     }
@@ -197,17 +221,21 @@ pub(super) fn respond(operation: &str, result: Value) -> Response<Bytes> {
     let mut content_type = "application/xml";
     let body = match parts.body {
         Some(bytes) => {
+            // An object's own type is among its headers.
             content_type = "binary/octet-stream";
             bytes
         }
-        None if parts.members.is_empty() => Bytes::new(),
+        None if parts.members.is_empty() && !operation.starts_with("GetBucket") => Bytes::new(),
         None => {
             let root = root(operation);
             let mut out = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                  <{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
             );
-            content(&mut out, &Flattened, &Value::Object(parts.members));
+            match parts.members.get("$text") {
+                Some(text) => content(&mut out, &Flattened, text),
+                None => content(&mut out, &Flattened, &Value::Object(parts.members)),
+            }
             out.push_str(&format!("</{root}>"));
             out.into()
         }
@@ -243,6 +271,17 @@ mod tests {
             assert_eq!(get.name, "GetObject", "{uri} {host}");
             assert_eq!(get.input, json!({"Bucket": "runs", "Key": "a b/c.json"}));
         }
+    }
+
+    #[test]
+    fn a_body_that_is_not_what_was_sent_is_refused() {
+        let put = |md5: &str| {
+            let request =
+                Request::builder().method("PUT").uri("/runs/key").header("content-md5", md5);
+            read(&request.body(Bytes::from_static(b"1")).unwrap()).map(|put| put.name)
+        };
+        assert_eq!(put("xMpCOKC5I4INzFCab3WEmw==").unwrap(), "PutObject");
+        assert_eq!(put("x").unwrap_err().code, "BadDigest");
     }
 
     #[test]

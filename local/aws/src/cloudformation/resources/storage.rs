@@ -56,6 +56,40 @@ const SETTINGS: [(&str, &str, &str); 5] = [
     ("VersioningConfiguration", "PutBucketVersioning", "VersioningConfiguration"),
 ];
 
+/// A setting in the words of S3's own calls: CloudFormation's lists are repeated elements there, and a
+/// lifecycle rule's days have their own places.
+fn as_called(property: &str, value: &Value) -> Value {
+    match property {
+        "BucketEncryption" => {
+            let rules = value["ServerSideEncryptionConfiguration"].as_array().cloned();
+            let rule = |rule: Value| {
+                let by_default = rule["ServerSideEncryptionByDefault"].clone();
+                let key = rule.get("BucketKeyEnabled").cloned().unwrap_or(json!(false));
+                json!({ "ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": key })
+            };
+            json!({ "Rule": rules.unwrap_or_default().into_iter().map(rule).collect::<Vec<_>>() })
+        }
+        "OwnershipControls" => json!({ "Rule": value["Rules"] }),
+        "LifecycleConfiguration" => {
+            let rules = value["Rules"].as_array().cloned().unwrap_or_default();
+            json!({ "Rule": rules.into_iter().map(lifecycle_rule).collect::<Vec<_>>() })
+        }
+        _ => value.clone(),
+    }
+}
+
+fn lifecycle_rule(mut rule: Value) -> Value {
+    let Some(members) = rule.as_object_mut() else { return rule };
+    if let Some(id) = members.remove("Id") {
+        members.insert("ID".to_owned(), id);
+    }
+    let days = members.remove("ExpirationInDays").map(|days| json!({ "Days": days }));
+    if let Some(expiration) = days {
+        members.insert("Expiration".to_owned(), expiration);
+    }
+    rule
+}
+
 pub(super) async fn update_bucket(
     context: &Context<'_>,
     bucket: &Made,
@@ -63,7 +97,7 @@ pub(super) async fn update_bucket(
 ) -> Result<Made, AwsError> {
     for (property, operation, member) in SETTINGS {
         if let Some(value) = properties.get(property) {
-            let input = json!({ "Bucket": bucket.physical_id, member: value });
+            let input = json!({ "Bucket": bucket.physical_id, member: as_called(property, value) });
             context.call("s3", operation, input).await?;
         }
     }

@@ -60,6 +60,10 @@ const OF_LIST: &[&str] = &[
     "start-after",
 ];
 
+const OF_ONE: &[&str] = &["versionId"];
+const OF_VERSIONS: &[&str] =
+    &["encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"];
+
 /// Everything of S3 that is known here.
 const ROUTES: &[Route] = &[
     route(("GET", Service, None), "ListBuckets", &[], &[]),
@@ -67,6 +71,7 @@ const ROUTES: &[Route] = &[
     route(("DELETE", Bucket, None), "DeleteBucket", &[], OWNER),
     route(("HEAD", Bucket, None), "HeadBucket", &[], OWNER),
     route(("GET", Bucket, Some("list-type")), "ListObjectsV2", OF_LIST, OWNER),
+    route(("GET", Bucket, Some("versions")), "ListObjectVersions", OF_VERSIONS, OWNER),
     route(("POST", Bucket, Some("delete")), "DeleteObjects", &[], OWNER),
     route(("GET", Bucket, Some("location")), "GetBucketLocation", &[], OWNER),
     route(("GET", Bucket, Some("policy")), "GetBucketPolicy", &[], OWNER),
@@ -91,17 +96,13 @@ const ROUTES: &[Route] = &[
     route(("GET", Bucket, Some("tagging")), "GetBucketTagging", &[], OWNER),
     route(("PUT", Bucket, Some("tagging")), "PutBucketTagging", &[], OWNER),
     route(("DELETE", Bucket, Some("tagging")), "DeleteBucketTagging", &[], OWNER),
-    route(("GET", Bucket, Some("logging")), "GetBucketLogging", &[], OWNER),
-    route(("PUT", Bucket, Some("logging")), "PutBucketLogging", &[], OWNER),
-    route(("GET", Bucket, Some("notification")), "GetBucketNotificationConfiguration", &[], OWNER),
-    route(("PUT", Bucket, Some("notification")), "PutBucketNotificationConfiguration", &[], OWNER),
     route(("GET", Bucket, Some("publicAccessBlock")), "GetPublicAccessBlock", &[], OWNER),
     route(("PUT", Bucket, Some("publicAccessBlock")), "PutPublicAccessBlock", &[], OWNER),
     route(("DELETE", Bucket, Some("publicAccessBlock")), "DeletePublicAccessBlock", &[], OWNER),
     route(("PUT", Object, None), "PutObject", &[], OF_PUT),
-    route(("GET", Object, None), "GetObject", &[], OF_GET),
-    route(("HEAD", Object, None), "HeadObject", &[], OF_GET),
-    route(("DELETE", Object, None), "DeleteObject", &[], OWNER),
+    route(("GET", Object, None), "GetObject", OF_ONE, OF_GET),
+    route(("HEAD", Object, None), "HeadObject", OF_ONE, OF_GET),
+    route(("DELETE", Object, None), "DeleteObject", OF_ONE, OWNER),
 ];
 
 /// The operation that a request asks for.
@@ -171,8 +172,9 @@ mod tests {
             ("PUT", "/runs/key?renameObject", "renameObject"),
             ("PUT", "/runs/key?tagging", "tagging"),
             ("PUT", "/runs/key?uploadId=1&partNumber=1", "uploadId"),
-            ("GET", "/runs/key?versionId=1", "versionId"),
-            ("DELETE", "/runs/key?versionId=1", "versionId"),
+            ("PUT", "/runs/key?versionId=1", "versionId"),
+            ("PUT", "/runs?logging", "logging"),
+            ("PUT", "/runs?notification", "notification"),
             ("DELETE", "/runs/key?uploadId=1", "uploadId"),
             ("GET", "/?x", "x"),
             ("GET", "/runs?list-type=2&x-amz-unknown=1", "x-amz-unknown"),
@@ -199,6 +201,16 @@ mod tests {
             let error = ask(method, uri, &[(header, "x")]).unwrap_err();
             assert!(error.message.contains(header), "{error}");
         }
+    }
+
+    #[test]
+    fn the_readme_names_each_operation() {
+        let readme = include_str!("../../../README.md");
+        let row = readme.lines().find(|line| line.starts_with("| s3 |")).unwrap();
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let mut offered: Vec<&str> = ROUTES.iter().map(|route| route.name).collect();
+        offered.sort_unstable();
+        assert_eq!(named, offered);
     }
 
     #[test]
