@@ -16,7 +16,7 @@ import boto3
 # https://docs.aws.amazon.com/awssupport/latest/user/common-errors.html
 COMMON = {
     "AccessDenied", "AccessDeniedException", "ExpiredToken", "InternalFailure", "InvalidAction", "InvalidClientTokenId",
-    "MissingAuthenticationToken", "RequestLimitExceeded", "ServiceUnavailable", "Throttling", "ThrottlingException",
+    "MissingAuthenticationToken", "MissingParameter", "RequestLimitExceeded", "ServiceUnavailable", "Throttling", "ThrottlingException",
     "TooManyRequestsException", "UnknownOperationException", "ValidationError", "ValidationException",
 }
 # Errors that a service's own pages name and its model does not.
@@ -25,10 +25,14 @@ BY_SERVICE = {
     "s3": {"NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "PreconditionFailed", "BucketNotEmpty",
            "NoSuchPublicAccessBlockConfiguration", "OwnershipControlsNotFoundError", "BadDigest", "MalformedXML",
            "InvalidBucketName", "NoSuchVersion", "MethodNotAllowed", "NotImplemented", "KeyTooLongError", "NoSuchBucket",
-           "NoSuchKey", "MalformedPolicy", "404", "403", "405", "412"},
+           "NoSuchKey", "MalformedPolicy", "403", "404", "405", "412", "501"},
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
     "sqs": {"AWS.SimpleQueueService.NonExistentQueue", "InvalidParameterValue", "InvalidAttributeValue",
             "MissingParameter", "QueueDoesNotExist"},
+}
+OFFERED = {
+    "cloudformation", "cloudwatch", "events", "iam", "lambda", "organizations", "resourcegroupstaggingapi", "s3",
+    "scheduler", "service-quotas", "sns", "sqs", "ssm", "stepfunctions", "sts",
 }
 LOG = os.environ.get("LANDLORD_ANSWERS")
 
@@ -105,8 +109,7 @@ def check(response, parsed, model):
     service, operation = model.service_model.service_name, model.name
     if response["status_code"] >= 300:
         code = parsed.get("Error", {}).get("Code", "")
-        codes = {shape.error_code for shape in model.service_model.error_shapes}
-        codes |= {shape.name for shape in model.service_model.error_shapes}
+        codes = {shape.error_code for shape in model.error_shapes} | {shape.name for shape in model.error_shapes}
         known = code in codes or code in COMMON or code in BY_SERVICE.get(service, ())
         return [] if known else [f"the error {code}"]
     shape, found, body = model.output_shape, [], response["body"]
@@ -132,7 +135,8 @@ def check(response, parsed, model):
 def look(response_dict, parsed_response, context=None, **of_event):
     """What the SDK calls with each answer."""
     model = look.models.get(of_event["event_name"])
-    if model is None:
+    # Of a service that is not offered nothing comes back but a status.
+    if model is None or model.service_model.service_name not in OFFERED:
         return
     faults = check(response_dict, parsed_response or {}, model)
     with open(LOG, "a", encoding="utf-8") as log:
