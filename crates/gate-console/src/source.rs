@@ -28,6 +28,7 @@ pub(crate) struct Source {
     /// Files with settings, JSON or YAML, `-` for standard input; of several, what a later one sets
     /// wins. A deployment's parameters (GateMaintenanceWindows, …), the template's parameters, a
     /// list of windows or freezes, or what the AWS CLI prints: `ssm get-maintenance-window`,
+    /// `ssm describe-maintenance-windows`,
     /// `cloudformation describe-stack-set` and `describe-stack-instance`,
     /// `lambda get-function-configuration`
     #[arg(value_name = "FILE")]
@@ -128,6 +129,9 @@ fn parameters(value: &Value) -> Result<BTreeMap<String, String>, String> {
         Value::Array(_) => Ok(one("MaintenanceWindows", value)),
         Value::Object(object) if object.contains_key("Schedule") => {
             Ok(one("MaintenanceWindows", &json!([value])))
+        }
+        Value::Object(object) if object.contains_key("WindowIdentities") => {
+            Ok(one("MaintenanceWindows", &object["WindowIdentities"]))
         }
         Value::Object(object) => {
             for (pointer, list) in [
@@ -255,6 +259,7 @@ mod tests {
         for text in [
             list.clone(),
             window.to_owned(),
+            format!(r#"{{"WindowIdentities":{list}}}"#),
             format!(r#"{{"MaintenanceWindows":{list},"MemorySize":256}}"#),
             format!(
                 r#"{{"StackSet":{{"Parameters":[{{"ParameterKey":"MaintenanceWindows","ParameterValue":{}}}]}}}}"#,

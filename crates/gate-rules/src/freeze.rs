@@ -1,6 +1,7 @@
 //! Freeze periods: times in which no stack operation runs, whatever the windows say.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lifecycle::Fault;
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl TryFrom<Value> for Freeze {
 impl Freeze {
     /// Reads one freeze period: `From` and `To`, `Timezone` and `Reason` if there are any. A time
     /// with an offset means that moment; one without is a reading of the time zone's clock, and of
-    /// a reading that comes twice the freeze takes the longer.
+    /// a reading that comes twice the freeze takes the longer. A day as its end is frozen, too.
     ///
     /// # Errors
     /// The member that breaks its rule, with its value and the rule.
@@ -52,7 +53,8 @@ impl Freeze {
         let zone = zone("Timezone", text.timezone.as_deref().unwrap_or("UTC"))?;
         let moment = |field: &str, text: &str, last: bool| {
             let rule = "must be a time like 2026-12-20T18:00, with an offset or Z or without";
-            let moment = match Written::read(text) {
+            let day = text.parse::<Date>().ok().filter(|_| last && Written::is_day(text));
+            let moment = match day.map_or_else(|| Written::read(text), Written::end_of) {
                 Some(Written::Moment(moment)) => Ok(moment),
                 Some(Written::Reading(reading)) => {
                     let ambiguous = zone.to_ambiguous_timestamp(reading);

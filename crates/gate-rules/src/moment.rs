@@ -1,7 +1,7 @@
 //! Times as people and AWS write them: with an offset, which is a moment, or without one.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 /// A time as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,16 @@ impl Written {
             return None;
         }
         text.parse().ok().map(Self::Reading)
+    }
+
+    /// Whether a day is written, and no time of it.
+    pub(crate) fn is_day(text: &str) -> bool {
+        !text.contains(['T', 't', ' ', ':', '['])
+    }
+
+    /// The end of a day.
+    pub(crate) fn end_of(day: Date) -> Option<Self> {
+        Some(Self::Reading(day.tomorrow().ok()?.into()))
     }
 }
 

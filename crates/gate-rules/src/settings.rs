@@ -11,6 +11,9 @@ use crate::freeze::Freeze;
 use crate::verdict::FailMode;
 use crate::window::Window;
 
+/// The member in which `aws ssm describe-maintenance-windows` prints its windows.
+const WINDOW_IDENTITIES: &str = "WindowIdentities";
+
 /// What a gate looks at.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -179,11 +182,21 @@ impl Reader<'_> {
         }
     }
 
-    /// A JSON list; what a single member of it breaks is told with its place.
+    /// A JSON list, or one member of it alone, or what the AWS CLI prints of several windows; what a
+    /// single member breaks is told with its place.
     fn json_list<T>(&mut self, name: &str, read: fn(&Value) -> Result<T, Fault>) -> Vec<T> {
         let Some(text) = self.text(name) else { return Vec::new() };
-        let list = match serde_json::from_str::<Vec<Value>>(&text) {
-            Ok(list) => list,
+        let list = match serde_json::from_str(&text) {
+            Ok(Value::Array(list)) => list,
+            Ok(Value::Object(mut members)) => match members.remove(WINDOW_IDENTITIES) {
+                Some(Value::Array(list)) => list,
+                _ => vec![Value::Object(members)],
+            },
+            Ok(_) => {
+                let rule = "must be a JSON list, or one member of it";
+                self.faults.push(Fault::new(name, &text, rule));
+                return Vec::new();
+            }
             Err(error) => {
                 self.faults.push(Fault::new(name, &text, format!("must be a JSON list: {error}")));
                 return Vec::new();
@@ -280,6 +293,26 @@ mod tests {
         for (name, value, says) in table {
             let error = load(&[(name, value)]).unwrap_err();
             assert!(error.contains(says), "{error} does not say {says}");
+        }
+    }
+
+    #[test]
+    fn a_window_or_a_freeze_may_stand_alone_as_it_is_printed() {
+        let window = r#"{"WindowId":"mw-1","Schedule":"cron(0 2 ? * SUN *)","Duration":2}"#;
+        let printed = format!(r#"{{"WindowIdentities":[{window},{window}]}}"#);
+        for (text, windows) in [(window, 1), (&format!("[{window}]"), 1), (&printed, 2), ("[]", 0)]
+        {
+            assert_eq!(load(&[("MAINTENANCE_WINDOWS", text)]).unwrap().windows.len(), windows);
+        }
+        let freeze = r#"{"From":"2026-12-20T18:00Z","To":"2027-01-02T06:00Z"}"#;
+        assert_eq!(load(&[("FREEZE_PERIODS", freeze)]).unwrap().freezes.len(), 1);
+        for (text, says) in [
+            ("7", "must be a JSON list, or one member of it"),
+            ("{}", "MAINTENANCE_WINDOWS[0]: {} must be a maintenance window"),
+            (r#"{"WindowIdentities":7}"#, "MAINTENANCE_WINDOWS[0]"),
+        ] {
+            let error = load(&[("MAINTENANCE_WINDOWS", text)]).unwrap_err();
+            assert!(error.contains(says), "{error}");
         }
     }
 

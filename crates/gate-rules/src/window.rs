@@ -76,8 +76,8 @@ struct WindowText {
     _window_id: Option<IgnoredAny>,
     #[serde(default, rename = "Description")]
     _description: Option<IgnoredAny>,
-    #[serde(default, rename = "NextExecutionTime")]
-    _next_execution_time: Option<IgnoredAny>,
+    #[serde(default)]
+    next_execution_time: Option<String>,
     #[serde(default, rename = "AllowUnassociatedTargets")]
     _allow_unassociated_targets: Option<IgnoredAny>,
     #[serde(default, rename = "CreatedDate")]
@@ -254,14 +254,17 @@ impl Schedule {
                         );
                     }
                 };
-                return match starts {
-                    Some(first) => Ok(Self::Rate { first, every }),
-                    None => refuse(
-                        "must stand beside a StartDate: a rate() has no other beginning \
-                                    that the gate could know"
+                // Of a window without a start date AWS says when it runs next, and from there on it
+                // can be counted as well.
+                let next = bound("NextExecutionTime", text.next_execution_time.as_deref());
+                let Some(first) = starts.map_or_else(|| next, |starts| Ok(Some(starts)))? else {
+                    return refuse(
+                        "must stand beside a StartDate or NextExecutionTime: a rate() has no \
+                         other beginning that the gate could know"
                             .to_owned(),
-                    ),
+                    );
                 };
+                return Ok(Self::Rate { first, every });
             }
             _ => {
                 return refuse(

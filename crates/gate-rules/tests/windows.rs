@@ -6,6 +6,9 @@ use gate_rules::{Freeze, Span, Window};
 use jiff::Timestamp;
 use serde_json::json;
 
+#[path = "windows/odd.rs"]
+mod odd;
+
 fn window(schedule: &str, duration: i64, cutoff: i64, zone: &str) -> Window {
     let text = json!({
         "Schedule": schedule, "Duration": duration, "Cutoff": cutoff, "ScheduleTimezone": zone,
@@ -178,7 +181,7 @@ fn a_window_that_breaks_a_rule_is_refused_with_field_value_and_rule() {
         window
     };
     let table = [
-        (cron("rate(7 days)"), "Schedule: \"rate(7 days)\" must stand beside a StartDate"),
+        (cron("rate(7 days)"), "Schedule: \"rate(7 days)\" must stand beside a StartDate or Next"),
         (cron("rate(7 weeks)"), "must be rate(value unit)"),
         (cron("every day"), "must be cron(Minutes Hours Day-of-month Month Day-of-week Year)"),
         (cron("at(tomorrow)"), "must be at(yyyy-mm-ddThh:mm:ss)"),
