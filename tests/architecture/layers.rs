@@ -59,7 +59,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
     ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
     (
         "plan-rollout",
-        &["organizations", "cloudformation", "cloudwatch", "resourcegroupstagging", "s3"],
+        &["organizations", "cloudformation", "cloudwatch", "resourcegroupstagging", "s3", "sfn"],
     ),
     ("request-quotas", &["sts", "servicequotas", "lambda"]),
     ("retire-tenant", &[]),

@@ -204,6 +204,17 @@ pub fn under_way<'a>(log: impl IntoIterator<Item = &'a str>) -> Option<Operation
     (!newest.stage.is_over()).then_some(newest)
 }
 
+/// The newest operation of another rollout that has begun since this one did: the set is that one's
+/// now. `log` is the set's, newest first, and goes back to the rollout's beginning.
+pub fn taken_over<'a>(
+    log: impl IntoIterator<Item = &'a str>,
+    rollout: &RolloutHash,
+) -> Option<OperationName> {
+    let mut names = log.into_iter().filter_map(OperationName::read);
+    let newest = names.next().filter(|name| name.rollout != *rollout)?;
+    names.any(|name| name.rollout == *rollout).then_some(newest)
+}
+
 /// The operations of others that deployed the template of a rollout, newest first: those between
 /// its first operation and the one that put the old template back. `log` is the set's, newest
 /// first, and goes back to the rollout's first operation at least.
@@ -289,6 +300,23 @@ mod tests {
         }
         assert_eq!(under_way([]), None);
         assert_eq!(under_way(["enrol-1"]), None);
+    }
+
+    #[test]
+    fn a_set_is_taken_over_by_a_rollout_that_began_later_and_by_nothing_else() {
+        let mine = RolloutHash::of("set_1");
+        let of = |execution: &str, stage: &str| {
+            format!("roll-{}-{stage}-000-r0", RolloutHash::of(execution))
+        };
+        let (w1, w2) = (of("set_1", "w01of03"), of("set_1", "w02of03"));
+        let (before, after) = (of("set_0", "late"), of("set_2", "w01of03"));
+        let ids = |log: &[&String]| {
+            taken_over(log.iter().map(|id| id.as_str()), &mine).map(|name| name.to_string())
+        };
+        assert_eq!(ids(&[&after, &"enrol-1".to_owned(), &w2, &w1]), Some(after.clone()));
+        assert_eq!(ids(&[&w2, &w1, &before]), None, "it went on");
+        assert_eq!(ids(&[&before]), None, "it has not begun");
+        assert_eq!(ids(&[]), None);
     }
 
     fn at(second: i64) -> Timestamp {

@@ -143,16 +143,14 @@ impl Files {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| self.damaged(name, error))
     }
 
-    /// Reads a file of JSON that belongs to no single rollout, by its whole key.
+    /// Reads a file of text that belongs to no single rollout, by its whole key; nothing when it is
+    /// not there. What is not UTF-8 reads as text that is broken.
     ///
     /// # Errors
-    /// `RolloutFilesDamaged`, a wait, or what S3 refuses.
-    pub async fn find_shared<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Stop> {
-        let Some(bytes) = self.bytes_at(key.to_owned()).await? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            let fault = format!("cannot be read: {error}");
-            Stop::Failed(Error::RolloutFilesDamaged { key: key.to_owned(), fault })
-        })
+    /// A wait, or what S3 refuses.
+    pub async fn find_shared_text(&self, key: &str) -> Result<Option<String>, Stop> {
+        let bytes = self.bytes_at(key.to_owned()).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Writes a file of JSON that belongs to no single rollout, by its whole key, for people to
@@ -160,12 +158,8 @@ impl Files {
     ///
     /// # Errors
     /// A wait, or what S3 refuses.
-    pub async fn write_shared<T: Serialize>(&self, key: &str, content: &T) -> Result<(), Stop> {
-        let body = serde_json::to_vec_pretty(content).map_err(|error| {
-            let fault = format!("cannot be written: {error}");
-            Stop::Failed(Error::RolloutFilesDamaged { key: key.to_owned(), fault })
-        })?;
-        self.put(key.to_owned(), "application/json", body).await
+    pub async fn write_shared_text(&self, key: &str, text: String) -> Result<(), Stop> {
+        self.put(key.to_owned(), "application/json", text.into_bytes()).await
     }
 
     /// Reads a file of text that has to be there.

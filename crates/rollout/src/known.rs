@@ -1,42 +1,111 @@
 //! Accounts that failed the same way before: what fails in them again says nothing about a change.
 //!
 //! One file for each stack set, below `rollouts/known-offenders/` in the runs bucket, which people
-//! may read and edit: `finish-rollout` writes it, `plan-rollout` reads it. Only a rollout whose
-//! change the others took adds to it, and whatever takes a change leaves it.
+//! may read and edit: `finish-rollout` writes it, `plan-rollout` reads it. A rollout adds to it
+//! where the others took its change, and whatever takes a change leaves it.
+//!
+//! A rollout that passed is a proof: its change works, so what failed by it is to blame. One that
+//! was stopped is none, or the same bad change would pass at the second try. What failed there is
+//! written down with the change, and is excused from another one only.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lifecycle::{AccountId, RegionName, StackSetName};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use stack_set_reasons::{Class, normalized};
 
-use crate::stack_set::Listed;
-use crate::standing::Row;
+use crate::stack_set::{Described, Listed};
+use crate::standing::{Row, shortened};
 
 /// The name of the file of a rollout with those that were known when it was planned.
 pub const KNOWN: &str = "planning/known.json";
 /// What CloudFormation says of a stack that no update can reach any more.
 const STUCK: &str = "rollback_failed state";
+/// The reason by which people excuse every failure of an account.
+pub const ANY_REASON: &str = "*";
+/// How many broken entries are named.
+const NAMED: usize = 20;
 
 /// The whole key of a stack set's file.
 pub fn known_key(stack_set: &StackSetName) -> String {
     format!("rollouts/known-offenders/{stack_set}.json")
 }
 
-/// A stack set's file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KnownFile {
-    /// 1.
-    pub version: u32,
-    /// One for each account and Region.
-    pub offenders: Vec<Known>,
+/// By what a change is told from another one: the template's text and all values.
+pub fn change_of(template: &str, parameters: &BTreeMap<String, String>) -> String {
+    let (template, parameters) = (template.to_owned(), parameters.clone());
+    Described { template, parameters, ..Described::default() }.fingerprint()
 }
 
-impl Default for KnownFile {
-    fn default() -> Self {
-        Self { version: 1, offenders: Vec::new() }
+/// A stack set's file. What cannot be understood in it is named, excuses nothing, and stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownFile {
+    /// One for each account, Region and way to fail.
+    pub offenders: Vec<Known>,
+    /// Entries that could not be understood, as they are.
+    broken: Vec<Value>,
+    /// The other members of the document, as they are.
+    others: Map<String, Value>,
+    /// What could not be understood, in words.
+    faults: Vec<String>,
+    /// Whether that is the whole file.
+    damaged: bool,
+}
+
+impl KnownFile {
+    /// Those, and nothing else.
+    pub fn of(offenders: Vec<Known>) -> Self {
+        Self { offenders, ..Self::default() }
+    }
+
+    /// Reads a file that people may have edited.
+    pub fn read(text: &str) -> Self {
+        let damaged =
+            |fault: String| Self { faults: vec![fault], damaged: true, ..Self::default() };
+        let mut others = match serde_json::from_str(text) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => return damaged("it is no object".to_owned()),
+            Err(error) => return damaged(format!("it is not JSON: {error}")),
+        };
+        if others.get("version").and_then(Value::as_u64) != Some(1) {
+            return damaged("its version is not 1".to_owned());
+        }
+        let Some(Value::Array(entries)) = others.remove("offenders") else {
+            return damaged("it has no list `offenders`".to_owned());
+        };
+        let mut file = Self { others, ..Self::default() };
+        for (index, entry) in entries.into_iter().enumerate() {
+            match Known::deserialize(&entry) {
+                Ok(known) => file.offenders.push(known),
+                Err(error) => {
+                    file.faults.push(format!("offenders[{index}]: {error}"));
+                    file.broken.push(entry);
+                }
+            }
+        }
+        file
+    }
+
+    /// The file's text. Whoever writes it asks first whether it is damaged.
+    pub fn text(&self) -> String {
+        let known = self.offenders.iter().map(|one| json!(one));
+        let offenders: Vec<Value> = known.chain(self.broken.iter().cloned()).collect();
+        let mut document = self.others.clone();
+        document.insert("version".to_owned(), json!(1));
+        document.insert("offenders".to_owned(), Value::Array(offenders));
+        format!("{:#}\n", Value::Object(document))
+    }
+
+    /// What could not be understood, twenty at most.
+    pub fn faults(&self) -> &[String] {
+        self.faults.get(..NAMED.min(self.faults.len())).unwrap_or_default()
+    }
+
+    /// Whether nothing of it could be understood: then it is left as it is, for whoever edited it.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
     }
 }
 
@@ -50,15 +119,22 @@ pub struct Known {
     pub region: RegionName,
     /// How its last operation ended.
     pub class: Class,
-    /// AWS's words, as they were.
+    /// AWS's words, as they were; `*`: any.
     #[serde(default)]
     pub reason: String,
     /// When it was so for the first time; nothing when it was found so by a plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// The rollout in which it was so last.
+    /// The rollout in which it was so last; nothing when people wrote it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
+    /// The change that was stopped when it failed by it: it may be to blame, so the failure is
+    /// excused from another change only. Nothing when the change was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// What people wrote beside it.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 impl Known {
@@ -79,13 +155,37 @@ impl Known {
             reason: reason.to_owned(),
             since: None,
             execution: None,
+            change: None,
+            more: Map::new(),
         })
     }
+
+    /// Whether it excuses the same failure by this change; by one that is not known, if it excuses
+    /// it from every change.
+    pub fn excuses_from(&self, change: Option<&str>) -> bool {
+        let failed_by = self.change.as_deref();
+        failed_by.is_none_or(|failed_by| change.is_some_and(|change| change != failed_by))
+    }
+
+    /// Whether this is the same way to fail.
+    pub fn is_same_way(&self, other: &Self) -> bool {
+        let words = |one: &Self| normalized(&shortened(&one.reason));
+        words(self) == words(other) && (self.reason == ANY_REASON) == (other.reason == ANY_REASON)
+    }
+}
+
+/// A way in which an account fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Words {
+    /// With whatever words.
+    Any,
+    /// With these.
+    These(String),
 }
 
 /// Those that are known, for looking up.
 #[derive(Debug, Clone, Default)]
-pub struct Offenders(BTreeMap<(AccountId, RegionName), Vec<(Class, String)>>);
+pub struct Offenders(BTreeMap<(AccountId, RegionName), Vec<(Class, Words)>>);
 
 impl Offenders {
     /// Those of a list. A veto is no failure: it is kept for its date only.
@@ -93,7 +193,12 @@ impl Offenders {
         let mut all = Self::default();
         for one in known.into_iter().filter(|one| one.class.policy().is_failure()) {
             let ways = all.0.entry((one.account.clone(), one.region.clone())).or_default();
-            ways.push((one.class, normalized(&one.reason)));
+            let words = match one.reason.as_str() {
+                ANY_REASON => Words::Any,
+                // A result's reason is cut, so these are.
+                reason => Words::These(normalized(&shortened(reason))),
+            };
+            ways.push((one.class, words));
         }
         all
     }
@@ -110,7 +215,11 @@ impl Offenders {
         let stuck = reason.to_lowercase().contains(STUCK);
         let words = normalized(reason);
         let without_role = |class: Class| class == Class::RoleMissing && row.class == class;
-        stuck || ways.iter().any(|(class, known)| *known == words || without_role(*class))
+        stuck
+            || ways.iter().any(|(class, known)| match known {
+                Words::Any => true,
+                Words::These(known) => *known == words || without_role(*class),
+            })
     }
 
     /// Marks the results that were so before.
@@ -132,67 +241,4 @@ impl Offenders {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Instance;
-
-    fn known(account: u64, class: Class, reason: &str) -> Known {
-        Known {
-            account: format!("{account:012}").parse().unwrap(),
-            region: "eu-central-1".parse().unwrap(),
-            class,
-            reason: reason.to_owned(),
-            since: None,
-            execution: None,
-        }
-    }
-
-    fn row(account: u64, class: Class, reason: &str) -> Row {
-        let known = known(account, class, reason);
-        Row::new(known.account, known.region, class, reason)
-    }
-
-    #[test]
-    fn the_same_failure_of_the_same_account_is_known_and_no_other() {
-        let taken = "UPDATE_FAILED: bucket logs-12 is taken";
-        let offenders = Offenders::of(&[
-            known(1, Class::Failed, taken),
-            known(2, Class::RoleMissing, "Account 2 should have 'R' role with trust relationship"),
-            known(3, Class::Vetoed, "returned FAILED"),
-        ]);
-        for (account, class, reason, is_known) in [
-            (1, Class::Failed, "UPDATE_FAILED: bucket logs-99 is taken", true),
-            (1, Class::Failed, "UPDATE_FAILED: the key is gone", false),
-            (1, Class::Failed, "Stack:x is in UPDATE_ROLLBACK_FAILED state and can not be", true),
-            (9, Class::Failed, "Stack:x is in UPDATE_ROLLBACK_FAILED state and can not be", false),
-            (9, Class::Failed, taken, false),
-            (2, Class::RoleMissing, "Account 2 should have another role", true),
-            (3, Class::Vetoed, "returned FAILED", false),
-            (1, Class::Transient, taken, false),
-        ] {
-            let row = row(account, class, reason);
-            assert_eq!(offenders.knows(&row), is_known, "{account} {reason}");
-        }
-    }
-
-    #[test]
-    fn an_instance_that_failed_before_the_plan_is_known_by_its_words() {
-        let listed = |current, detailed: &str, reason: &str| Listed {
-            instance: Instance {
-                account: "000000000001".parse().unwrap(),
-                region: "eu-central-1".parse().unwrap(),
-                inoperable: false,
-                unit: None,
-            },
-            current,
-            detailed: detailed.to_owned(),
-            last_operation: None,
-            reason: Some(reason.to_owned()),
-        };
-        let found = Known::of_listed(&listed(false, "FAILED", "UPDATE_FAILED: no")).unwrap();
-        assert_eq!((found.class, found.since), (Class::Failed, None));
-        assert_eq!(Known::of_listed(&listed(true, "SUCCEEDED", "UPDATE_FAILED: no")), None);
-        assert_eq!(Known::of_listed(&listed(false, "FAILED", "Rate exceeded")), None);
-        assert_eq!(Known::of_listed(&listed(false, "FAILED", "")), None);
-    }
-}
+mod tests;

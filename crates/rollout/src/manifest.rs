@@ -94,6 +94,10 @@ pub struct Manifest {
     pub planned_at: Timestamp,
     /// The fingerprint of the set as it was found, see `Described::fingerprint`.
     pub found: String,
+    /// By what the change is told from another one, see `known::change_of`; nothing when the
+    /// template's text could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// What the set becomes.
     pub next: Definition,
     /// What it was, as an update that puts it back.

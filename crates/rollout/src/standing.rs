@@ -13,6 +13,11 @@ const LONGEST_REASON: usize = 300;
 /// How many instances an answer names: the rest is in a file.
 const NAMED: usize = 20;
 
+/// As much of a reason as is kept.
+pub(crate) fn shortened(reason: &str) -> String {
+    reason.chars().take(LONGEST_REASON).collect()
+}
+
 /// One instance in the results of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,7 +45,7 @@ pub struct Row {
 impl Row {
     /// A row; an empty reason is none.
     pub fn new(account: AccountId, region: RegionName, class: Class, reason: &str) -> Self {
-        let short: String = reason.chars().take(LONGEST_REASON).collect();
+        let short = shortened(reason);
         let reason = (!short.is_empty()).then_some(short);
         let (gate_hole, known, needs_witness) = (false, false, false);
         Self { account, region, class, reason, gate_hole, known, needs_witness }

@@ -107,6 +107,18 @@ pub fn judge_end(tolerances: &Tolerances, standing: &Standing) -> Option<Reason>
     })
 }
 
+/// Whether more instances failed for a reason that may pass than took the change, and more than the
+/// wave tolerates if it stays.
+pub fn is_in_doubt(tolerances: &Tolerances, standing: &Standing) -> bool {
+    let passing = standing.open.iter().filter(|row| {
+        let policy = row.class.policy();
+        // One that was never begun says nothing.
+        policy.counting == Counting::FailureIfItStays && policy.touched && !row.known
+    });
+    let passing = passing.count();
+    passing > tolerances.failures && passing > standing.succeeded
+}
+
 /// Why a rollout must not go on beyond its first wave, if none of its accounts took the change:
 /// nothing is known of the change, whatever the accounts' excuses are.
 pub fn nothing_is_known(standing: &Standing) -> Option<Reason> {

@@ -51,7 +51,7 @@ impl Run<'_> {
     }
 
     /// Whether the set is no more what the roll-out made of it: for a while, for an answer may be
-    /// a moment old. If its first operation was never seen at work, what is found now is taken for
+    /// a moment old. On the way back: whether another rollout has taken it over. If its first operation was never seen at work, what is found now is taken for
     /// that.
     pub(crate) async fn changed_by_others(
         &self,
@@ -59,7 +59,13 @@ impl Run<'_> {
         now: Timestamp,
     ) -> Result<Changed, Stop> {
         if matches!(self.stage, Stage::Back { .. }) {
-            return Ok(Changed::No);
+            let other = self.set.taken_over(&self.manifest).await?;
+            return Ok(other.map_or(Changed::No, |other| {
+                Changed::Yes(Reason {
+                    code: ReasonCode::DefinitionChanged,
+                    text: format!("another rollout has taken the stack set over: {other}"),
+                })
+            }));
         }
         let is = self.set.describe().await?.fingerprint();
         let made: Option<String> = self.files.find(DEFINITION).await?;

@@ -13,6 +13,8 @@ mod proof;
 mod results;
 mod rounds;
 mod run;
+mod settle;
+mod start;
 mod state;
 mod witness;
 

@@ -11,7 +11,7 @@ use rollout::stack_set::Listed;
 use rollout::{Batch, Class, Instance, Row, Standing, Stop};
 use stack_set_reasons::Again;
 
-use crate::decide::{backoff, between_tries};
+use crate::decide::{backoff, between_tries, is_in_doubt, judge_end};
 use crate::proof::Place;
 use crate::run::Run;
 use crate::state::State;
@@ -182,6 +182,40 @@ impl Run<'_> {
         }
         self.begin_round(state, batches, Some(not_before)).await?;
         Ok(true)
+    }
+
+    /// Plans a round that tries again what failed before it goes on to further accounts, where more
+    /// failed for a reason that passes than took the change; says when it begins. A throttle has
+    /// its time to pass, and a change that fails everywhere with the words of one reaches nobody
+    /// else. Once the attempts are spent the stage ends.
+    pub(crate) async fn retry_first(
+        &self,
+        state: &mut State,
+        operations: &Operations,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Stop> {
+        let Some(tolerances) = self.tolerances().filter(|_| state.next > 0 && !state.proves) else {
+            return Ok(None);
+        };
+        let standing = self.standing(state).await?;
+        if !is_in_doubt(&tolerances, &standing) {
+            return Ok(None);
+        }
+        let retry = self.manifest.plan.retry;
+        if state.retries >= retry.transient_attempts {
+            state.reason = judge_end(&tolerances, &standing);
+            return Ok(None);
+        }
+        let mut round = standing.again(|again| again.wave, RETRY_SIZE);
+        // Of a round that tries again, the rest is among those.
+        let open: BTreeSet<&AccountId> = standing.open.iter().map(|row| &row.account).collect();
+        let rest = operations.operations.get(state.next..).unwrap_or_default();
+        let untried = |batch: &&Batch| !batch.accounts.iter().any(|one| open.contains(one));
+        round.extend(rest.iter().filter(untried).cloned());
+        let at = later(now, backoff(retry.backoff_seconds, state.retries));
+        state.retries += 1;
+        self.begin_round(state, round, Some(at)).await?;
+        Ok(Some(at))
     }
 
     /// Plans the operation that tells new tenants of the end of a roll-out in one wave: its name is

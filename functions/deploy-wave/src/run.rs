@@ -2,34 +2,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Deadline;
-use lifecycle::rollout::{OperationName, Stage};
-use rollout::manifest::{JOINED, PREVIOUS_TEMPLATE, StageResult, folder};
-use rollout::plan::{ConcurrencyMode, RegionConcurrency, WavePlan};
-use rollout::stack_set::{OperationStatus, Pace, Started};
+use lifecycle::rollout::Stage;
+use rollout::manifest::{JOINED, StageResult};
+use rollout::plan::WavePlan;
+use rollout::stack_set::OperationStatus;
 use rollout::{
-    Batch, Class, Files, Header, Manifest, Offenders, Reason, ReasonCode, Row, StackSet, Stop,
-    alarms,
+    Files, Header, Manifest, Offenders, Reason, ReasonCode, Row, StackSet, Stop, alarms,
 };
 use stack_set_reasons::Counting;
 
-use crate::decide::{
-    Tolerances, are_settled, gates_fail, judge, judge_end, judge_joined, next_look,
-    nothing_is_known,
-};
-use crate::definition::Changed;
+use crate::decide::{Tolerances, judge, judge_end, next_look, nothing_is_known};
 use crate::gates;
 use crate::handler::{App, Deployed, Verdict};
-use crate::results::{complete, stop_requested, stopped_by_others};
+use crate::results::{stop_requested, stopped_by_others};
 use crate::rounds::nobody_took_it;
 use crate::state::{Open, State};
 
 /// A free stack set is asked soon, a busy one after a while.
-const WAIT_AFTER_START: u32 = 5;
-const WAIT_WHILE_BUSY: u32 = 20;
-/// Between two calls that open gates.
-const WAIT_FOR_GATES: u32 = 1;
-/// Between two calls that ask Organizations.
-const WAIT_FOR_WITNESSES: u32 = 1;
+pub(crate) const WAIT_AFTER_START: u32 = 5;
+pub(crate) const WAIT_WHILE_BUSY: u32 = 20;
 
 /// What comes after a step.
 pub(crate) enum Next {
@@ -39,7 +30,7 @@ pub(crate) enum Next {
     Done(Box<Deployed>),
 }
 
-fn wait(seconds: u32, because: impl Into<String>) -> Next {
+pub(crate) fn wait(seconds: u32, because: impl Into<String>) -> Next {
     Next::Wait { seconds, because: because.into() }
 }
 
@@ -62,7 +53,7 @@ impl Run<'_> {
         self.deadline
     }
 
-    fn plan(&self) -> Option<&WavePlan> {
+    pub(crate) fn plan(&self) -> Option<&WavePlan> {
         match self.stage {
             Stage::Late | Stage::Leave | Stage::Back { number: JOINED } => {
                 self.manifest.plan.waves.last()
@@ -73,7 +64,7 @@ impl Run<'_> {
 
     /// What the stage tolerates. Only a wave stops by failures: late comers hold up nobody, and
     /// the way back is gone to its end.
-    fn tolerances(&self) -> Option<Tolerances> {
+    pub(crate) fn tolerances(&self) -> Option<Tolerances> {
         let Stage::Wave { number, .. } = self.stage else { return None };
         let size = self.manifest.size(number)?;
         Some(Tolerances::of(self.manifest.wave(number)?, size.accounts, size.instances))
@@ -131,6 +122,12 @@ impl Run<'_> {
         }
         let operations = self.operations(state).await?;
         if let Some(batch) = operations.operations.get(state.next) {
+            if let Some(at) = self.retry_first(state, &operations, now).await? {
+                return Ok(self.pause(at, now));
+            }
+            if state.reason.is_some() {
+                return self.done(state).await;
+            }
             let first = state.round == 0 && state.next == 0;
             let restores = first && (operations.restores || self.must_restore().await?);
             return self.start(state, batch, restores, now).await;
@@ -268,252 +265,6 @@ impl Run<'_> {
         Ok((!red.is_empty()).then_some(Reason { code: ReasonCode::Unhealthy, text }))
     }
 
-    /// Takes the results of an operation that has ended, once they are there.
-    async fn settle(
-        &self,
-        state: &mut State,
-        mut open: Open,
-        ended: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Option<Next>, Stop> {
-        let ended_at = *open.ended_at.get_or_insert(ended.unwrap_or(now));
-        let mut results = self.set.results(&open.id, false).await?;
-        let since = now.duration_since(ended_at).max(SignedDuration::ZERO);
-        if !are_settled(results.rows.len(), results.unsettled, open.instances, since) {
-            let because = format!(
-                "{} has ended, and {} of its {} results are there",
-                open.id,
-                results.rows.len(),
-                open.instances
-            );
-            state.open = Some(open);
-            return Ok(Some(wait(WAIT_AFTER_START, because)));
-        }
-        let unheard = self.hear_witnesses(&open.id, &mut results.rows).await?;
-        if unheard > 0 {
-            state.open = Some(open);
-            let because = format!("Organizations is asked about {unheard} more accounts");
-            return Ok(Some(wait(WAIT_FOR_WITNESSES, because)));
-        }
-        self.offenders.mark(&mut results.rows);
-        let operations = self.operations(state).await?;
-        let batch = operations.operations.get(state.next);
-        let rows = complete(results.rows, batch);
-        self.learn(state, &open, ended_at, &rows);
-        self.files.write(&format!("{}/{}.json", folder(self.stage), open.id), &rows).await?;
-        if state.proves {
-            state.reason = state.reason.take().or_else(|| gates_fail(&rows));
-        } else if !(std::mem::take(&mut state.marks)
-            && rows.iter().all(|row| row.class == Class::Succeeded))
-        {
-            // An instance that only marked the end had the change already, unless its gate said no
-            // to that: then it has to get it once more.
-            let standing = self.standing(state).await?.with(&rows);
-            if let Some(tolerances) = self.tolerances() {
-                let joined = self.watch_joined().await?;
-                let reason = || {
-                    judge(&tolerances, &standing)
-                        .or_else(|| judge_joined(&tolerances, &standing, &joined))
-                };
-                state.reason = state.reason.take().or_else(reason);
-            }
-            let name = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
-            self.files.write(&name, &standing).await?;
-            state.settled += 1;
-        }
-        state.open = None;
-        state.next += 1;
-        state.gates_open = 0;
-        state.gates_until = None;
-        Ok(None)
-    }
-
-    /// How long a round took, when the operation was gone through to its end.
-    fn learn(&self, state: &mut State, open: &Open, ended: Timestamp, rows: &[Row]) {
-        let whole = rows.iter().all(|row| row.class != Class::Cancelled);
-        let Some(since) = open.runs_since.filter(|_| whole && open.rounds > 0) else { return };
-        let rounds = u32::try_from(open.rounds).unwrap_or(u32::MAX);
-        let seconds = ended.duration_since(since).as_secs_f64() / f64::from(rounds);
-        // A few vetoed accounts that answer at once say nothing about a wave.
-        if seconds > 1.0 && (state.seconds_per_round.is_none() || state.round == 0) {
-            state.seconds_per_round = Some(seconds);
-        }
-    }
-
-    fn concurrent(&self, batch: &Batch) -> usize {
-        let here = batch.accounts.len().max(1);
-        match (self.stage, self.plan()) {
-            // Of the whole wave, not of what is left of it.
-            (Stage::Wave { number, .. }, Some(plan)) => {
-                let all = self.manifest.size(number).map_or(here, |size| size.accounts);
-                plan.concurrent(all).min(here)
-            }
-            (_, Some(plan)) => plan.concurrent(self.largest_wave()).min(here),
-            (_, None) => 1,
-        }
-    }
-
-    fn largest_wave(&self) -> usize {
-        self.manifest.waves.iter().map(|wave| wave.accounts).max().unwrap_or(1)
-    }
-
-    fn rounds(&self, batch: &Batch) -> usize {
-        batch.accounts.len().div_ceil(self.concurrent(batch).max(1))
-    }
-
-    fn pace(&self, batch: &Batch, counts: &rollout::Counts) -> Pace {
-        let tolerance = match self.tolerances() {
-            Some(tolerances) => {
-                tolerances.for_aws(counts, batch.accounts.len(), self.offenders.among(batch))
-            }
-            None => batch.accounts.len(),
-        };
-        let plan = self.plan();
-        let (mode, regions) = match plan.filter(|_| self.tolerances().is_some()) {
-            Some(plan) => (plan.preferences.concurrency_mode, plan.preferences.region_concurrency),
-            None => (ConcurrencyMode::SoftFailureTolerance, RegionConcurrency::Parallel),
-        };
-        let region_order = plan.map(|plan| Manifest::region_order(plan, batch)).unwrap_or_default();
-        Pace { concurrent: self.concurrent(batch), tolerance, mode, regions, region_order }
-    }
-
-    /// Starts the operation about the batch.
-    async fn start(
-        &self,
-        state: &mut State,
-        batch: &Batch,
-        restores: bool,
-        now: Timestamp,
-    ) -> Result<Next, Stop> {
-        if matches!(self.stage, Stage::Back { .. }) && !gates::are_open(state, batch, now) {
-            let rounds = self.rounds(batch);
-            gates::open(self.app, self.header, state, (batch, rounds), now).await?;
-            if !gates::are_open(state, batch, now) {
-                let because = format!("{} gates are open", state.gates_open);
-                return Ok(wait(WAIT_FOR_GATES, because));
-            }
-        }
-        let changes = self.changes_the_set(state);
-        if !changes && !restores {
-            match self.changed_by_others(state, now).await? {
-                Changed::No => {}
-                Changed::Perhaps => {
-                    let because = "the set reads otherwise than the roll-out made it";
-                    return Ok(wait(WAIT_WHILE_BUSY, because));
-                }
-                Changed::Yes(reason) => {
-                    state.reason = Some(reason);
-                    return self.done(state).await;
-                }
-            }
-        }
-        let name = OperationName {
-            rollout: self.header.hash(),
-            stage: self.stage,
-            number: u32::try_from(state.next).unwrap_or(u32::MAX),
-            round: state.round,
-        };
-        let id = name.to_string();
-        let started = self.ask(state, &id, batch, (changes, restores)).await?;
-        match started {
-            Started::Yes => {
-                state.open = Some(Open {
-                    id: id.clone(),
-                    asked_at: now,
-                    runs_since: None,
-                    instances: batch.instances(),
-                    rounds: self.rounds(batch),
-                    ended_at: None,
-                });
-                state.operations += 1;
-                tracing::info!(
-                    operation.id = id,
-                    accounts = batch.accounts.len(),
-                    "an operation is started"
-                );
-                let accounts = batch.accounts.len();
-                Ok(wait(WAIT_AFTER_START, format!("{id} deploys to {accounts} accounts")))
-            }
-            Started::Busy(because) => Ok(wait(WAIT_WHILE_BUSY, format!("{id}: {because}"))),
-            Started::InstanceGone => self.shrink(state, batch, restores || changes, now).await,
-        }
-    }
-
-    async fn ask(
-        &self,
-        state: &State,
-        id: &str,
-        batch: &Batch,
-        (changes, restores): (bool, bool),
-    ) -> Result<Started, Stop> {
-        let standing = self.standing(state).await?;
-        let mut counts = standing.counts();
-        if nobody_took_it(&standing) {
-            // Whoever was vetoed is asked again: none of their vetoes is used up.
-            counts.vetoed = 0;
-        }
-        let (pace, keeps) = (self.pace(batch, &counts), &self.manifest.keeps);
-        if restores {
-            let body = self.files.read_text(PREVIOUS_TEMPLATE).await?;
-            let definition = (&self.manifest.previous, Some(body.as_str()));
-            return self.set.update_set(id, batch, &pace, definition, keeps).await;
-        }
-        if changes {
-            return self.set.update_set(id, batch, &pace, (&self.manifest.next, None), keeps).await;
-        }
-        self.set.update_instances(id, batch, &pace, keeps).await
-    }
-
-    /// Goes on without the accounts of the batch whose instances were withdrawn meanwhile.
-    async fn shrink(
-        &self,
-        state: &mut State,
-        batch: &Batch,
-        first: bool,
-        now: Timestamp,
-    ) -> Result<Next, Stop> {
-        let left = self.still_there(batch).await?;
-        let gone: Vec<Row> = batch
-            .accounts
-            .iter()
-            .filter(|account| !left.iter().any(|batch| batch.accounts.contains(*account)))
-            .flat_map(|account| batch.regions.iter().map(move |region| (account, region)))
-            .map(|(account, region)| {
-                let why = "its stack instance was withdrawn";
-                Row::new(account.clone(), region.clone(), Class::Suspended, why)
-            })
-            .collect();
-        if gone.is_empty() {
-            return Ok(wait(WAIT_WHILE_BUSY, "an instance is not to be found"));
-        }
-        let mut operations = self.operations(state).await?;
-        let place = state.next;
-        match left.into_iter().next() {
-            Some(smaller) => operations.operations[place] = smaller,
-            None if first => {
-                let text = "no account of the first operation has an instance any more";
-                let reason = Reason { code: ReasonCode::StepFailed, text: text.to_owned() };
-                state.reason = Some(reason);
-                return self.done(state).await;
-            }
-            None => {
-                operations.operations.remove(place);
-            }
-        }
-        let name = match state.round {
-            0 => format!("{}.json", folder(self.stage)),
-            round => format!("{}/round-{round}.json", folder(self.stage)),
-        };
-        let standing = self.standing(state).await?.with(&gone);
-        let settled = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
-        self.files.write(&settled, &standing).await?;
-        // Last: who reads the smaller file finds the standing written.
-        self.files.write(&name, &operations).await?;
-        state.settled += 1;
-        let _ = now;
-        Ok(wait(1, format!("{} instances were withdrawn", gone.len())))
-    }
-
     /// Nothing of the round is left: another round, or the end.
     async fn after_round(&self, state: &mut State, now: Timestamp) -> Result<Next, Stop> {
         let standing = self.standing(state).await?;
@@ -552,7 +303,7 @@ impl Run<'_> {
         self.done(state).await
     }
 
-    async fn done(&self, state: &State) -> Result<Next, Stop> {
+    pub(crate) async fn done(&self, state: &State) -> Result<Next, Stop> {
         let standing = self.standing(state).await?;
         let now = state.started_at.unwrap_or_default();
         let reason = match &state.reason {

@@ -10,7 +10,7 @@ use rollout::manifest::{
     STANDS_NEW, StageResult, VERIFIED, Verified,
 };
 use rollout::{
-    Batch, Counts, Files, Header, KnownFile, Manifest, Reason, StackSet, Stop, Template,
+    Batch, Counts, Files, Header, KnownFile, Manifest, Reason, Row, StackSet, Stop, Template,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use crate::decide::{
     message, subject,
 };
 use crate::error::Error;
-use crate::offenders;
+use crate::offenders::{self, Origin};
 use crate::reading::{Outdated, Reading, Scope};
 
 /// How many instances of a kind an event names.
@@ -174,7 +174,8 @@ async fn tell(
             counts.outdated = outdated;
             counts.succeeded = counts.succeeded.saturating_sub(outdated);
             count_apart(&mut counts, &manifest, &overriding, &astray);
-            known = remember(&files, header, &scope, &counts, &astray, now).await?;
+            let origin = Origin { execution: &header.execution, now };
+            known = remember(&files, header, (&scope, &counts), &astray, origin).await?;
             astray
         }
         Course::Stopped => {
@@ -183,6 +184,8 @@ async fn tell(
             let results = back.iter().filter_map(|(_, result)| result.as_ref());
             way = results.cloned().collect();
             operations += way.iter().map(|result| result.operations).sum::<usize>();
+            let origin = Origin { execution: &header.execution, now };
+            suspect(&files, &manifest, &forth, &counts, origin).await?;
             decide::with_the_change(&stood_new, &back)
         }
     };
@@ -273,21 +276,58 @@ fn count_apart(
 async fn remember(
     files: &Files,
     header: &Header,
-    scope: &Scope,
-    counts: &Counts,
+    (scope, counts): (&Scope, &Counts),
     astray: &[Astray],
-    now: Timestamp,
+    origin: Origin<'_>,
 ) -> Result<KnownFile, Stop> {
     let key = known_key(&header.stack_set);
-    let before: Option<KnownFile> = files.find_shared(&key).await?;
-    let file = before.clone().unwrap_or_default();
+    let before = files.find_shared_text(&key).await?;
+    let file = before.as_deref().map(KnownFile::read).unwrap_or_default();
     if counts.succeeded <= counts.real_failures() + counts.known_offenders {
         // Where most failed, it is the change that is to blame.
         return Ok(file);
     }
-    let file = offenders::remember(file, &scope.planned, astray, &header.execution, now);
-    if before.as_ref() != Some(&file) && (before.is_some() || !file.offenders.is_empty()) {
-        files.write_shared(&key, &file).await?;
+    let file = offenders::remember(file, &scope.planned, astray, origin);
+    write_down(files, &key, before, file).await
+}
+
+/// The same after a rollout that was stopped: the change may be to blame, so it is said with it.
+async fn suspect(
+    files: &Files,
+    manifest: &Manifest,
+    forth: &Forth,
+    counts: &Counts,
+    origin: Origin<'_>,
+) -> Result<(), Stop> {
+    let rows = forth.waves.iter().flat_map(|wave| &wave.standing.open);
+    let failed: Vec<&Row> = rows.filter(|row| row.is_failure()).collect();
+    let most_took_it = counts.succeeded > counts.real_failures() + counts.known_offenders;
+    if let Some(change) = manifest.change.as_deref().filter(|_| most_took_it && !failed.is_empty())
+    {
+        let key = known_key(&manifest.header.stack_set);
+        let before = files.find_shared_text(&key).await?;
+        let file = before.as_deref().map(KnownFile::read).unwrap_or_default();
+        let file = offenders::suspect(file, &failed, change, origin);
+        write_down(files, &key, before, file).await?;
+    }
+    Ok(())
+}
+
+/// Writes the list, unless it is as it was, or people left it so that nothing of it can be read.
+async fn write_down(
+    files: &Files,
+    key: &str,
+    before: Option<String>,
+    file: KnownFile,
+) -> Result<KnownFile, Stop> {
+    for fault in file.faults() {
+        tracing::warn!(key, "the list of known offenders is not understood: {fault}");
+    }
+    let text = file.text();
+    let is_new = before.is_none() && !file.offenders.is_empty();
+    let differs = before.is_some_and(|before| before != text);
+    if !file.is_damaged() && (is_new || differs) {
+        files.write_shared_text(key, text).await?;
     }
     Ok(file)
 }

@@ -154,6 +154,61 @@ async fn who_failed_while_others_took_the_change_is_remembered_and_long_vetoes_a
     assert_eq!(world.text(KNOWN), None);
 }
 
+/// The plan's file with the change by which another one is told from it.
+fn with_change(world: &World, change: &str) {
+    let mut plan = world.file(&format!("{FOLDER}/plan.json"));
+    plan["change"] = json!(change);
+    world.put(&format!("{FOLDER}/plan.json"), &plan.to_string());
+}
+
+#[tokio::test]
+async fn who_failed_in_a_rollout_that_was_stopped_is_remembered_with_its_change() {
+    const KNOWN: &str = "rollouts/known-offenders/base.json";
+    let world = world();
+    let back = || stopped("ROLL_BACK", json!("DONE"));
+    answer(&world, back()).await.unwrap();
+    assert_eq!(world.text(KNOWN), None, "the change is not known");
+    with_change(&world, "a");
+    answer(&world, back()).await.unwrap();
+    let known = world.file(KNOWN);
+    let offenders = known["offenders"].as_array().unwrap();
+    assert_eq!(offenders.len(), 1, "a veto is no failure: {known}");
+    assert_eq!(offenders[0]["account"], "000000000001");
+    assert_eq!((&offenders[0]["change"], &offenders[0]["reason"]), (&json!("a"), &json!("why")));
+    // By another change it fails the same way: whatever the change is, it fails.
+    with_change(&world, "b");
+    answer(&world, back()).await.unwrap();
+    assert_eq!(world.file(KNOWN)["offenders"][0]["change"], Value::Null);
+
+    // Where most failed, the change is to blame, and nobody else.
+    let open: Vec<Value> = (1..=5).map(|n| row(n, "failed")).collect();
+    world.remove(KNOWN);
+    world.put(&format!("{FOLDER}/waves/01/result.json"), &result(5, json!(open)));
+    answer(&world, back()).await.unwrap();
+    assert_eq!(world.text(KNOWN), None);
+}
+
+#[tokio::test]
+async fn what_people_wrote_into_the_list_is_kept_and_a_broken_file_is_left_alone() {
+    const KNOWN: &str = "rollouts/known-offenders/base.json";
+    let world = world();
+    let passed = json!({"outcome": "PASSED"});
+    let broken = "{\"version\": 1, \"offenders\": [{\"account\"";
+    world.put(KNOWN, broken);
+    assert_eq!(answer(&world, passed.clone()).await.unwrap()["status"], "DONE");
+    assert_eq!(world.text(KNOWN).as_deref(), Some(broken), "it is somebody's work");
+
+    let mine = json!({"account": "000000000099", "region": "eu-central-1", "class": "failed",
+                      "reason": "*", "ticket": "OPS-7"});
+    let slip = json!({"account": "99", "region": "eu-central-1", "class": "failed"});
+    world.put(KNOWN, &json!({"version": 1, "offenders": [mine, slip]}).to_string());
+    answer(&world, passed).await.unwrap();
+    let known = world.file(KNOWN);
+    let offenders = known["offenders"].as_array().unwrap();
+    assert_eq!(offenders.len(), 4, "{known}");
+    assert!(offenders.contains(&mine) && offenders.contains(&slip), "{known}");
+}
+
 #[tokio::test]
 async fn instances_that_override_the_only_change_are_counted_apart() {
     let world = world();

@@ -1,6 +1,6 @@
 //! The set as it becomes, and as it was: every parameter's value, forth and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lifecycle::{Fault, Faults};
 use rollout::input::{Wanted, is_secret_reference};
@@ -18,6 +18,26 @@ pub(crate) struct Change {
     pub(crate) next: Definition,
     /// What puts it back.
     pub(crate) previous: Definition,
+}
+
+impl Change {
+    /// The values that the set will have, of all parameters whose values are known: one that the
+    /// template brings, and that nobody gives, has the template's default.
+    pub(crate) fn values(&self, set: &Described) -> BTreeMap<String, String> {
+        let values = self.next.parameters.iter().filter_map(|(key, value)| {
+            let value = value.as_ref().or_else(|| set.parameters.get(key))?;
+            Some((key.clone(), value.clone()))
+        });
+        values.collect()
+    }
+
+    /// The parameters whose values change.
+    pub(crate) fn changed(&self, set: &Described) -> BTreeSet<String> {
+        let all = self.next.parameters.iter();
+        let changed = all
+            .filter(|(key, value)| value.is_some() && set.parameters.get(*key) != value.as_ref());
+        changed.map(|(key, _)| key.clone()).collect()
+    }
 }
 
 /// What a change is made of.

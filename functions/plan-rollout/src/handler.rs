@@ -34,6 +34,8 @@ pub struct App {
     cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) objects: aws_sdk_s3::Client,
+    /// Whether the execution of another rollout has ended.
+    pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) region: String,
     clock: Clock,
 }
@@ -48,6 +50,7 @@ impl App {
             cloudformation: StackSet::client(wire),
             cloudwatch: alarms::alarms_client(wire),
             objects: Files::client(wire),
+            states: client!(aws_sdk_sfn, wire),
             region: wire.region().to_owned(),
             clock,
         }
@@ -70,6 +73,9 @@ pub struct Request {
     pub input: Value,
     /// The execution's name.
     pub name: String,
+    /// The execution's ARN, by which those of other rollouts are found.
+    #[serde(default)]
+    pub execution_arn: Option<String>,
     /// The execution's own times.
     pub execution: ExecutionTimes,
     /// The `resume` of the previous answer.
@@ -120,6 +126,9 @@ pub struct Summary {
     /// The first of their accounts.
     #[serde(default)]
     pub known_offender_accounts: Vec<AccountId>,
+    /// What could not be understood in the list of known offenders: it excuses nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_offenders_faults: Vec<String>,
     /// Instances in waves that override a parameter that changes: the change does not reach them.
     #[serde(default)]
     pub overriding: usize,
@@ -178,7 +187,7 @@ async fn step(
     let Some(made) = maker.make(&instances, &members, &aside, gathering, now).await? else {
         return Ok(None);
     };
-    let Made { manifest, previous_template, cut, known, overriding } = made;
+    let Made { manifest, previous_template, cut, known, known_faults, overriding } = made;
     for (size, accounts) in manifest.waves.iter().zip(&cut.waves) {
         let Some(plan) = manifest.wave(size.number) else { continue };
         let first = manifest.first_wave() == Some(size.number);
@@ -194,11 +203,12 @@ async fn step(
     // Last: a plan that is there is whole.
     maker.files.write(MANIFEST, &manifest).await?;
     let told = (&cut, &*known, &*overriding);
+    let summary = summary(&manifest, &instances, told, maker.files.key(MANIFEST));
     let planned = Planned {
         rollout: manifest.header.clone(),
         dry_run: input.dry_run,
         waves: manifest.waves.clone(),
-        summary: summary(&manifest, &instances, told, maker.files.key(MANIFEST)),
+        summary: Summary { known_offenders_faults: known_faults, ..summary },
     };
     tracing::info!(
         stack_set = %input.stack_set,
@@ -229,6 +239,7 @@ fn summary(
         excepted: cut.excepted.len(),
         known_offenders: known.len(),
         known_offender_accounts: first_accounts(known.iter().map(|one| &one.account)),
+        known_offenders_faults: Vec::new(),
         overriding: overriding.len(),
         overriding_accounts: first_accounts(overriding.iter().map(|one| &one.account)),
     }

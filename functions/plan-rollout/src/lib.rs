@@ -10,6 +10,7 @@ mod gather;
 mod handler;
 mod maker;
 mod overrides;
+mod predecessor;
 
 pub use config::Config;
 pub use error::Error;

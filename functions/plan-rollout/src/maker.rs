@@ -1,40 +1,30 @@
 //! Puts the plan together, or says everything that is in its way at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{code, is_transient};
-use lifecycle::rollout::{OperationName, RolloutHash, under_way};
+use lifecycle::rollout::OperationName;
 use lifecycle::{Fault, Faults};
 use rollout::cut::{Cut, Members, cut};
 use rollout::input::Wanted;
-use rollout::known::known_key;
-use rollout::manifest::{MANIFEST, NOT_CURRENT, Overriding, PREVIOUS_TEMPLATE};
-use rollout::stack_set::{Described, Logged, Summary};
+use rollout::known::{change_of, known_key};
+use rollout::manifest::{Overriding, PREVIOUS_TEMPLATE};
+use rollout::stack_set::{Described, Summary};
 use rollout::{
     Files, Header, Input, Instance, Known, KnownFile, Manifest, StackSet, Stop, Template, alarms,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::change::{self, Change, Parts};
 use crate::constraints::{self, Constraints};
-use crate::error::{Error, Halt};
+use crate::error::Halt;
 use crate::gather::{Aside, Gathering, tagged};
 use crate::handler::{App, Request};
+use crate::overrides::Asked;
 use crate::{checks, decide};
 
-/// The folder that names the newest rollout of each stack set; no execution is called so.
-const NEWEST: &str = "newest-of-stack-sets";
 /// The file with a rehearsal's template.
 const REHEARSAL_TEMPLATE: &str = "rehearsal-template";
-
-/// The newest rollout of a stack set.
-#[derive(Debug, Serialize, Deserialize)]
-struct Newest {
-    /// The name of its execution.
-    execution: String,
-}
 
 /// What a plan is made of.
 pub(crate) struct Maker<'a> {
@@ -53,6 +43,8 @@ pub(crate) struct Made {
     pub(crate) cut: Cut,
     /// Instances in waves that failed before.
     pub(crate) known: Vec<Known>,
+    /// What could not be understood in the list of those.
+    pub(crate) known_faults: Vec<String>,
     /// Instances in waves that override what changes.
     pub(crate) overriding: Vec<Overriding>,
 }
@@ -87,16 +79,20 @@ impl Maker<'_> {
         let keeps = decide::keeps(&set, instances, &mut faults);
         let red = alarms::red(&self.app.cloudwatch, &self.input.plan.health, &[]).await?;
         let red_before = decide::red_before(&self.input.plan, &red, &mut faults);
-        let Change { next, previous } = faults.none_or(change)?;
-        let changed = next
-            .parameters
-            .iter()
-            .filter(|(key, value)| value.is_some() && set.parameters.get(*key) != value.as_ref());
-        let changed: BTreeSet<String> = changed.map(|(key, _)| key.clone()).collect();
+        let (change, text) = faults.none_or(change)?;
+        let values = change.values(&set);
+        let asked = Asked {
+            changed: change.changed(&set),
+            gate: checks::is_of_the_gate(self.input, &set, text.as_deref()).then(|| values.clone()),
+        };
         let reading = &mut gathering.overrides;
-        let overriding = reading.go_on(&self.files, &self.set, &cut.waves, &changed).await?;
-        let Some(overriding) = overriding else { return Ok(None) };
-        let known = self.known(aside, &cut).await?;
+        let found = reading.go_on(&self.files, &self.set, &cut.waves, &asked).await?;
+        let Some(found) = found else { return Ok(None) };
+        let mut faults = Faults::new();
+        found.refuse(&mut faults);
+        let Change { next, previous } = faults.none_or(Some(change))?;
+        let id = text.map(|text| change_of(&text, &values));
+        let (known, known_faults) = self.known(aside, &cut, id.as_deref()).await?;
         let first = cut.waves.iter().position(|accounts| !accounts.is_empty());
         let waves = (1..).zip(&cut.waves).zip(&self.input.plan.waves);
         let sizes = waves.enumerate().map(|(index, ((number, accounts), plan))| {
@@ -112,6 +108,7 @@ impl Maker<'_> {
             },
             planned_at: now,
             found: set.fingerprint(),
+            change: id,
             next,
             previous,
             previous_values: was,
@@ -120,7 +117,8 @@ impl Maker<'_> {
             waves: sizes.collect(),
             red_before,
         };
-        Ok(Some(Made { manifest, previous_template, cut, known, overriding }))
+        let overriding = found.overriding;
+        Ok(Some(Made { manifest, previous_template, cut, known, known_faults, overriding }))
     }
 
     /// The same about another input.
@@ -139,36 +137,6 @@ impl Maker<'_> {
             input.template = Template::Url(self.files.url(REHEARSAL_TEMPLATE, &self.app.region));
         }
         Ok(input)
-    }
-
-    /// Refuses a rehearsal while another rollout of the set has not been told to be over: late
-    /// comers of one whose waves have all passed would find the set changed.
-    async fn is_alone(&self) -> Result<(), Halt> {
-        let newest: Option<Newest> = self.newest().find(&self.newest_name()).await?;
-        let Some(other) = newest.map(|newest| newest.execution) else { return Ok(()) };
-        if !self.input.rehearse || other == self.request.name {
-            return Ok(());
-        }
-        let files = Files::of(&self.app.objects, &self.app.config.runs_bucket, &other);
-        if files.find::<Value>(NOT_CURRENT).await?.is_some() {
-            return Ok(());
-        }
-        let stack_set = self.input.stack_set.clone();
-        Err(Error::RolloutRuns { stack_set, execution: other }.into())
-    }
-
-    /// Writes down that this is the newest rollout of the set.
-    pub(crate) async fn is_the_newest(&self) -> Result<(), Stop> {
-        let newest = Newest { execution: self.request.name.clone() };
-        self.newest().write(&self.newest_name(), &newest).await
-    }
-
-    fn newest(&self) -> Files {
-        Files::of(&self.app.objects, &self.app.config.runs_bucket, NEWEST)
-    }
-
-    fn newest_name(&self) -> String {
-        format!("{}.json", self.input.stack_set)
     }
 
     async fn cut(
@@ -194,13 +162,14 @@ impl Maker<'_> {
         }
     }
 
-    /// The change; nothing when CloudFormation refuses the template.
+    /// The change, and the new template's text where it can be read; nothing when CloudFormation
+    /// refuses the template.
     async fn change(
         &self,
         set: &Described,
         was: &BTreeMap<String, String>,
         faults: &mut Faults,
-    ) -> Result<Option<Change>, Stop> {
+    ) -> Result<Option<(Change, Option<String>)>, Stop> {
         let url = match &self.input.template {
             Template::Url(url) => Some(url.as_str()),
             Template::Previous => None,
@@ -216,7 +185,11 @@ impl Maker<'_> {
                 return Ok(None);
             }
         };
-        let constraints = match self.constraints(url, set, &summary).await? {
+        let text = match url {
+            None => Ok(set.template.clone()),
+            Some(url) => self.text_at(url).await?,
+        };
+        let constraints = match self.constraints(text.as_deref(), &summary) {
             Ok(constraints) => constraints,
             Err(words) => {
                 faults.push(refused(&words));
@@ -227,35 +200,29 @@ impl Maker<'_> {
             Parts { input: self.input, summary: &summary, constraints: &constraints, set, was };
         let address = Template::Url(self.files.url(PREVIOUS_TEMPLATE, &self.app.region));
         let change = change::change(parts, address, faults);
+        let text = text.ok();
         checks::capabilities(&change.next, &summary, set, faults);
-        checks::gate_settings(self.input, set, &change.next, faults);
-        Ok(Some(change))
+        if checks::is_of_the_gate(self.input, set, text.as_deref()) {
+            checks::gate_settings(&change.values(set), faults);
+        }
+        Ok(Some((change, text)))
     }
 
-    /// The rules for values, where values are given. The inner error: the text cannot be read.
-    async fn constraints(
+    /// The rules for values, where values are given. The error: the text cannot be read.
+    fn constraints(
         &self,
-        url: Option<&str>,
-        set: &Described,
+        text: Result<&str, &String>,
         summary: &Summary,
-    ) -> Result<Result<BTreeMap<String, Constraints>, String>, Stop> {
+    ) -> Result<BTreeMap<String, Constraints>, String> {
         let given = self.input.parameters.iter();
         let checked = given.into_iter().any(|(key, value)| {
             matches!(value, Wanted::Value(_)) && summary.parameters.contains_key(key)
         });
         if !checked {
-            return Ok(Ok(BTreeMap::new()));
+            return Ok(BTreeMap::new());
         }
-        let text = match url {
-            None => set.template.clone(),
-            Some(url) => match self.text_at(url).await? {
-                Ok(text) => text,
-                Err(words) => return Ok(Err(words)),
-            },
-        };
-        let read = constraints::read(&text);
-        Ok(read
-            .ok_or_else(|| "it has values for parameters, and cannot be read as text".to_owned()))
+        let read = constraints::read(text.map_err(String::clone)?);
+        read.ok_or_else(|| "it has values for parameters, and cannot be read as text".to_owned())
     }
 
     /// A template's text. The inner error: why it cannot be read.
@@ -280,16 +247,28 @@ impl Maker<'_> {
     }
 
     /// Instances in waves that failed before: by the list of earlier rollouts, and by what their
-    /// last operation says.
-    async fn known(&self, aside: &Aside, cut: &Cut) -> Result<Vec<Known>, Stop> {
+    /// last operation says; and what of the list could not be understood.
+    async fn known(
+        &self,
+        aside: &Aside,
+        cut: &Cut,
+        change: Option<&str>,
+    ) -> Result<(Vec<Known>, Vec<String>), Stop> {
         let key = known_key(&self.input.stack_set);
-        let file: KnownFile = self.files.find_shared(&key).await?.unwrap_or_default();
+        let text = self.files.find_shared_text(&key).await?;
+        let file = text.as_deref().map(KnownFile::read).unwrap_or_default();
+        let faults: Vec<String> =
+            file.faults().iter().map(|fault| format!("{key}: {fault}")).collect();
+        for fault in &faults {
+            tracing::warn!("known offenders are left out: {fault}");
+        }
         let in_waves = |one: &Known| {
             cut.waves.iter().any(|wave| {
                 wave.get(&one.account).is_some_and(|regions| regions.contains(&one.region))
             })
         };
-        let all = file.offenders.into_iter().chain(aside.known.iter().cloned());
+        let listed = file.offenders.into_iter().filter(|one| one.excuses_from(change));
+        let all = listed.chain(aside.known.iter().cloned());
         let all = all.filter(|one| one.class.policy().is_failure() && in_waves(one));
         let mut known: Vec<Known> = Vec::new();
         for one in all {
@@ -301,22 +280,6 @@ impl Maker<'_> {
                 known.push(one);
             }
         }
-        Ok(known)
-    }
-
-    /// The roll-out in whose place this one goes on, and the template that it had found; nothing
-    /// when the set is proven.
-    async fn before(&self, log: &[Logged]) -> Result<Option<(Manifest, String)>, Halt> {
-        let newest = under_way(log.iter().map(|one| one.id.as_str()));
-        let mine = RolloutHash::of(&self.request.name);
-        let Some(other) = newest.filter(|one| one.rollout != mine) else { return Ok(None) };
-        let named = self.input.take_over.as_deref();
-        let Some(name) = named.filter(|name| RolloutHash::of(name) == other.rollout) else {
-            let stack_set = self.input.stack_set.clone();
-            return Err(Error::AnotherRollout { stack_set, operation: other }.into());
-        };
-        let files = Files::of(&self.app.objects, &self.app.config.runs_bucket, name);
-        let manifest = files.read(MANIFEST).await?;
-        Ok(Some((manifest, files.read_text(PREVIOUS_TEMPLATE).await?)))
+        Ok((known, faults))
     }
 }

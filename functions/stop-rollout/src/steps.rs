@@ -59,6 +59,12 @@ impl Steps<'_> {
             }
             state.quiet = true;
         }
+        if let Some(other) = self.set.taken_over(&self.manifest).await? {
+            // It was killed, another rollout went on in its place, and it was redriven since: what
+            // set and instances are now is the other one's.
+            tracing::warn!(operation.id = %other, "another rollout has the set: nothing is put back");
+            return Ok(Step::Done(Stopped { choice: Choice::Leave, waves: Vec::new() }));
+        }
         let leave = self.files.controls().await?.leave();
         let choice = decide::choose(self.manifest.plan.on_stop, leave, self.reason.code);
         let set = self.set.describe().await?;

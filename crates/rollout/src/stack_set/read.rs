@@ -7,6 +7,7 @@ use aws_sdk_cloudformation::types::{
     StackSetOperationResultSummary,
 };
 use jiff::Timestamp;
+use lifecycle::rollout::{OperationName, taken_over};
 use lifecycle::{AccountId, RegionName};
 use sha2::{Digest, Sha256};
 use stack_set_reasons::{Account, Class, Told, classify, is_gate_hole, needs_witness};
@@ -14,6 +15,7 @@ use stack_set_reasons::{Account, Class, Told, classify, is_gate_hole, needs_witn
 use super::StackSet;
 use crate::cut::Instance;
 use crate::error::{Error, Stop};
+use crate::manifest::Manifest;
 use crate::standing::Row;
 
 /// The most that AWS lists in a page.
@@ -228,6 +230,17 @@ impl StackSet {
         // Stable: what was asked for in the same second stays as AWS listed it.
         log.sort_by_key(|one| std::cmp::Reverse(one.created));
         Ok(log)
+    }
+
+    /// The operation by which another rollout has taken the set over since this one was planned.
+    ///
+    /// # Errors
+    /// `StackSetMissing`, a wait, or what AWS refuses.
+    pub async fn taken_over(&self, manifest: &Manifest) -> Result<Option<OperationName>, Stop> {
+        let planned = manifest.planned_at;
+        let is_older = |one: &Logged| one.created.is_some_and(|created| created < planned);
+        let log = self.log_back_to(is_older).await?;
+        Ok(taken_over(log.iter().map(|one| one.id.as_str()), &manifest.header.hash()))
     }
 
     /// An operation; nothing when there is none of that id.

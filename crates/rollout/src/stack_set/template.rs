@@ -30,7 +30,8 @@ pub struct Declared {
 }
 
 impl StackSet {
-    /// The parameters that an instance overrides; none when it is not there any more.
+    /// The parameters that an instance overrides, with their values; none when it is not there any
+    /// more.
     ///
     /// # Errors
     /// A wait, or what AWS refuses.
@@ -38,14 +39,14 @@ impl StackSet {
         &self,
         account: &AccountId,
         region: &RegionName,
-    ) -> Result<Vec<String>, Stop> {
+    ) -> Result<BTreeMap<String, String>, Stop> {
         let request = self.client.describe_stack_instance().stack_set_name(self.name.as_str());
         let request =
             request.stack_instance_account(account.as_str()).stack_instance_region(region.as_str());
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if code(&error) == Some("StackInstanceNotFoundException") => {
-                return Ok(Vec::new());
+                return Ok(BTreeMap::new());
             }
             Err(error) => {
                 let about = format!("the instance of account {account} in {region}");
@@ -53,8 +54,11 @@ impl StackSet {
             }
         };
         let overrides = answer.stack_instance().map(|one| one.parameter_overrides());
-        let keys = overrides.into_iter().flatten().filter_map(|one| one.parameter_key());
-        Ok(keys.map(str::to_owned).collect())
+        let pairs = overrides.into_iter().flatten().filter_map(|one| {
+            let value = one.parameter_value().unwrap_or_default();
+            Some((one.parameter_key()?.to_owned(), value.to_owned()))
+        });
+        Ok(pairs.collect())
     }
 
     /// The id of an instance's stack; nothing where there is none.

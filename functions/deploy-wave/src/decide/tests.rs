@@ -41,6 +41,25 @@ fn failures_and_vetoes_have_their_own_tolerances() {
     }
 }
 
+/// Before a wave goes on to further accounts.
+#[test]
+fn a_change_that_fails_with_words_of_something_that_passes_is_in_doubt() {
+    for (succeeded, class, count, in_doubt) in [
+        (0, Class::Transient, 2, false),
+        (0, Class::Transient, 3, true),
+        (2, Class::Transient, 3, true),
+        (3, Class::Transient, 3, false),
+        (0, Class::NotYet, 25, true),
+        (0, Class::Cancelled, 25, false),
+        (0, Class::Vetoed, 25, false),
+        (0, Class::Suspended, 25, false),
+        (0, Class::Failed, 25, false),
+    ] {
+        let standing = Standing { succeeded, ..Standing::default() }.with(&rows(count, class));
+        assert_eq!(is_in_doubt(&TOLERANCES, &standing), in_doubt, "{succeeded} {class:?} {count}");
+    }
+}
+
 #[test]
 fn what_is_on_its_way_counts_with_what_has_settled() {
     let settled = Standing::default().with(&rows(2, Class::Failed));

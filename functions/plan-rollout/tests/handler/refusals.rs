@@ -163,3 +163,140 @@ async fn what_failed_before_is_known_from_the_list_of_people_and_from_the_instan
     let file = world.file("rollouts/landlord-tenant-baseline_c1/planning/known.json");
     assert_eq!(file.as_array().unwrap().len(), 2);
 }
+
+/// A list of known offenders as people may leave it: one entry is understood, of the others none
+/// excuses anything, and the plan says so.
+#[tokio::test]
+async fn a_broken_edit_of_the_known_offenders_is_named_and_excuses_nobody() {
+    let key = format!("rollouts/known-offenders/{BASELINE}.json");
+    let entry = |n: usize, class: &str| json!({"account": id(n), "region": "eu-central-1", "class": class, "reason": "*"});
+    let offenders = [entry(3, "failed"), entry(5, "hopeless"), json!("000000000006")];
+    let edited = json!({"version": 1, "offenders": offenders}).to_string();
+    for (text, known, says) in [
+        (edited.as_str(), 1, "offenders[1]: unknown variant `hopeless`"),
+        ("{\"version\": 1, \"offenders\": [", 0, "it is not JSON"),
+    ] {
+        let world = fleet(30);
+        world.put(&key, text);
+        let planned = settled(&world, request(json!("routine"))).await.unwrap();
+        assert_eq!(planned["summary"]["knownOffenders"], known, "{planned}");
+        let fault = planned["summary"]["knownOffendersFaults"][0].as_str().unwrap();
+        assert!(fault.starts_with(&key) && fault.contains(says), "{fault}");
+        assert_eq!(world.text(&key).as_deref(), Some(text), "the plan leaves it as it is");
+    }
+}
+
+/// What failed in a rollout that was stopped is no offender of the same change.
+#[tokio::test]
+async fn who_failed_by_a_stopped_change_is_excused_from_another_one_only() {
+    let key = format!("rollouts/known-offenders/{BASELINE}.json");
+    let plan = "rollouts/landlord-tenant-baseline_c1/plan.json";
+    let world = fleet(30);
+    settled(&world, request(json!("routine"))).await.unwrap();
+    let change = world.file(plan)["change"].clone();
+    let entry = json!({"account": id(5), "region": "eu-central-1", "class": "failed",
+                       "reason": "taken", "change": change});
+    let file = json!({"version": 1, "offenders": [entry]}).to_string();
+    let known = async |world: &World, request: Value| {
+        world.put(&key, &file);
+        settled(world, request).await.unwrap()["summary"]["knownOffenders"].clone()
+    };
+    assert_eq!(known(&world, request(json!("routine"))).await, 0, "the same change again");
+    let mut other = request(json!("routine"));
+    other["input"]["parameters"]["LogRetentionDays"] = json!("31");
+    assert_eq!(known(&world, other).await, 1, "another value");
+    let world = fleet(30);
+    world.put("v2.yaml", "Parameters: {LogRetentionDays: {Type: Number}}");
+    assert_eq!(known(&world, request(json!("routine"))).await, 1, "another text");
+    let world = fleet(30);
+    world.remove("v2.yaml");
+    let mut unread = request(json!("routine"));
+    unread["input"]["parameters"] = json!({});
+    assert_eq!(known(&world, unread).await, 0, "it may be the same");
+}
+
+/// The gate's stack set with a setting on a single instance. Only the instance tells it.
+fn gates(accounts: usize, overrides: &'static [(usize, &str, &str)]) -> World {
+    fleet(accounts).on("DescribeStackInstance", |request| {
+        let account = request["StackInstanceAccount"].as_str().unwrap();
+        let own = overrides.iter().filter(|(n, ..)| id(*n) == account);
+        let members: String = own
+            .map(|(_, key, value)| {
+                format!(
+                    "<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}\
+                     </ParameterValue></member>"
+                )
+            })
+            .collect();
+        let body = format!(
+            "<StackInstance><ParameterOverrides>{members}</ParameterOverrides></StackInstance>"
+        );
+        xml("DescribeStackInstance", &body).into()
+    })
+}
+
+fn gate_request() -> Value {
+    let mut request = request(json!("gate"));
+    request["input"]["stackSet"] = json!("landlord-account-gate");
+    request["input"]["parameters"] = json!({});
+    request
+}
+
+#[tokio::test]
+async fn a_setting_of_one_instance_that_its_gate_cannot_read_refuses_the_plan() {
+    let world = gates(
+        30,
+        &[
+            (3, "MaintenanceWindows", r#"[{"Schedule":"cron(0 2 ? * SONNTAG *)","Duration":2}]"#),
+            (7, "FailMode", "ajar"),
+            (8, "FailMode", "open"),
+            (9, "LogRetentionDays", "many"),
+        ],
+    );
+    let error = settled(&world, gate_request()).await.unwrap_err();
+    assert_eq!(error.error_type, "PlanRefused");
+    for part in [
+        "instances.000000000003.eu-central-1.parameterOverrides.MaintenanceWindows[0].Schedule: ",
+        "1-7 or SUN-SAT, not SONNTAG",
+        "instances.000000000007.eu-central-1.parameterOverrides.FailMode: \"ajar\" must be",
+    ] {
+        assert!(error.error_message.contains(part), "{part}: {}", error.error_message);
+    }
+    for account in [8, 9] {
+        assert!(!error.error_message.contains(&id(account)), "{}", error.error_message);
+    }
+    assert_eq!(world.calls_of("UpdateStackSet").len(), 0);
+    let plan = "rollouts/landlord-tenant-baseline_c1/plan.json";
+    assert_eq!(world.text(plan), None, "there is no plan");
+
+    // What the plan excepts is not touched, and refuses nothing.
+    let mut except = gate_request();
+    except["input"]["plan"] = json!({"base": "gate", "except": {"accountIds": [id(3), id(7)]}});
+    settled(&world, except).await.unwrap();
+    // Another set's parameters are its own, whatever they are called.
+    let mut other = gate_request();
+    other["input"]["stackSet"] = json!(BASELINE);
+    other["input"]["plan"] = json!("routine");
+    settled(&world, other).await.unwrap();
+}
+
+/// A gate may be somewhere else than in the set that is called so: its function tells it.
+#[tokio::test]
+async fn the_gate_in_another_set_s_new_template_is_found_by_its_function() {
+    let world = gates(30, &[(3, "FailMode", "ajar")]);
+    world.put("v2.yaml", "Resources: {F: {FunctionName: AWSCloudFormationStackSetAccountGate}}");
+    let mut request = gate_request();
+    request["input"]["stackSet"] = json!("doors");
+    let error = settled(&world, request).await.unwrap_err();
+    assert!(error.error_message.contains("instances.000000000003"), "{}", error.error_message);
+}
+
+/// Overrides are read in parts; a fault of the first part is not lost, and all are told together.
+#[tokio::test]
+async fn settings_of_instances_are_read_in_parts_and_refused_together() {
+    let world = gates(900, &[(3, "FailMode", "ajar"), (850, "FreezePeriods", "soon")]);
+    let error = settled(&world, gate_request()).await.unwrap_err();
+    for part in ["000000000003", "000000000850", "FreezePeriods"] {
+        assert!(error.error_message.contains(part), "{part}: {}", error.error_message);
+    }
+}

@@ -44,6 +44,7 @@ fn manifest() -> Manifest {
             rehearsal: false,
         },
         planned_at: "2026-11-21T10:00:00Z".parse().unwrap(),
+        change: None,
         found: "before".into(),
         next: definition.clone(),
         previous: definition,
