@@ -66,6 +66,25 @@ fn events_of_a_file_end_as_tenants_that_are_ready_or_rejected() {
     assert_eq!(outcome["rejected"][0]["reasons"].as_array().unwrap().len(), 3);
 }
 
+/// The pace is of the world's clock. What real processes take on a busy machine is real time, and
+/// no time-out shrinks with the pace.
+#[test]
+fn at_a_high_pace_every_tenant_is_ready() {
+    let events: Vec<Value> = ["acme", "globex", "initech", "umbrella"].map(signup).to_vec();
+    let output = demo(&["--json", "--pace", "120"], Some(&json!(events)));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome = document(&output);
+    let tenants = outcome["tenants"].as_array().unwrap();
+    assert_eq!(tenants.len(), 4, "{outcome}");
+    for tenant in tenants {
+        assert_eq!(
+            (&tenant["status"], &tenant["error"]),
+            (&json!("READY"), &Value::Null),
+            "{tenant}"
+        );
+    }
+}
+
 #[test]
 fn the_demo_ends_as_it_should_while_its_functions_are_killed_at_random() {
     let output = demo(&["--json", "--pace", "40", "--kill-every", "250"], None);

@@ -102,3 +102,72 @@ async fn a_rehearsal_is_refused_while_another_rollout_is_not_over() {
     let end = follow(&mut scene, Story::Forth).await;
     assert_as_ever(&mut scene, Story::Forth, &end, "not disturbed").await;
 }
+
+async fn until_begun(scene: &Scene, part: &str) {
+    while !ids(scene).await.iter().any(|id| id.contains(part)) {
+        assert!(scene.runs().await.unwrap(), "it ended without an operation {part}");
+        scene.world.aws().sleep(Duration::from_secs(10)).await;
+    }
+}
+
+/// A rehearsal changes nothing, so one that was killed is in nobody's way: neither in that of a
+/// change, nor in that of the next rehearsal. Redriven afterwards, it leaves the other's change alone.
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_that_was_killed_is_in_nobodys_way_and_takes_nothing_back_later() {
+    for part in ["w01of02", "back01"] {
+        let mut scene = found(25).await;
+        let before = template(&scene).await;
+        let input = rehearsal(&scene);
+        scene.begin(REHEARSAL, &input).await.unwrap();
+        until_begun(&scene, part).await;
+        let killed = json!({ "executionArn": scene.execution() });
+        // While it runs, it is in the way.
+        let other = json!({
+            "stateMachineArn": scene.world.deployment.output("RollOutStateMachineArn").unwrap(),
+            "name": "landlord-tenant-baseline_rehearsal-2", "input": input.to_string(),
+        });
+        let second = ask(&scene, ("states", "StartExecution"), other).await;
+        scene.world.aws().sleep(MINUTE).await;
+        let described = json!({ "executionArn": second["executionArn"] });
+        let described = ask(&scene, ("states", "DescribeExecution"), described).await;
+        assert_eq!(described["error"], "AnotherRollout", "{part}: {described}");
+        ask(&scene, ("states", "StopExecution"), killed.clone()).await;
+        scene.world.aws().sleep(10 * MINUTE).await;
+
+        scene.begin("landlord-tenant-baseline_rehearsal-3", &input).await.unwrap();
+        assert!(scene.to_its_end(6 * HOUR).await.unwrap());
+        assert!(end(&mut scene).await.is("SUCCEEDED", "REHEARSED"), "{part}");
+        assert_eq!(template(&scene).await, before, "{part}: what was before the killed one");
+        assert_eq!(versions(&scene).await, all("1"), "{part}");
+
+        let scene = &mut scene;
+        begin(scene, Story::Forth).await;
+        let came_out = follow(scene, Story::Forth).await;
+        assert_as_ever(scene, Story::Forth, &came_out, part).await;
+        let after = template(scene).await;
+        ask(scene, ("states", "RedriveExecution"), killed).await;
+        nothing_runs_for(scene, 4 * HOUR).await;
+        assert_eq!(template(scene).await, after, "{part}: the change was taken back");
+        assert_eq!(versions(scene).await, all("2"), "{part}: the change was taken back");
+    }
+}
+
+/// The same, and the change comes straight after the rehearsal that was killed in the middle.
+#[tokio::test(start_paused = true)]
+async fn a_change_goes_on_in_the_place_of_a_rehearsal_that_was_killed() {
+    let mut scene = found(26).await;
+    let input = rehearsal(&scene);
+    scene.begin(REHEARSAL, &input).await.unwrap();
+    until_begun(&scene, "w01of02").await;
+    let killed = json!({ "executionArn": scene.execution() });
+    ask(&scene, ("states", "StopExecution"), killed).await;
+    begin(&mut scene, Story::Back).await;
+    let came_out = follow(&mut scene, Story::Back).await;
+    assert_as_ever(&mut scene, Story::Back, &came_out, "in its place").await;
+    assert!(!template(&scene).await.contains("A rehearsal"), "back to what was before both");
+}
+
+async fn nothing_runs_for(scene: &Scene, time: Duration) {
+    scene.world.aws().sleep(time).await;
+    nothing_runs(scene).await;
+}

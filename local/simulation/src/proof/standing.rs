@@ -11,7 +11,7 @@ use super::schedule::{STANDING, Schedule, tenant_id};
 use super::script::account_name;
 use crate::deployment::{Deployment, Error};
 use crate::rollout::fleet::{self, Fleet, Tenant};
-use crate::rollout::{Change, EXECUTION, bad_resource, changed, file, tiers};
+use crate::rollout::{BAD_WORDS, Change, EXECUTION, bad_resource, changed, file, tiers};
 
 /// Events that come late were sent this long before the first that was heard of.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
@@ -93,7 +93,7 @@ impl Standing {
         let change = if bad { Change::Bad } else { Change::Good };
         let template = changed(&file("stacksets/tenant-baseline.yaml")?, change);
         if bad {
-            self.deployment.aws().set_resource_rules(vec![bad_resource()]);
+            self.deployment.aws().set_resource_rules(vec![bad_resource(BAD_WORDS)]);
         }
         let url = fleet::upload(&self.deployment, "templates/change-2.yaml", &template).await?;
         let wave = |name: &str, accounts: Value| {

@@ -18,11 +18,14 @@ use crate::deployment::{Announcement, Deployment, Error};
 /// The resource that a bad template has.
 pub(crate) const BAD_RESOURCE: &str = "Broken";
 
-/// Makes the bad template's resource fail wherever it is made.
-pub(crate) fn bad_resource() -> ResourceRule {
+/// What a bad template's resource says.
+pub(crate) const BAD_WORDS: &str = "the parameter store does not take this value";
+
+/// Makes the bad template's resource fail wherever it is made, with these words.
+pub(crate) fn bad_resource(words: &str) -> ResourceRule {
     ResourceRule {
         resource: Some(BAD_RESOURCE.to_owned()),
-        failure: Some("the parameter store does not take this value".to_owned()),
+        failure: Some(words.to_owned()),
         ..ResourceRule::default()
     }
 }

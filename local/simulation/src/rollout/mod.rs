@@ -10,7 +10,7 @@ mod run;
 mod signups;
 mod turns;
 
-pub(crate) use measure::bad_resource;
+pub(crate) use measure::{BAD_WORDS, bad_resource};
 pub use report::{Report, Signups, Standing, Times, Wave};
 pub(crate) use run::file;
 pub use run::{Change, EXECUTION, Scenario, Scene, changed, simulate, tiers};

@@ -23,6 +23,8 @@ pub enum Change {
     Good,
     /// A template with a resource that fails in every account.
     Bad,
+    /// The same, and its words are those of something else: a throttle, a suspension, a veto.
+    BadInDisguise(&'static str),
 }
 
 /// What is simulated.
@@ -90,8 +92,11 @@ impl Scene {
     /// # Errors
     /// What cannot be deployed or settled.
     pub async fn of(settings: Settings, tenants: &[Tenant], gates: bool) -> Result<Self, Error> {
-        let world = World::found(settings, BTreeMap::new()).await?;
-        let tiers = tiers(&file("tiers.json")?)?;
+        // The shipped tiers: their tenants don't wait for a quota's decision, which takes half an
+        // hour here and would hide what a rollout adds.
+        let text = file("tiers.json")?;
+        let tiers = tiers(&text)?;
+        let world = World::found(settings, BTreeMap::from([("Tiers".to_owned(), text)])).await?;
         let fleet = Fleet::settle(&world.deployment, &tiers, tenants, gates).await?;
         let started = world.aws().now();
         let calls_before = world.aws().counts();
@@ -112,8 +117,13 @@ impl Scene {
     /// What the world refuses.
     pub async fn start(&mut self, plan: &Value, change: Change) -> Result<(), Error> {
         let template = changed(&file("stacksets/tenant-baseline.yaml")?, change);
-        if change == Change::Bad {
-            self.world.aws().set_resource_rules(vec![measure::bad_resource()]);
+        let words = match change {
+            Change::Good => None,
+            Change::Bad => Some(measure::BAD_WORDS),
+            Change::BadInDisguise(words) => Some(words),
+        };
+        if let Some(words) = words {
+            self.world.aws().set_resource_rules(vec![measure::bad_resource(words)]);
         }
         let deployment = &self.world.deployment;
         let url = fleet::upload(deployment, "templates/change-2.yaml", &template).await?;
@@ -275,7 +285,7 @@ pub fn changed(template: &str, change: Change) -> String {
     let next = template.replace(r#""version":"1""#, r#""version":"2""#);
     match change {
         Change::Good => next,
-        Change::Bad => next.replace(
+        Change::Bad | Change::BadInDisguise(_) => next.replace(
             "\nOutputs:\n",
             &format!(
                 "\n  {}:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n      \

@@ -80,6 +80,15 @@ async fn day(
         world.aws().sleep(LOOK).await;
     }
     let (ready, to_ready) = arrivals.to_ready(&mut world).await?;
+    // The last one began within the time, and ends beyond it.
+    let end = world.aws().after(whole);
+    while let Some(last) = running.last()
+        && status(&world.deployment, last).await? == "RUNNING"
+        && world.aws().now() < end
+    {
+        world.drain().await?;
+        world.aws().sleep(LOOK).await;
+    }
     let mut succeeded = 0;
     for execution in &running {
         succeeded += usize::from(status(&world.deployment, execution).await? == "SUCCEEDED");
