@@ -100,6 +100,11 @@ impl Asked {
         }
     }
 
+    /// All of them, with their ids.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&String, &Question)> {
+        self.questions.iter()
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<&Question> {
         self.questions.get(id)
     }

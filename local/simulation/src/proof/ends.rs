@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::injector::Record;
 use super::promises::Promises;
-use super::schedule::{STANDING, Schedule, What, tenant_id};
+use super::schedule::{Kind, STANDING, Schedule, What, tenant_id};
 use super::script::account_name;
 use super::standing::{Standing, Wish};
 use super::watch::Watch;
@@ -89,6 +89,8 @@ pub(super) struct End<'a> {
     pub(super) watch: &'a Watch,
     pub(super) record: &'a Record,
     pub(super) standing: Option<&'a Standing>,
+    /// Whose live accounts were closed in the console.
+    pub(super) closed_live: &'a [usize],
 }
 
 impl End<'_> {
@@ -97,7 +99,15 @@ impl End<'_> {
         let mut found = Vec::new();
         let tampered: BTreeSet<usize> =
             self.applied.iter().filter_map(What::tampers_with).collect();
-        for tenant in self.schedule.tenants() {
+        self.unanswered(&mut found);
+        match self.schedule.kind {
+            Kind::Crossing => self.crossed(&mut found),
+            Kind::Harmed => self.harmed(&mut found),
+            Kind::SigningUp | Kind::Leaving | Kind::RollingOut => {}
+        }
+        // Where events cross each other, any of them may have the last word.
+        let alone = self.schedule.kind != Kind::Crossing;
+        for tenant in self.schedule.tenants().filter(|_| alone) {
             let signed_up = self.applied.iter().find_map(|what| match what {
                 What::SignUp { tenant: its, tier } if *its == tenant => Some(*tier),
                 _ => None,
@@ -115,7 +125,8 @@ impl End<'_> {
                 Some(end) => {
                     let is_resumed = self.ends.resumed.contains(&tenant);
                     let may_fail = (tampered.contains(&tenant) && !is_resumed)
-                        || self.schedule.durations.never_decides_a_quota();
+                        || self.schedule.durations.never_decides_a_quota()
+                        || self.applied.contains(&What::SetOfAnotherRole);
                     failed(id, end, may_fail, &mut found);
                 }
             }
@@ -133,7 +144,10 @@ impl End<'_> {
         self.queue(&mut found).await?;
         self.announcements(&mut found);
         if let Some(standing) = self.standing {
-            self.who_was_there(standing, &mut found);
+            if alone {
+                self.who_was_there(standing, &mut found);
+            }
+            self.retirements(&mut found);
             self.changes(&mut found);
         }
         for (machine, usage) in self.world.aws().machine_usage() {
@@ -223,6 +237,10 @@ impl End<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Sweeps and offboardings end, and end well where nobody laid hands on an account.
+    fn retirements(&self, found: &mut Vec<String>) {
         for (machine, may_fail) in [
             ("landlord-offboard-tenant", &["AccountClosed"][..]),
             ("landlord-sweep-retirements", &[]),
@@ -261,8 +279,13 @@ impl End<'_> {
         for it in self.world.aws().executions("landlord-roll-out") {
             let error = it.error.as_deref().unwrap_or_default();
             // A plan is refused while people are at work on the set: nothing began, or is told.
-            let people = self.applied.contains(&What::UpdateStackSet);
+            let people = self.applied.iter().any(What::changes_the_set);
             if it.status == "FAILED" && error == "PlanRefused" && people {
+                continue;
+            }
+            // Landlord may pass one administration role, and no other.
+            let another = self.applied.contains(&What::SetOfAnotherRole);
+            if it.status == "FAILED" && error == "AccessDenied" && another {
                 continue;
             }
             if it.status != "SUCCEEDED" && !(it.status == "FAILED" && error == "RolloutStopped") {
@@ -273,7 +296,12 @@ impl End<'_> {
                 .filter(|heard| heard.name == "RolloutFinished")
                 .filter_map(|heard| heard.detail["outcome"].as_str())
                 .collect();
-            let bad = self.applied.contains(&What::RollOut { bad: true });
+            let bad = self.applied.iter().any(|what| {
+                matches!(
+                    what,
+                    What::RollOut { bad: true } | What::RollOutAmongHarm { bad: true, .. }
+                )
+            });
             match ends.first() {
                 None => found.push("the roll-out ended and was not announced".to_owned()),
                 Some(end) if ends.iter().any(|other| other != end) => {
@@ -284,7 +312,7 @@ impl End<'_> {
                 }
                 Some(_) => {}
             }
-            if ends.first() == Some(&"SUCCEEDED") {
+            if ends.first() == Some(&"SUCCEEDED") && self.schedule.kind == Kind::RollingOut {
                 self.left_behind(found);
             }
         }
@@ -416,7 +444,7 @@ async fn ready(
             found.push(format!("{id} is ready without the tag {tag}"));
         }
     }
-    let promise = promises.tier(tier).cloned().unwrap_or_default();
+    let promise = promises.tier(tier).unwrap_or_default();
     for region in promise.regions() {
         let inside = |service: &'static str, operation: &str, input: Value| {
             let place = (own.id.as_str(), region);

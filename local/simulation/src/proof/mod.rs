@@ -9,11 +9,15 @@
 //! Call sites are not listed anywhere: they are what the functions and the machines of the
 //! deployed template are seen to call.
 
+mod acts;
 mod aim;
 mod answers;
 mod asked;
 mod audit;
+mod crossed;
+mod draw;
 mod ends;
+mod harm;
 mod injector;
 mod kinds;
 mod moments;
@@ -31,5 +35,7 @@ pub use injector::{FaultKey, Happened, Injector, Observer, Record, Site};
 pub use kinds::{CallFault, InvocationFault};
 pub use prove::{Played, Proof, Summary, kinds_of, prove};
 pub use run::{Outcome, Part, run};
-pub use schedule::{Answers, Destination, Kind, Schedule, Slowness, Step, Storm, What, tenant_id};
+pub use schedule::{
+    Answers, Destination, Excuse, Kind, Other, Schedule, Slowness, Step, Storm, What, tenant_id,
+};
 pub use shrink::{run_part, shrink, story};

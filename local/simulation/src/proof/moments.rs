@@ -1,6 +1,8 @@
 //! When what was last seen to hold of an account, by the stand-in's own state. An answer rests on
 //! reads of a moment ago: it is true if what it says held at some moment since then.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use local_aws::Aws;
 use local_aws::cloudformation::StackInstanceView;
@@ -17,8 +19,9 @@ const RETIREMENT: [&str; 2] = ["Retiring", "Suspended"];
 pub(super) struct Moments {
     /// It was active in a tenants' unit, and nobody had begun to take anything from it.
     pub(super) in_service: Option<Timestamp>,
-    /// It had every stack of its tier, in each Region, with the tier's parameters.
-    pub(super) deployed: Option<Timestamp>,
+    /// It had every stack of its tier, in each Region, with the tier's parameters: by the number of
+    /// the configuration.
+    pub(super) deployed: BTreeMap<usize, Timestamp>,
     /// It knew its tenant and its tier in each Region.
     pub(super) labelled: Option<Timestamp>,
     /// Each quota that its tier requires was at its value.
@@ -72,9 +75,13 @@ impl Moments {
         let tag = |key: &str| account.tags.get(key).map(String::as_str).unwrap_or_default();
         let (tenant, tier) = (tag("landlord:tenant"), tag("landlord:tier"));
         let Some(promise) = promises.tier(tier) else { return };
-        note(&mut self.deployed, is_deployed(promise, account, instances));
-        note(&mut self.labelled, is_labelled(aws, promise, account, (tenant, tier)));
-        note(&mut self.raised, is_raised(aws, promise, account));
+        for (number, promise) in promises.each(tier) {
+            if is_deployed(&promise, account, instances) {
+                self.deployed.insert(number, now);
+            }
+        }
+        note(&mut self.labelled, is_labelled(aws, &promise, account, (tenant, tier)));
+        note(&mut self.raised, is_raised(aws, &promise, account));
     }
 }
 

@@ -1,7 +1,9 @@
 //! What each tier was promised, as it is deployed, and where accounts live.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, Error};
@@ -50,10 +52,13 @@ impl Promise {
     }
 }
 
+type Tiers = BTreeMap<String, Arc<Promise>>;
+
 /// What a deployment promises, and its units.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Promises {
-    tiers: BTreeMap<String, Promise>,
+    /// The tiers as they were configured one after the other, and since when.
+    versions: Mutex<Vec<(Timestamp, Tiers)>>,
     /// Ids of units, and of the root, to their names.
     units: BTreeMap<String, String>,
     /// Names of the units in which tenants live.
@@ -71,14 +76,14 @@ impl Promises {
         let text = parameter.pointer("/Parameter/Value").and_then(Value::as_str);
         let document: Value = serde_json::from_str(text.unwrap_or("{}")).unwrap_or_default();
         let mut found = Self::default();
-        for (tier, value) in document["tiers"].as_object().into_iter().flatten() {
+        for (_, value) in document["tiers"].as_object().into_iter().flatten() {
             for unit in texts(&value["organizationalUnits"], "name") {
                 if !found.homes.contains(&unit) {
                     found.homes.push(unit);
                 }
             }
-            found.tiers.insert(tier.clone(), promise(value));
         }
+        found.configured(Timestamp::MIN, &document);
         let mut parents = vec!["r-root".to_owned()];
         found.units.insert("r-root".to_owned(), "Root".to_owned());
         while let Some(parent) = parents.pop() {
@@ -90,14 +95,39 @@ impl Promises {
         Ok(found)
     }
 
-    /// What a tier gets; nothing when there is no such tier.
-    pub(super) fn tier(&self, name: &str) -> Option<&Promise> {
-        self.tiers.get(name)
+    fn versions(&self) -> MutexGuard<'_, Vec<(Timestamp, Tiers)>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is such a tier.
+    /// The tiers are these from now on.
+    pub(super) fn configured(&self, now: Timestamp, document: &Value) {
+        let tiers = document["tiers"].as_object().into_iter().flatten();
+        let tiers = tiers.map(|(name, value)| (name.clone(), Arc::new(promise(value))));
+        self.versions().push((now, tiers.collect()));
+    }
+
+    /// What a tier gets, by the newest configuration that has it; nothing when none has.
+    pub(super) fn tier(&self, name: &str) -> Option<Arc<Promise>> {
+        self.versions().iter().rev().find_map(|(_, tiers)| tiers.get(name).cloned())
+    }
+
+    /// What a tier gets by each configuration, by the number of the configuration.
+    pub(super) fn each(&self, name: &str) -> Vec<(usize, Arc<Promise>)> {
+        let versions = self.versions();
+        let each = versions.iter().enumerate();
+        each.filter_map(|(number, (_, tiers))| Some((number, tiers.get(name)?.clone()))).collect()
+    }
+
+    /// The numbers of the configurations that held at any moment between the two.
+    pub(super) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<usize> {
+        let versions = self.versions();
+        let until = |number: usize| versions.get(number + 1).map_or(Timestamp::MAX, |next| next.0);
+        (0..versions.len()).filter(|it| versions[*it].0 <= to && until(*it) >= from).collect()
+    }
+
+    /// Whether there is or was such a tier.
     pub(super) fn has_tier(&self, name: &str) -> bool {
-        self.tiers.contains_key(name)
+        self.tier(name).is_some()
     }
 
     /// Whether tenants live in a unit of this name.

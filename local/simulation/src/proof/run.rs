@@ -70,7 +70,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     let standing = match kind {
         Kind::SigningUp => None,
         kind => {
-            let gates = kind == Kind::RollingOut;
+            let gates = matches!(kind, Kind::RollingOut | Kind::Harmed);
             Some(Standing::settle(&world.deployment, &schedule, gates).await?)
         }
     };
@@ -101,7 +101,10 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
         }
         if outside.perform(&step.what).await? {
             applied.push(step.what.clone());
-            if step.what == What::UpdateStackSet {
+            if let Some(tiers) = outside.acts.configured.take() {
+                watch.promises.configured(world.aws().now(), &tiers);
+            }
+            if step.what.changes_the_set() {
                 watch.stack_set_changes();
             }
             watch.happened(&step.what);
@@ -132,7 +135,9 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     if violations.is_empty() {
         let (world, schedule, standing) = (&world, &schedule, outside.standing.as_ref());
         let (ends, watch, record) = (&ends, &*watch, &injector.record());
-        let end = End { world, schedule, applied: &applied, ends, watch, record, standing };
+        let closed_live = &outside.acts.closed_live;
+        let applied = &applied;
+        let end = End { world, schedule, applied, ends, watch, record, standing, closed_live };
         violations = end.judge().await?;
     }
     world.aws().shut_down();
@@ -148,7 +153,7 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
 
 fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
     let mut parameters = vec![("AdmissionWindow", schedule.window.to_string())];
-    if schedule.kind == Kind::Leaving {
+    if matches!(schedule.kind, Kind::Leaving | Kind::Crossing) {
         parameters.extend([
             ("SweepsEnabled", "true".to_owned()),
             ("SweepDryRun", "false".to_owned()),
@@ -195,7 +200,7 @@ async fn hear_until(
 ) -> Result<(), Error> {
     while world.aws().now() < until {
         let left = until.duration_since(world.aws().now()).as_secs();
-        let heard = if kind == Kind::Leaving && left > 40 {
+        let heard = if matches!(kind, Kind::Leaving | Kind::Crossing) && left > 40 {
             world.aws().sleep(Duration::from_secs(left.unsigned_abs().min(600) - 20)).await;
             let heard = world.drain().await?;
             world.forget();

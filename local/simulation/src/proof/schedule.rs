@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::draw;
+
 /// How a world of a proof is drawn.
 #[derive(Debug, Clone)]
 pub struct Schedule {
@@ -32,13 +34,19 @@ pub enum Kind {
     Leaving,
     /// A change rolls out to the tenants that are there.
     RollingOut,
+    /// Events of one tenant, people and configurations cross each other.
+    Crossing,
+    /// A change rolls out among tenants that mean harm, broken gates and people who are at work.
+    Harmed,
 }
 
 impl Kind {
-    /// The kind of a seed's world: six of eight are about signing up.
+    /// The kind of a seed's world: four of eight are about signing up.
     pub fn of(seed: u64) -> Self {
         match seed % 8 {
             3 => Self::Leaving,
+            5 => Self::Crossing,
+            6 => Self::Harmed,
             7 => Self::RollingOut,
             _ => Self::SigningUp,
         }
@@ -48,8 +56,8 @@ impl Kind {
     pub fn trouble(self) -> Duration {
         Duration::from_secs(match self {
             Self::SigningUp => 2 * 3_600,
-            Self::Leaving => 60 * 3_600,
-            Self::RollingOut => 4 * 3_600,
+            Self::Leaving | Self::Crossing => 60 * 3_600,
+            Self::RollingOut | Self::Harmed => 4 * 3_600,
         })
     }
 
@@ -57,8 +65,8 @@ impl Kind {
     /// after its start; who left just now cools off for a day, and sweeps come every six hours.
     pub fn converges(self) -> Duration {
         Duration::from_secs(match self {
-            Self::SigningUp | Self::RollingOut => 30 * 3_600,
-            Self::Leaving => 54 * 3_600,
+            Self::SigningUp | Self::RollingOut | Self::Harmed => 30 * 3_600,
+            Self::Leaving | Self::Crossing => 54 * 3_600,
         })
     }
 }
@@ -230,6 +238,31 @@ pub enum What {
         /// Whether it fails in every account.
         bad: bool,
     },
+    /// A change begins to roll out whose plan bears one account that fails.
+    RollOutAmongHarm {
+        /// Whether it fails in every account.
+        bad: bool,
+        /// Whether a person has to approve the second wave, which nobody does.
+        approval: bool,
+    },
+    /// The tenant's stacks fail from now on, in words that are made to be excused.
+    MeansHarm {
+        /// The tenant's number.
+        tenant: usize,
+        /// What the words imitate.
+        how: Excuse,
+    },
+    /// The gate in the tenant's account gets a setting that nobody can read.
+    GateBreaks {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody gives the stack set other tags.
+    SetTagged,
+    /// Somebody gives the stack set another template.
+    SetRewritten,
+    /// Somebody gives the stack set another administration role.
+    SetOfAnotherRole,
     /// An alarm goes off in the tenant's account.
     AlarmRings {
         /// The tenant's number.
@@ -240,6 +273,52 @@ pub enum What {
         /// The tenant's number.
         tenant: usize,
     },
+    /// An event says that a tenant left or came back, this long ago.
+    Life {
+        /// The tenant's number.
+        tenant: usize,
+        /// Whether it left.
+        leaves: bool,
+        /// How old the event is when it comes.
+        age: Duration,
+    },
+    /// The newest of these events of the tenant comes once more.
+    LifeAgain {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// The tenant signs up, and says something else than before.
+    SignUpOther {
+        /// The tenant's number.
+        tenant: usize,
+        /// What is other.
+        other: Other,
+    },
+    /// AWS Support reopens the tenant's closed account.
+    Reopen {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// Somebody closes the tenant's account in the console, and AWS says so in an event.
+    CloseByHand {
+        /// The tenant's number.
+        tenant: usize,
+    },
+    /// What tenants of each tier get changes.
+    TiersChange,
+    /// There is a new tier, and a stack set of it is not there.
+    TierBreaks,
+    /// The new tier is mended.
+    TierMended,
+    /// A signup with 20,000 members that mean nothing, or that all but have a known name.
+    Poison {
+        /// Whether each is a fault.
+        misspelt: bool,
+    },
+    /// Somebody stops everything irreversible.
+    StopThrown,
+    /// It goes on.
+    StopTakenBack,
     /// Somebody updates the baseline's stack set.
     UpdateStackSet,
     /// Somebody stops the tenant's execution.
@@ -252,6 +331,30 @@ pub enum What {
         /// The tenant's number.
         tenant: usize,
     },
+}
+
+/// In what a signup differs from the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// It has another tier.
+    Tier,
+    /// It has another name.
+    Name,
+    /// It gives an address of its own.
+    Address,
+}
+
+/// What the words of a failure imitate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excuse {
+    /// That AWS suspended the account.
+    Suspension,
+    /// That its gate said no.
+    Veto,
+    /// That AWS throttled.
+    Throttle,
+    /// Nothing.
+    None,
 }
 
 /// Where people move accounts.
@@ -278,6 +381,8 @@ impl What {
             | Self::Untag { tenant }
             | Self::Retag { tenant }
             | Self::Close { tenant }
+            | Self::CloseByHand { tenant }
+            | Self::Reopen { tenant }
             | Self::Stop { tenant } => Some(*tenant),
             _ => None,
         }
@@ -292,6 +397,15 @@ impl What {
                 | Self::Untag { .. }
                 | Self::Retag { .. }
                 | Self::Close { .. }
+                | Self::CloseByHand { .. }
+        )
+    }
+
+    /// Whether somebody changes the baseline's stack set by hand.
+    pub fn changes_the_set(&self) -> bool {
+        matches!(
+            self,
+            Self::UpdateStackSet | Self::SetTagged | Self::SetRewritten | Self::SetOfAnotherRole
         )
     }
 
@@ -321,8 +435,27 @@ impl What {
             Self::Protect { .. } => "account protected",
             Self::RollOut { bad: false } => "change rolls out",
             Self::RollOut { bad: true } => "bad change rolls out",
+            Self::RollOutAmongHarm { bad: false, .. } => "change rolls out among harm",
+            Self::RollOutAmongHarm { bad: true, .. } => "bad change rolls out among harm",
+            Self::MeansHarm { .. } => "tenant means harm",
+            Self::GateBreaks { .. } => "gate broken",
+            Self::SetTagged => "stack set tagged",
+            Self::SetRewritten => "stack set rewritten",
+            Self::SetOfAnotherRole => "stack set of another role",
             Self::AlarmRings { .. } => "alarm rings",
             Self::AlarmRests { .. } => "alarm rests",
+            Self::Life { leaves: true, .. } => "tenant has left",
+            Self::Life { leaves: false, .. } => "tenant has returned",
+            Self::LifeAgain { .. } => "leaving or return repeated",
+            Self::SignUpOther { .. } => "signup with other content",
+            Self::Reopen { .. } => "account reopened",
+            Self::CloseByHand { .. } => "account closed in the console",
+            Self::TiersChange => "tiers changed",
+            Self::TierBreaks => "tier with a fault",
+            Self::TierMended => "tier mended",
+            Self::Poison { .. } => "signup with 20,000 members",
+            Self::StopThrown => "switch thrown",
+            Self::StopTakenBack => "switch taken back",
             Self::UpdateStackSet => "stack set updated",
             Self::Stop { .. } => "execution stopped",
             Self::Redrive { .. } => "execution redriven",
@@ -334,7 +467,10 @@ impl What {
 const TENANTS: [&str; 8] =
     ["acme", "globex", "hooli", "initech", "massive", "soylent", "umbrella", "wonka"];
 /// So many sign up at most.
-const SIGN_UP: usize = 4;
+pub(super) const SIGN_UP: usize = 4;
+
+/// A tier that is added to the others while a world lasts.
+pub(super) const NEW_TIER: &str = "trial";
 
 /// The numbers of the tenants that were there, where any were.
 pub(super) const STANDING: std::ops::Range<usize> = SIGN_UP..TENANTS.len();
@@ -368,7 +504,20 @@ impl fmt::Display for What {
             | Self::Protect { tenant }
             | Self::AlarmRings { tenant }
             | Self::AlarmRests { tenant }
+            | Self::LifeAgain { tenant }
+            | Self::Reopen { tenant }
+            | Self::CloseByHand { tenant }
+            | Self::GateBreaks { tenant }
             | Self::Redrive { tenant } => write!(f, "{} ({})", self.name(), tenant_id(*tenant)),
+            Self::Life { tenant, age, .. } => {
+                write!(f, "{}, {} s ago ({})", self.name(), age.as_secs(), tenant_id(*tenant))
+            }
+            Self::MeansHarm { tenant, how } => {
+                write!(f, "{}, {how:?} ({})", self.name(), tenant_id(*tenant))
+            }
+            Self::SignUpOther { tenant, other } => {
+                write!(f, "{}: {other:?} ({})", self.name(), tenant_id(*tenant))
+            }
             Self::Move { tenant, to } => {
                 write!(f, "{} to {to:?} ({})", self.name(), tenant_id(*tenant))
             }
@@ -376,6 +525,16 @@ impl fmt::Display for What {
             | Self::BaselineFails
             | Self::BaselineMended
             | Self::RollOut { .. }
+            | Self::RollOutAmongHarm { .. }
+            | Self::SetTagged
+            | Self::SetRewritten
+            | Self::SetOfAnotherRole
+            | Self::TiersChange
+            | Self::TierBreaks
+            | Self::TierMended
+            | Self::Poison { .. }
+            | Self::StopThrown
+            | Self::StopTakenBack
             | Self::SweepTwice
             | Self::UpdateStackSet => f.write_str(self.name()),
         }
@@ -388,7 +547,7 @@ impl Schedule {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x0005_eed0_fa11_7e57);
         let mut one_of =
             |choices: &[u64]| Duration::from_secs(choices[random.usize(..choices.len())]);
-        let durations = Slowness {
+        let mut durations = Slowness {
             creation: one_of(&[15, 40, 90, 240]),
             role: one_of(&[5, 30, 120]),
             tags: one_of(&[5, 30, 300]),
@@ -412,11 +571,13 @@ impl Schedule {
             excess_stops_all: random.bool(),
         };
         let kind = Kind::of(seed);
-        let mut steps = steps(&mut random, kind);
+        let mut steps = draw::steps(&mut random, kind);
         match kind {
             Kind::SigningUp => {}
-            Kind::Leaving => leaving(&mut random, &mut steps),
-            Kind::RollingOut => rolling_out(&mut random, &mut steps),
+            Kind::Leaving => draw::leaving(&mut random, &mut steps),
+            Kind::RollingOut => draw::rolling_out(&mut random, &mut steps),
+            Kind::Crossing => draw::crossing(&mut random, &mut durations, &mut steps),
+            Kind::Harmed => draw::harmed(&mut random, &mut steps),
         }
         // People first: an address is taken before its owner signs up.
         steps.sort_by_key(|step| (step.at, matches!(step.what, What::SignUp { .. })));
@@ -426,139 +587,11 @@ impl Schedule {
     /// The numbers of the tenants that sign up and were not there before.
     pub fn tenants(&self) -> std::ops::Range<usize> {
         let numbers = self.steps.iter().filter_map(|step| match step.what {
-            What::SignUp { tenant, .. } if tenant < SIGN_UP => Some(tenant + 1),
+            What::SignUp { tenant, tier } if tenant < SIGN_UP && tier != NEW_TIER => {
+                Some(tenant + 1)
+            }
             _ => None,
         });
         0..numbers.max().unwrap_or(0)
-    }
-}
-
-fn steps(random: &mut fastrand::Rng, kind: Kind) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let most = if kind == Kind::SigningUp { SIGN_UP } else { 2 };
-    let tenants = random.usize(1..=most);
-    for tenant in 0..tenants {
-        let at = if random.bool() { 0 } else { random.u64(..1_200) };
-        let tier = if random.u8(..4) == 0 { "premium" } else { "standard" };
-        steps.push(Step { at: Duration::from_secs(at), what: What::SignUp { tenant, tier } });
-        // It signs up again, perhaps with the first still on its way.
-        if random.u8(..4) == 0 {
-            let at = Duration::from_secs(at + random.u64(..4_000));
-            steps.push(Step { at, what: What::SignUp { tenant, tier } });
-        }
-    }
-    let mut others = Vec::new();
-    let mut some = |random: &mut fastrand::Rng, one_in: u8, most: u64, what: What| {
-        if random.u8(..one_in) == 0 {
-            let at = Duration::from_secs(random.u64(..most));
-            others.push(Step { at, what });
-        }
-    };
-    let tenant = |random: &mut fastrand::Rng| random.usize(..tenants);
-    let (t1, t2) = (tenant(random), tenant(random));
-    some(random, 8, 1_000, What::SignUpFaulty);
-    some(random, 5, 5_000, What::Duplicate { tenant: t1 });
-    some(random, 8, 5_000, What::Replay { tenant: t2 });
-    some(random, 8, 5_000, What::Late { tenant: t2 });
-    some(random, 8, 10, What::CreationFails { tenant: t2 });
-    if kind == Kind::RollingOut {
-        return steps;
-    }
-    some(random, 8, 200, What::BaselineFails);
-    some(random, 8, 3_000, What::UpdateStackSet);
-    if kind == Kind::Leaving {
-        steps.append(&mut others);
-        return steps;
-    }
-    // People lay hands on one of three worlds.
-    if random.u8(..3) == 0 {
-        people(random, tenants, &mut steps);
-    }
-    steps.append(&mut others);
-    steps
-}
-
-/// What people do to the accounts, executions and addresses of a world.
-fn people(random: &mut fastrand::Rng, tenants: usize, steps: &mut Vec<Step>) {
-    let (tenant, other) = (random.usize(..tenants), random.usize(..tenants));
-    let to =
-        [Destination::Root, Destination::Retiring, Destination::Elsewhere, Destination::Onboarding]
-            [random.usize(..4)];
-    let what = match random.u8(..9) {
-        0 => What::TakeEmail { tenant },
-        1 => What::TakeEmailInside { tenant },
-        2 => What::Untag { tenant },
-        3 => What::Retag { tenant },
-        4 => What::Close { tenant },
-        5 => What::Stop { tenant },
-        6 => What::BaselineBreaks { tenant },
-        _ => What::Move { tenant, to },
-    };
-    let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
-    let at = match what {
-        What::TakeEmail { .. } | What::TakeEmailInside { .. } => 0,
-        _ => random.u64(30..2_400),
-    };
-    if matches!(what, What::BaselineBreaks { .. }) {
-        add(at + random.u64(600..5_000), What::BaselineMended);
-    }
-    add(at, what);
-    let mut perhaps = |random: &mut fastrand::Rng, one_in: u8, what: What| {
-        let at = random.u64(..6_000);
-        if random.u8(..one_in) == 0 {
-            add(at, what);
-        }
-    };
-    perhaps(random, 2, What::Redrive { tenant });
-    perhaps(random, 4, What::Redrive { tenant: other });
-    perhaps(random, 3, What::SignUp { tenant, tier: "standard" });
-}
-
-/// Who was there leaves, comes back, is held, and all that in any order and at any time.
-fn leaving(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
-    const HOUR: u64 = 3_600;
-    for tenant in STANDING {
-        let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
-        // One of them stays.
-        if random.u8(..4) == 0 {
-            continue;
-        }
-        let left = random.u64(..20 * HOUR);
-        add(left, What::Leave { tenant });
-        // Some come back, before or after their stacks are withdrawn, or while it is being done.
-        let back = left + random.u64(1..40 * HOUR);
-        if random.u8(..3) == 0 {
-            add(back, What::Return { tenant });
-            if random.bool() {
-                add(back + random.u64(1..4 * HOUR), What::LeaveLate { tenant });
-            }
-            if random.u8(..4) == 0 {
-                add(back + random.u64(1..HOUR), What::Leave { tenant });
-            }
-        }
-        match random.u8(..8) {
-            0 => add(left + random.u64(..30 * HOUR), What::Hold { tenant }),
-            1 => add(left + random.u64(..20 * HOUR), What::Protect { tenant }),
-            2 => add(left + random.u64(..30 * HOUR), What::Close { tenant }),
-            3 => add(left + random.u64(..40 * HOUR), What::SignUp { tenant, tier: "standard" }),
-            _ => {}
-        }
-    }
-    if random.u8(..4) == 0 {
-        let at = Duration::from_secs(random.u64(..60 * HOUR));
-        steps.push(Step { at, what: What::SweepTwice });
-    }
-}
-
-/// A change rolls out, good or bad, with alarms in some accounts.
-fn rolling_out(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
-    let mut add = |at: u64, what: What| steps.push(Step { at: Duration::from_secs(at), what });
-    add(random.u64(..900), What::RollOut { bad: random.u8(..4) == 0 });
-    for tenant in STANDING {
-        if random.u8(..4) == 0 {
-            let rings = random.u64(..2_000);
-            add(rings, What::AlarmRings { tenant });
-            add(rings + random.u64(600..6_000), What::AlarmRests { tenant });
-        }
     }
 }

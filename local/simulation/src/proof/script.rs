@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use local_aws::cloudformation::ResourceRule;
 use serde_json::{Value, json};
 
+use super::acts::Acts;
 use super::schedule::{Destination, What, tenant_id};
 use super::standing::Standing;
 use crate::deployment::{Deployment, Error, SIGNUP_SOURCE};
+use crate::rollout::{BAD_WORDS, bad_resource};
 
 /// A unit that Landlord does not know.
 const ELSEWHERE: &str = "Sandbox";
@@ -17,7 +19,11 @@ const SWEEP: &str = r#"{"dryRun":false}"#;
 /// The outside of a world.
 #[derive(Debug)]
 pub(super) struct Outside {
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
+    /// By what resources fail, all of it.
+    pub(super) rules: Vec<ResourceRule>,
+    /// What is remembered of what crosses.
+    pub(super) acts: Acts,
     /// The first signup of each tenant, as the queue got it.
     events: BTreeMap<usize, Value>,
     sent: u64,
@@ -30,7 +36,8 @@ pub(super) struct Outside {
 impl Outside {
     pub(super) fn new(deployment: &Deployment, standing: Option<Standing>) -> Self {
         let deployment = deployment.clone();
-        Self { deployment, events: BTreeMap::new(), sent: 0, standing, done: BTreeSet::new() }
+        let (acts, events, done) = (Acts::default(), BTreeMap::new(), BTreeSet::new());
+        Self { deployment, rules: Vec::new(), acts, events, sent: 0, standing, done }
     }
 
     /// Does it; says whether there was anything to do it to. What AWS refuses people has no effect.
@@ -140,6 +147,21 @@ impl Outside {
                 Some(standing) => standing.roll_out(*bad).await?,
                 None => false,
             },
+            What::RollOutAmongHarm { bad, approval } => {
+                if *bad {
+                    self.rules.push(bad_resource(BAD_WORDS));
+                    aws.set_resource_rules(self.rules.clone());
+                }
+                match &self.standing {
+                    Some(standing) => standing.roll_out_among_harm(*bad, *approval).await?,
+                    None => false,
+                }
+            }
+            What::MeansHarm { tenant, how } => self.mean_harm(*tenant, *how),
+            What::GateBreaks { tenant } => self.break_gate(*tenant).await?,
+            What::SetTagged | What::SetRewritten | What::SetOfAnotherRole => {
+                self.change_set(what.clone()).await?
+            }
             What::AlarmRings { tenant } | What::AlarmRests { tenant } => {
                 let rings = matches!(what, What::AlarmRings { .. });
                 match &self.standing {
@@ -157,6 +179,20 @@ impl Outside {
                 let tags = json!([{ "Key": "landlord:protected", "Value": "by hand" }]);
                 self.tag(*tenant, "TagResource", json!({ "Tags": tags })).await?
             }
+            What::Life { tenant, leaves, age } => self.life(*tenant, *leaves, *age).await?,
+            What::LifeAgain { tenant } => self.life_again(*tenant).await?,
+            What::SignUpOther { tenant, other } => self.sign_up_other(*tenant, *other).await?,
+            What::CloseByHand { tenant } => self.close_in_the_console(*tenant).await?,
+            What::Reopen { tenant } => match self.account(*tenant) {
+                Some(account) => aws.reopen_account(&account),
+                None => false,
+            },
+            What::TiersChange => self.change_tiers().await?,
+            What::TierBreaks => self.add_tier(true).await?,
+            What::TierMended => self.add_tier(false).await?,
+            What::Poison { misspelt } => self.poison(*misspelt).await?,
+            What::StopThrown => self.switch(true).await?,
+            What::StopTakenBack => self.switch(false).await?,
             What::UpdateStackSet => self.update_stack_set().await?,
             What::Stop { tenant } => self.execution(*tenant, "RUNNING", "StopExecution").await?,
             What::Redrive { tenant } => {
@@ -212,7 +248,7 @@ impl Outside {
     }
 
     /// The account that was made for a tenant, by its name.
-    fn account(&self, tenant: usize) -> Option<String> {
+    pub(super) fn account(&self, tenant: usize) -> Option<String> {
         let accounts = self.deployment.aws().accounts();
         accounts.into_iter().find(|it| it.name == account_name(tenant)).map(|it| it.id)
     }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use local_aws::Aws;
 use serde_json::{Value, json};
 
+use super::harm::DEADLINE;
 use super::schedule::{STANDING, Schedule, tenant_id};
 use super::script::account_name;
 use crate::deployment::{Deployment, Error};
@@ -71,31 +72,42 @@ impl Standing {
             };
             at = first.checked_sub(LATE).unwrap_or(*first);
         }
-        let detail = json!({
-            "tenantId": tenant_id(tenant), "occurredAt": at.to_string(), "retireAfterDays": 1,
-            "reason": "the contract ended",
-        });
-        self.deployment.put("TenantOffboarded", &detail).await?;
-        self.wishes.entry(tenant).or_default().push((at, Wish::Leave));
+        let (name, detail) = Self::said(tenant, at, true);
+        self.deployment.put(name, &detail).await?;
+        self.wished(tenant, at, true);
         Ok(true)
+    }
+
+    /// The event that says that a tenant left or came back: its detail type and detail.
+    pub(super) fn said(tenant: usize, at: Timestamp, leaves: bool) -> (&'static str, Value) {
+        let mut detail = json!({ "tenantId": tenant_id(tenant), "occurredAt": at.to_string() });
+        if !leaves {
+            return ("TenantReinstated", detail);
+        }
+        detail["retireAfterDays"] = json!(1);
+        detail["reason"] = json!("the contract ended");
+        ("TenantOffboarded", detail)
+    }
+
+    /// Such an event was sent.
+    pub(super) fn wished(&mut self, tenant: usize, at: Timestamp, leaves: bool) {
+        let wish = if leaves { Wish::Leave } else { Wish::Return };
+        self.wishes.entry(tenant).or_default().push((at, wish));
     }
 
     pub(super) async fn returns(&mut self, tenant: usize) -> Result<bool, Error> {
         let at = self.deployment.aws().now();
-        let detail = json!({ "tenantId": tenant_id(tenant), "occurredAt": at.to_string() });
-        self.deployment.put("TenantReinstated", &detail).await?;
-        self.wishes.entry(tenant).or_default().push((at, Wish::Return));
+        let (name, detail) = Self::said(tenant, at, false);
+        self.deployment.put(name, &detail).await?;
+        self.wished(tenant, at, false);
         Ok(true)
     }
 
     /// A change begins to roll out, through short waves.
     pub(super) async fn roll_out(&self, bad: bool) -> Result<bool, Error> {
-        let change = if bad { Change::Bad } else { Change::Good };
-        let template = changed(&file("stacksets/tenant-baseline.yaml")?, change);
         if bad {
             self.deployment.aws().set_resource_rules(vec![bad_resource(BAD_WORDS)]);
         }
-        let url = fleet::upload(&self.deployment, "templates/change-2.yaml", &template).await?;
         let wave = |name: &str, accounts: Value| {
             json!({
                 "name": name, "accounts": accounts, "dwellSeconds": 120,
@@ -110,6 +122,36 @@ impl Standing {
             wave("general", json!({ "organizationalUnit": "General" })),
             wave("rest", json!({ "rest": true })),
         ] });
+        self.start(bad, &plan).await
+    }
+
+    /// A change begins to roll out by a plan that bears one account that fails, and has a deadline.
+    pub(super) async fn roll_out_among_harm(
+        &self,
+        bad: bool,
+        approval: bool,
+    ) -> Result<bool, Error> {
+        let wave = |name: &str, accounts: Value, approval: bool| {
+            json!({
+                "name": name, "accounts": accounts, "dwellSeconds": 300, "approval": approval,
+                "preferences": {
+                    "concurrencyMode": "SOFT_FAILURE_TOLERANCE",
+                    "regionConcurrencyType": "PARALLEL", "maxConcurrentPercentage": 100,
+                    "failureToleranceCount": 1,
+                },
+            })
+        };
+        let plan = json!({ "base": "routine", "deadlineSeconds": DEADLINE, "waves": [
+            wave("general", json!({ "organizationalUnit": "General" }), false),
+            wave("rest", json!({ "rest": true }), approval),
+        ] });
+        self.start(bad, &plan).await
+    }
+
+    async fn start(&self, bad: bool, plan: &Value) -> Result<bool, Error> {
+        let change = if bad { Change::Bad } else { Change::Good };
+        let template = changed(&file("stacksets/tenant-baseline.yaml")?, change);
+        let url = fleet::upload(&self.deployment, "templates/change-2.yaml", &template).await?;
         let input = json!({
             "version": 1, "stackSet": self.fleet.stack_set, "templateUrl": url, "plan": plan,
         });

@@ -9,7 +9,7 @@ use local_aws::organizations::AccountView;
 use local_aws::{Aws, AwsError, Call};
 use serde_json::Value;
 
-use super::asked::Asked;
+use super::asked::{Asked, Question};
 use super::audit;
 use super::injector::Observer;
 use super::moments::Moments;
@@ -62,6 +62,12 @@ pub(super) struct State {
     pub(super) closings: BTreeMap<String, Timestamp>,
     /// What was asked of Landlord.
     pub(super) asked: Asked,
+    /// Names of the accounts that AWS Support reopened, and when.
+    pub(super) reopened: BTreeMap<String, Timestamp>,
+    /// Since when everything irreversible is stopped, if it is.
+    pub(super) stopped: Option<Timestamp>,
+    /// The events that were answered.
+    pub(super) answered: BTreeSet<String>,
     /// The first answer to each event, beside that its tenant is admitted: its name and detail.
     pub(super) said: BTreeMap<String, (String, Value)>,
     /// When what was last seen to hold of each account, by its id.
@@ -127,12 +133,19 @@ impl Watch {
         let now = self.now();
         let mut state = self.state();
         match what {
-            What::Leave { tenant } | What::LeaveLate { tenant } => {
+            What::Leave { tenant }
+            | What::LeaveLate { tenant }
+            | What::Life { tenant, leaves: true, .. } => {
                 state.left.insert(account_name(*tenant));
             }
             What::Hold { tenant } | What::Protect { tenant } => {
                 state.held.entry(account_name(*tenant)).or_insert(now);
             }
+            What::Reopen { tenant } => {
+                state.reopened.insert(account_name(*tenant), now);
+            }
+            What::StopThrown => state.stopped = Some(now),
+            What::StopTakenBack => state.stopped = None,
             _ => {}
         }
     }
@@ -140,6 +153,22 @@ impl Watch {
     /// When the tenant's account was asked to be closed, if it was.
     pub(super) fn closing(&self, tenant: usize) -> Option<Timestamp> {
         self.state().closings.get(&account_name(tenant)).copied()
+    }
+
+    /// What was asked and never answered.
+    pub(super) fn unanswered(&self) -> Vec<Question> {
+        let state = self.state();
+        let all = state.asked.all().filter(|(id, _)| !state.answered.contains(*id));
+        all.map(|(_, question)| question.clone()).collect()
+    }
+
+    /// What was asked about a tenant, in the order in which it was put.
+    pub(super) fn asked_of(&self, tenant: &str) -> Vec<Question> {
+        let state = self.state();
+        let all = state.asked.all().filter(|(_, question)| question.tenant() == tenant);
+        let mut all: Vec<Question> = all.map(|(_, question)| question.clone()).collect();
+        all.sort_by_key(|question| question.put);
+        all
     }
 
     /// Every instance may be deployed again from now on.
@@ -172,7 +201,9 @@ impl Watch {
         let mut found = Vec::new();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         for account in &accounts {
-            *by_name.entry(&account.name).or_default() += 1;
+            if account.state == "ACTIVE" {
+                *by_name.entry(&account.name).or_default() += 1;
+            }
             self.look_at(&mut state, account, &mut found);
         }
         for (name, count) in by_name {
@@ -269,7 +300,8 @@ impl Watch {
     pub(super) fn missing_of_the_baseline(&self, account: &AccountView) -> Vec<(String, String)> {
         let tier = account.tags.get("landlord:tier").map(String::as_str).unwrap_or_default();
         let instances = self.aws.stack_instances();
-        let baseline = self.promises.tier(tier).into_iter().flat_map(|tier| &tier.baseline);
+        let promise = self.promises.tier(tier).unwrap_or_default();
+        let baseline = promise.baseline.iter();
         baseline
             .flat_map(|set| set.regions.iter().map(move |region| (&set.name, region)))
             .filter(|(stack_set, region)| {

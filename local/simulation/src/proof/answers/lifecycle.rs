@@ -31,7 +31,8 @@ impl Judge<'_> {
         let lately = before(self.now, TOLD_WITHIN);
         self.is_false("its account is in service", held_since(moments.leaving, lately));
         let after: Option<Timestamp> = self.text("retireAfter").parse().ok();
-        let cools = after.is_some_and(|after| after > question.sent);
+        // Of an event that is repeated days later, the first one counts.
+        let cools = after.is_some_and(|after| question.occurred().is_some_and(|at| after > at));
         self.is_false("it could be closed before it left", cools);
     }
 

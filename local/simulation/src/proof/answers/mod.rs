@@ -50,11 +50,12 @@ pub(super) fn judge(
         let mut judge = Judge { watch, state, name, detail: &detail, now, found: Vec::new() };
         judge.answer(caller);
         found.append(&mut judge.found);
-        if let Some(event) = detail["eventId"].as_str()
-            && name != "TenantAdmitted"
-        {
-            let said = (name.to_owned(), detail.clone());
-            state.said.entry(event.to_owned()).or_insert(said);
+        if let Some(event) = detail["eventId"].as_str() {
+            state.answered.insert(event.to_owned());
+            if name != "TenantAdmitted" {
+                let said = (name.to_owned(), detail.clone());
+                state.said.entry(event.to_owned()).or_insert(said);
+            }
         }
     }
     found

@@ -21,6 +21,7 @@ impl Judge<'_> {
         is_replayed
             || !is_id
             || question.text("tenantName").is_empty()
+            || is_misspelt(&question.detail)
             || !self.watch.promises.has_tier(question.text("tier"))
     }
 
@@ -106,8 +107,12 @@ impl Judge<'_> {
         let lately = before(ended, READ_WITHIN);
         let holds = held_since(moments.in_service, lately);
         self.is_false("its account is not in service", holds);
+        // As it was configured while the signup was on its way; what is read may lag a minute.
+        let asked = before(question.put, READ_WITHIN);
+        let versions = self.watch.promises.between(asked, started);
+        let deployed = versions.iter().filter_map(|it| moments.deployed.get(it)).max().copied();
         let lacks = [
-            ("its stacks are not current with its own parameters", moments.deployed),
+            ("its stacks are not current with its own parameters", deployed),
             ("its account does not know its tenant in every Region", moments.labelled),
             ("a required quota is not at its value", moments.raised),
         ];
@@ -202,6 +207,19 @@ impl Judge<'_> {
         };
         self.is_false(why, held_since(moment, lately));
     }
+}
+
+/// The members of a signup that mean something.
+const MEMBERS: [&str; 6] = ["tenantId", "tenantName", "tier", "rootEmail", "tags", "metadata"];
+
+/// Whether a member differs from a known one by case or punctuation alone.
+fn is_misspelt(detail: &Value) -> bool {
+    let letters = |name: &str| -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let known = MEMBERS.map(letters);
+    let mut names = detail.as_object().into_iter().flat_map(|members| members.keys());
+    names.any(|name| !MEMBERS.contains(&name.as_str()) && known.contains(&letters(name)))
 }
 
 /// The name of an execution, by its ARN.
