@@ -39,6 +39,9 @@ pub struct Settings {
     pub closing_flaps: bool,
     /// Keep every call in the journal (tests), not only the counts.
     pub full_journal: bool,
+    /// Whether a resource type that AWS has and that is not modelled makes an inert resource, with a
+    /// warning, instead of being refused.
+    pub inert_resources: bool,
     /// Forget the histories of executions that succeeded, except the newest hundred: for
     /// simulations of thousands.
     pub lean: bool,
@@ -106,6 +109,7 @@ impl Default for Settings {
             closed_reads_suspended: false,
             closing_flaps: false,
             full_journal: false,
+            inert_resources: false,
             lean: false,
         }
     }

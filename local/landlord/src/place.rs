@@ -42,6 +42,10 @@ pub(crate) struct Options {
     /// Show what the functions log, on standard error
     #[arg(long)]
     pub(crate) logs: bool,
+    /// Take resource types that AWS has and the local AWS does not model: such a resource has an id and
+    /// attributes, and nothing behind them; the stack's events name it
+    #[arg(long)]
+    pub(crate) inert_resources: bool,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -148,6 +152,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
         seed: options.seed,
         pace: options.pace,
         endpoint_url: Some(format!("http://{address}")),
+        inert_resources: options.inert_resources,
         durations: Durations {
             account_creation: Duration::from_secs(20),
             role_ready: Duration::from_secs(15),

@@ -26,6 +26,7 @@ pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
                 "DeletePolicy" => delete_policy(&mut state, call),
                 "GetPolicy" => get_policy(&mut state, call),
                 "ListRoles" => list_roles(&state, call),
+                "AttachRolePolicy" => attach(&mut state, call, aws.settings().inert_resources),
                 _ => about_a_role(&mut state, call),
             }
         }
@@ -69,7 +70,6 @@ fn about_a_role(state: &mut State, call: &Call) -> Result<Value, AwsError> {
             role.inline.remove(name).ok_or_else(|| no_policy(name))?;
             Ok(json!({}))
         }
-        "AttachRolePolicy" => attach(state, call),
         "DetachRolePolicy" => {
             let arn = call.text("PolicyArn")?;
             let role = state.iam.store.role_mut(account, call.text("RoleName")?)?;
@@ -263,14 +263,13 @@ fn size(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-fn attach(state: &mut State, call: &Call) -> Result<Value, AwsError> {
+/// Attaches a policy. `inert` takes those of AWS's that are not known here; they allow nothing.
+fn attach(state: &mut State, call: &Call, inert: bool) -> Result<Value, AwsError> {
     let arn = call.text("PolicyArn")?;
-    if state.iam.store.policy(arn).is_none() {
-        let hint = if arn.starts_with("arn:aws:iam::aws:") {
-            " (an AWS managed policy that the local AWS does not know)"
-        } else {
-            ""
-        };
+    let of_aws = arn.starts_with("arn:aws:iam::aws:policy/");
+    if state.iam.store.policy(arn).is_none() && !(of_aws && inert) {
+        let hint =
+            if of_aws { " (an AWS managed policy that the local AWS does not know)" } else { "" };
         return Err(no_policy(&format!("{arn}{hint}")));
     }
     let role = state.iam.store.role_mut(&call.account, call.text("RoleName")?)?;

@@ -16,7 +16,7 @@ pub(super) const KINDS: [Notation; 4] = [
     (
         "AWS::Events::Archive",
         "ArchiveName! SourceArn!+ Description EventPattern* RetentionDays",
-        "Arn ArchiveName",
+        "Arn",
     ),
     (
         "AWS::Events::Rule",
@@ -116,7 +116,7 @@ pub(super) async fn create_archive(
     input["EventSourceArn"] = json!(required(properties, "SourceArn")?);
     let answer = context.call("events", "CreateArchive", input).await?;
     let arn = answered(&answer, "/ArchiveArn")?;
-    Ok(made(name.clone(), [("Arn", json!(arn)), ("ArchiveName", json!(name))]))
+    Ok(made(name.clone(), [("Arn", json!(arn))]))
 }
 
 pub(super) async fn update_archive(

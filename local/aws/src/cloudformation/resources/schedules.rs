@@ -9,13 +9,13 @@ use crate::cloudformation::template::Made;
 pub(super) const KINDS: [Notation; 1] = [(
     "AWS::Scheduler::Schedule",
     "Name! GroupName Description ScheduleExpression+ ScheduleExpressionTimezone StartDate EndDate \
-     State ActionAfterCompletion FlexibleTimeWindow{Mode+ MaximumWindowInMinutes} Target{Arn+ RoleArn+ Input \
+     State FlexibleTimeWindow{Mode+ MaximumWindowInMinutes} Target{Arn+ RoleArn+ Input \
      DeadLetterConfig{Arn} RetryPolicy{MaximumEventAgeInSeconds MaximumRetryAttempts} \
      SqsParameters{MessageGroupId} EventBridgeParameters{DetailType Source}}",
     "Arn",
 )];
 
-const MEMBERS: [&str; 10] = [
+const MEMBERS: [&str; 9] = [
     "GroupName",
     "Description",
     "ScheduleExpression",
@@ -23,7 +23,6 @@ const MEMBERS: [&str; 10] = [
     "StartDate",
     "EndDate",
     "State",
-    "ActionAfterCompletion",
     "FlexibleTimeWindow",
     "Target",
 ];

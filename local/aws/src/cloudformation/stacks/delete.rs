@@ -98,6 +98,19 @@ pub(super) async fn finish(
         duration,
         rolls_back: false,
     };
+    if let Some(reason) = in_use(aws, &stack) {
+        let now = aws.now();
+        with_stack(aws, &stack.id, |stack| {
+            stack.set_status(status::DELETE_FAILED, Some(reason.clone()), now);
+        });
+        return Err(StackError::Failed {
+            resource: stack.name.clone(),
+            kind: "AWS::CloudFormation::Stack".to_owned(),
+            stack: stack.name,
+            reason,
+            status: status::DELETE_FAILED.to_owned(),
+        });
+    }
     let mut failures: Vec<(String, String, String)> = Vec::new();
     for id in order(&stack.resources) {
         let Some(resource) = stack.resources.get(&id) else { continue };
@@ -122,6 +135,16 @@ pub(super) async fn finish(
     with_stack(aws, &stack.id, |stack| stack.set_status(status::DELETE_FAILED, Some(all), now));
     let status = status::DELETE_FAILED.to_owned();
     Err(StackError::Failed { stack: stack.name, resource, kind, reason, status })
+}
+
+/// Why a stack can not go as long as another one imports what it exports.
+fn in_use(aws: &Aws, stack: &Stack) -> Option<String> {
+    let state = aws.lock();
+    let exported = stack.outputs.values().filter_map(|output| output.export.as_ref());
+    exported.into_iter().find_map(|name| {
+        let user = state.cloudformation.stacks.importer(&stack.id, name)?;
+        Some(format!("Cannot delete export {name} as it is in use by {user}"))
+    })
 }
 
 async fn delete_resource(

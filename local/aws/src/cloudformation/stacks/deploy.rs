@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::model::{Stack, StackOutput, StackResource, status};
 use super::rules::{self, Place};
-use super::{StackError, StackOrder, delete, parallel, rollback};
+use super::{StackError, StackOrder, delete, inert, parallel, rollback};
 use crate::cloudformation::resources::{self, Context};
 use crate::cloudformation::template::{
-    DeletionPolicy, Made, Pseudo, Resource, Scope, Template, TemplateError, needed, order, resolve,
+    DeletionPolicy, Made, Pseudo, Resource, Scope, Template, TemplateError, needed, order, public,
+    resolve,
 };
 use crate::{Aws, Call, Caller};
 
@@ -38,6 +39,8 @@ pub(super) struct Begun {
     pub(super) job: Job,
     pub(super) id: String,
     parameters: IndexMap<String, Value>,
+    /// The values of SSM to which the template's texts refer.
+    resolved: BTreeMap<String, String>,
     /// The stack as it was; none when it is created.
     before: Option<Stack>,
 }
@@ -71,6 +74,12 @@ pub(super) async fn deploy(aws: &Aws, job: Job) -> Result<String, StackError> {
 pub(super) async fn begin(aws: &Aws, job: Job) -> Result<Begun, StackError> {
     let looked_up = look_up(aws, &job).await;
     let parameters = resolve(&job.template, &job.parameters, |name| looked_up.get(name).cloned())?;
+    let mut resolved = BTreeMap::new();
+    for name in &job.template.dynamic {
+        if let Some(value) = stored(aws, &job, name).await {
+            resolved.insert(name.clone(), value);
+        }
+    }
     let now = aws.now();
     let uuid = aws.uuid();
     let mut state = aws.lock();
@@ -92,7 +101,7 @@ pub(super) async fn begin(aws: &Aws, job: Job) -> Result<Begun, StackError> {
         stack.set_status(status::UPDATE_IN_PROGRESS, None, now);
         stack.updated = Some(now);
         let id = stack.id.clone();
-        return Ok(Begun { job, id, parameters, before: Some(before) });
+        return Ok(Begun { job, id, parameters, resolved, before: Some(before) });
     }
     let id =
         format!("arn:aws:cloudformation:{}:{}:stack/{}/{uuid}", job.region, job.account, job.name);
@@ -110,6 +119,7 @@ pub(super) async fn begin(aws: &Aws, job: Job) -> Result<Begun, StackError> {
         tags: job.tags.clone(),
         resources: IndexMap::new(),
         outputs: IndexMap::new(),
+        imports: Default::default(),
         events: Vec::new(),
         created: now,
         updated: None,
@@ -119,7 +129,7 @@ pub(super) async fn begin(aws: &Aws, job: Job) -> Result<Begun, StackError> {
     stack.set_status(status::CREATE_IN_PROGRESS, None, now);
     stacks.living.insert(key, id.clone());
     stacks.by_id.insert(id.clone(), stack);
-    Ok(Begun { job, id, parameters, before: None })
+    Ok(Begun { job, id, parameters, resolved, before: None })
 }
 
 /// The values of those SSM parameters that template parameters name.
@@ -129,24 +139,31 @@ async fn look_up(aws: &Aws, job: &Job) -> BTreeMap<String, String> {
         if !parameter.kind.starts_with("AWS::SSM::Parameter::Value<") {
             continue;
         }
-        let Some(stored) = job.parameters.get(name).or(parameter.default.as_ref()) else {
+        let Some(stored_name) = job.parameters.get(name).or(parameter.default.as_ref()) else {
             continue;
         };
-        let call = Call {
-            service: "ssm",
-            operation: "GetParameter".to_owned(),
-            input: serde_json::json!({ "Name": stored }),
-            caller: job.caller.clone(),
-            account: job.account.clone(),
-            region: job.region.clone(),
-        };
-        if let Ok(answer) = aws.perform(&call).await
-            && let Some(value) = answer.pointer("/Parameter/Value").and_then(Value::as_str)
-        {
-            found.insert(stored.clone(), value.to_owned());
+        if let Some(value) = stored(aws, job, stored_name).await {
+            found.insert(stored_name.clone(), value);
         }
     }
     found
+}
+
+/// The value of a parameter of SSM in the stack's account and Region.
+async fn stored(aws: &Aws, job: &Job, name: &str) -> Option<String> {
+    if let Some(value) = public(name) {
+        return Some(value);
+    }
+    let call = Call {
+        service: "ssm",
+        operation: "GetParameter".to_owned(),
+        input: serde_json::json!({ "Name": name }),
+        caller: job.caller.clone(),
+        account: job.account.clone(),
+        region: job.region.clone(),
+    };
+    let answer = aws.perform(&call).await.ok()?;
+    Some(answer.pointer("/Parameter/Value")?.as_str()?.to_owned())
 }
 
 /// Makes the resources; rolls back when one fails.
@@ -195,12 +212,7 @@ impl From<TemplateError> for Failure {
 
 async fn make_all(aws: &Aws, begun: &Begun, changes: &mut Vec<Change>) -> Result<(), Failure> {
     let job = &begun.job;
-    let pseudo = Pseudo {
-        account: job.account.clone(),
-        region: job.region.clone(),
-        stack_id: begun.id.clone(),
-        stack_name: job.name.clone(),
-    };
+    let pseudo = pseudo(aws, begun);
     let template = &job.template;
     let mut scope = Scope::new(template, &begun.parameters, &pseudo)?;
     let stands = |id: &str| {
@@ -222,7 +234,23 @@ async fn make_all(aws: &Aws, begun: &Begun, changes: &mut Vec<Change>) -> Result
     outputs(aws, begun, &scope)
 }
 
-/// Gives the stack its outputs.
+/// The stack in which the template is evaluated, with what the other stacks beside it export.
+fn pseudo(aws: &Aws, begun: &Begun) -> Pseudo {
+    let job = &begun.job;
+    let state = aws.lock();
+    let exports = state.cloudformation.stacks.exports(&job.account, &job.region);
+    Pseudo {
+        account: job.account.clone(),
+        region: job.region.clone(),
+        stack_id: begun.id.clone(),
+        stack_name: job.name.clone(),
+        exports: exports.into_iter().map(|(name, (_, value))| (name, value)).collect(),
+        resolved: begun.resolved.clone(),
+    }
+}
+
+/// Gives the stack its outputs. A name is exported once in an account and Region, and keeps its value
+/// as long as somebody imports it.
 fn outputs(aws: &Aws, begun: &Begun, scope: &Scope<'_>) -> Result<(), Failure> {
     let mut outputs = IndexMap::new();
     for (name, output) in &begun.job.template.outputs {
@@ -235,7 +263,31 @@ fn outputs(aws: &Aws, begun: &Begun, scope: &Scope<'_>) -> Result<(), Failure> {
         let description = output.description.clone();
         outputs.insert(name.clone(), StackOutput { value, description, export });
     }
-    with_stack(aws, &begun.id, |stack| stack.outputs = outputs);
+    let imports = scope.imports()?;
+    let at = |message: String| Failure::Template(TemplateError::at(0, "Outputs", message));
+    let mut state = aws.lock();
+    let stacks = &mut state.cloudformation.stacks;
+    let others = stacks.exports(&begun.job.account, &begun.job.region);
+    let own = |output: &StackOutput| Some((output.export.clone()?, output.value.clone()));
+    let exported: BTreeMap<String, String> = outputs.values().filter_map(own).collect();
+    for name in exported.keys() {
+        if let Some((stack, _)) = others.get(name).filter(|(stack, _)| *stack != begun.id) {
+            let message = format!("Export with name {name} is already exported by stack {stack}");
+            return Err(at(message));
+        }
+    }
+    for (name, (_, value)) in others.iter().filter(|(_, (stack, _))| *stack == begun.id) {
+        if exported.get(name) != Some(value)
+            && let Some(user) = stacks.importer(&begun.id, name)
+        {
+            let verb = if exported.contains_key(name) { "update" } else { "delete" };
+            return Err(at(format!("Cannot {verb} export {name} as it is in use by {user}")));
+        }
+    }
+    if let Some(stack) = stacks.by_id.get_mut(&begun.id) {
+        stack.outputs = outputs;
+        stack.imports = imports;
+    }
     Ok(())
 }
 
@@ -282,10 +334,9 @@ pub(super) async fn make(
     };
     let result = match (rules::apply(aws, place).await, old.filter(|_| !replaces)) {
         (Err(reason), _) => Err(reason),
-        (Ok(()), _) if resource.is_inert() => Ok(Made {
-            physical_id: context.generated_name(128),
-            attributes: serde_json::Map::new(),
-        }),
+        (Ok(()), _) if resource.is_inert() => {
+            Ok(inert::made(&context, resource, &properties, &begun.job.template))
+        }
         (Ok(()), Some(old)) => {
             resources::update(&context, &resource.kind, &old.made, &old.properties, &properties)
                 .await
@@ -325,7 +376,9 @@ pub(super) async fn make(
     with_stack(aws, &begun.id, |stack| {
         stack.resources.insert(id.to_owned(), standing);
     });
-    log(aws, begun, (id, &resource.kind, &made.physical_id), done, None);
+    let warning =
+        resource.unmodelled.as_ref().map(|what| format!("inert in the local AWS: {what}"));
+    log(aws, begun, (id, &resource.kind, &made.physical_id), done, warning);
     Ok((made, Some(change)))
 }
 
@@ -376,7 +429,7 @@ async fn complete(aws: &Aws, begun: &Begun, changes: &[Change]) {
         }
     });
     let Some(before) = &begun.before else { return };
-    let kept = |id: &str| still_stands(begun, id);
+    let kept = |id: &str| still_stands(aws, begun, id);
     let replaced = |id: &str| {
         changes.iter().any(|change| matches!(change, Change::Replaced(changed) if changed == id))
     };
@@ -407,13 +460,8 @@ async fn complete(aws: &Aws, begun: &Begun, changes: &[Change]) {
 }
 
 /// Whether the new template has a resource, and its condition holds.
-fn still_stands(begun: &Begun, id: &str) -> bool {
-    let pseudo = Pseudo {
-        account: begun.job.account.clone(),
-        region: begun.job.region.clone(),
-        stack_id: begun.id.clone(),
-        stack_name: begun.job.name.clone(),
-    };
+fn still_stands(aws: &Aws, begun: &Begun, id: &str) -> bool {
+    let pseudo = pseudo(aws, begun);
     let Ok(scope) = Scope::new(&begun.job.template, &begun.parameters, &pseudo) else {
         return false;
     };

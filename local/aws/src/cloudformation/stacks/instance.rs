@@ -112,14 +112,13 @@ pub(crate) struct TemplateParameter {
     pub(crate) no_echo: bool,
 }
 
-/// Checks a template's text and answers its parameters; the error is `ValidationError`'s text.
-pub(crate) fn check_template(text: &str) -> Result<Vec<TemplateParameter>, String> {
-    let template = Template::parse(text, None).map_err(|error| error.to_string())?;
-    Ok(declared(&template))
+/// Checks a template's text; the error is `ValidationError`'s text.
+pub(crate) fn check_template(aws: &Aws, text: &str) -> Result<Template, String> {
+    Template::parse(text, None, aws.settings().inert_resources).map_err(|error| error.to_string())
 }
 
 /// The parameters of a template.
-pub(super) fn declared(template: &Template) -> Vec<TemplateParameter> {
+pub(crate) fn declared(template: &Template) -> Vec<TemplateParameter> {
     template
         .parameters
         .iter()

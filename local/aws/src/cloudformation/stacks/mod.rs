@@ -8,6 +8,7 @@
 mod api;
 mod delete;
 mod deploy;
+mod inert;
 mod instance;
 mod model;
 mod parallel;
@@ -27,7 +28,7 @@ use super::template::Template;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal};
 pub(crate) use api::{OPERATIONS, needs_capabilities};
 pub(crate) use instance::{
-    InstanceRequest, TemplateParameter, apply_instance, check_template, remove_instance,
+    InstanceRequest, TemplateParameter, apply_instance, check_template, declared, remove_instance,
 };
 use model::Stack;
 pub use rules::ResourceRule;
@@ -46,6 +47,38 @@ pub(crate) struct Stacks {
     order: StackOrder,
     /// Templates that were read, by their text: thousands of instances share a few.
     templates: BTreeMap<Arc<str>, Arc<Template>>,
+}
+
+impl Stacks {
+    /// The living stacks of an account in a Region.
+    fn living_in(&self, account: &str, region: &str) -> impl Iterator<Item = &Stack> {
+        let first = (account.to_owned(), region.to_owned(), String::new());
+        let here = (first.0.clone(), first.1.clone());
+        self.living
+            .range(first..)
+            .take_while(move |((account, region, _), _)| (account, region) == (&here.0, &here.1))
+            .filter_map(|(_, id)| self.by_id.get(id))
+    }
+
+    /// What the stacks of an account export in a Region: name to the stack's id and the value.
+    fn exports(&self, account: &str, region: &str) -> BTreeMap<String, (String, String)> {
+        let outputs = self
+            .living_in(account, region)
+            .flat_map(|stack| stack.outputs.values().map(move |output| (stack, output)));
+        outputs
+            .filter_map(|(stack, output)| {
+                Some((output.export.clone()?, (stack.id.clone(), output.value.clone())))
+            })
+            .collect()
+    }
+
+    /// The name of another stack that imports what a stack exports.
+    fn importer(&self, id: &str, export: &str) -> Option<String> {
+        let stack = self.by_id.get(id)?;
+        let mut others = self.living_in(&stack.account, &stack.region);
+        let user = others.find(|other| other.id != id && other.imports.contains(export))?;
+        Some(user.name.clone())
+    }
 }
 
 /// In which order the resources of a stack are made.
@@ -116,7 +149,11 @@ impl Aws {
     /// A fault of the template, a resource that failed (the stack is rolled back then), or a
     /// stack that is being changed by somebody else.
     pub async fn deploy_stack(&self, request: StackRequest) -> Result<Outputs, StackError> {
-        let template = Template::parse(&request.template, request.base_dir.as_deref())?;
+        let template = Template::parse(
+            &request.template,
+            request.base_dir.as_deref(),
+            self.settings().inert_resources,
+        )?;
         let job = deploy::Job {
             account: request.account,
             region: request.region,
@@ -185,7 +222,7 @@ fn read_template(aws: &Aws, text: &Arc<str>) -> Result<Arc<Template>, TemplateEr
     if let Some(template) = aws.lock().cloudformation.stacks.templates.get(text) {
         return Ok(template.clone());
     }
-    let template = Arc::new(Template::parse(text, None)?);
+    let template = Arc::new(Template::parse(text, None, aws.settings().inert_resources)?);
     aws.lock().cloudformation.stacks.templates.insert(text.clone(), template.clone());
     Ok(template)
 }

@@ -1,6 +1,6 @@
 //! A stack as it stands, and its statuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -49,6 +49,8 @@ pub(super) struct Stack {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) resources: IndexMap<String, StackResource>,
     pub(super) outputs: IndexMap<String, StackOutput>,
+    /// The names that it imports from other stacks.
+    pub(super) imports: BTreeSet<String>,
     pub(super) events: Vec<StackEvent>,
     pub(super) created: Timestamp,
     pub(super) updated: Option<Timestamp>,

@@ -39,8 +39,10 @@ pub(super) async fn roll_back(
     with_stack(aws, &begun.id, |stack| {
         if let Some(before) = begun.before() {
             stack.outputs.clone_from(&before.outputs);
+            stack.imports.clone_from(&before.imports);
         } else {
             stack.outputs.clear();
+            stack.imports.clear();
         }
         stack.set_status(status, None, now);
     });

@@ -143,7 +143,7 @@ async fn the_shipped_baseline_is_an_instance() {
     let (aws, caller) = world(&["*"]).await;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("stacksets/tenant-baseline.yaml")).unwrap();
-    let declared = check_template(&text).unwrap();
+    let declared = declared(&check_template(&aws, &text).unwrap());
     let given = |name: &str| match name {
         "ExecutionRoleName" => Some("exec".to_owned()),
         "HomeRegion" => Some(REGION.to_owned()),
@@ -165,7 +165,43 @@ async fn the_shipped_baseline_is_an_instance() {
 
 #[tokio::test]
 async fn a_template_with_a_fault_is_refused_with_its_line() {
-    let error = check_template("Resources:\n  Q:\n    Type: AWS::Nope::Nope\n").unwrap_err();
+    let aws = Aws::new(crate::Settings::default());
+    let error = check_template(&aws, "Resources:\n  Q:\n    Type: AWS::Nope::Nope\n").unwrap_err();
     assert!(error.contains("line 2") && error.contains("AWS::Nope::Nope"), "{error}");
     let _: Arc<str> = error.into();
+}
+
+/// A stack that exports goes after those that import, and keeps what they use.
+#[tokio::test(start_paused = true)]
+async fn what_is_imported_stays_until_nobody_imports_it() {
+    let aws = Aws::new(crate::Settings { inert_resources: true, ..crate::Settings::default() });
+    let deploy = |name: &str, template: &str| {
+        aws.deploy_stack(StackRequest {
+            name: name.to_owned(),
+            template: template.to_owned(),
+            base_dir: None,
+            parameters: Default::default(),
+            tags: Default::default(),
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+        })
+    };
+    let network = "Resources: {V: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}}\n\
+        Outputs: {V: {Value: !Ref V, Export: {Name: vpc}}, C: {Value: !GetAtt V.CidrBlock}}\n";
+    let user = "Resources: {P: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !ImportValue vpc}}}\n\
+        Outputs: {Vpc: {Value: !GetAtt P.Value}}\n";
+    assert!(
+        deploy("user", user).await.unwrap_err().to_string().contains("No export named vpc found.")
+    );
+    aws.delete_stack(ACCOUNT, REGION, "user").await.unwrap();
+    let outputs = deploy("network", network).await.unwrap();
+    assert!(outputs["V"].starts_with("vpc-0"), "{outputs:?}");
+    assert_eq!(outputs["C"], "10.0.0.0/16");
+    assert_eq!(deploy("user", user).await.unwrap()["Vpc"], outputs["V"]);
+    let twice = deploy("other", network).await.unwrap_err().to_string();
+    assert!(twice.contains("Export with name vpc is already exported by stack"), "{twice}");
+    let used = aws.delete_stack(ACCOUNT, REGION, "network").await.unwrap_err().to_string();
+    assert!(used.contains("Cannot delete export vpc as it is in use by user"), "{used}");
+    aws.delete_stack(ACCOUNT, REGION, "user").await.unwrap();
+    aws.delete_stack(ACCOUNT, REGION, "network").await.unwrap();
 }

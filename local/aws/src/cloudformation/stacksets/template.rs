@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::errors::validation;
 use super::model::{Definition, Override};
 use crate::cloudformation::stacks::{self, TemplateParameter, check_template};
-use crate::cloudformation::template::Template;
 use crate::wire::body;
 use crate::{Aws, AwsError, Call};
 
@@ -43,8 +42,8 @@ pub(super) async fn given(
         (None, Some(url)) => read(aws, call, url).await?,
         (None, None) => return Ok(None),
     };
-    let declared = check_template(&text).map_err(validation)?;
-    let template = Template::parse(&text, None).map_err(|error| validation(error.to_string()))?;
+    let template = check_template(aws, &text).map_err(validation)?;
+    let declared = stacks::declared(&template);
     stacks::needs_capabilities(call, &template)?;
     if service_managed && has_transform(&text) {
         return Err(validation(

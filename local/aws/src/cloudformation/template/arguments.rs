@@ -18,8 +18,16 @@ enum Place {
     Rule,
 }
 
+/// Where a node stands, and in which language.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    place: Place,
+    /// Whether the template has the languages transform.
+    languages: bool,
+}
+
 /// Functions that give text.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 11] = [
     "Ref",
     "Fn::Base64",
     "Fn::FindInMap",
@@ -27,8 +35,10 @@ const TEXTS: [&str; 9] = [
     "Fn::If",
     "Fn::ImportValue",
     "Fn::Join",
+    "Fn::Length",
     "Fn::Select",
     "Fn::Sub",
+    "Fn::ToJsonString",
 ];
 /// Functions that may give a list.
 const LISTS: [&str; 7] =
@@ -36,34 +46,50 @@ const LISTS: [&str; 7] =
 /// Functions that the names in `Fn::FindInMap` and the index of `Fn::Select` may be.
 const KEYS: [&str; 2] = ["Ref", "Fn::FindInMap"];
 /// Functions that are compared in a condition: what a template can know before it makes anything.
-const COMPARED: [&str; 6] =
-    ["Ref", "Fn::FindInMap", "Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub"];
+const COMPARED: [&str; 8] = [
+    "Ref",
+    "Fn::FindInMap",
+    "Fn::Join",
+    "Fn::Length",
+    "Fn::Select",
+    "Fn::Split",
+    "Fn::Sub",
+    "Fn::ToJsonString",
+];
 /// Functions whose value is a truth.
 const TRUTHS: [&str; 5] = ["Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"];
+/// Functions whose value is a truth, and that only rules have.
+const OF_RULES: [&str; 3] = ["Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn"];
+/// Functions that ask what the account has, and that only rules have.
+pub(super) const OF_ACCOUNTS: [&str; 3] = ["Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"];
+/// Functions that the languages transform brings.
+const OF_LANGUAGES: [&str; 2] = ["Fn::Length", "Fn::ToJsonString"];
 
 /// The sections in which nothing is evaluated.
 const LITERAL: [&str; 5] =
     ["AWSTemplateFormatVersion", "Description", "Parameters", "Mappings", "Transform"];
 
-/// Checks every function of a template, before anything is made of it.
-pub(crate) fn check(root: &Node) -> Result<(), TemplateError> {
+/// Checks every function of a template, before anything is made of it. With the languages
+/// transform there are more of them, and names in maps may be looked up by others.
+pub(crate) fn check(root: &Node, languages: bool) -> Result<(), TemplateError> {
     for (name, section) in root.as_map().into_iter().flatten() {
         match name.as_str() {
             name if LITERAL.contains(&name) => section.literal(name).map(drop)?,
             "Conditions" => {
                 for (id, condition) in section.as_map().into_iter().flatten() {
-                    truth(condition, &format!("Conditions.{id}"), Place::Condition)?;
+                    let place = Part { place: Place::Condition, languages };
+                    truth(condition, &format!("Conditions.{id}"), place)?;
                 }
             }
-            "Rules" => walk(section, name, Place::Rule)?,
+            "Rules" => walk(section, name, Part { place: Place::Rule, languages })?,
             // The other attributes of a resource are literals: the model reads them as such.
-            _ => walk(section, name, Place::Value)?,
+            _ => walk(section, name, Part { place: Place::Value, languages })?,
         }
     }
     Ok(())
 }
 
-fn walk(node: &Node, path: &str, place: Place) -> Result<(), TemplateError> {
+fn walk(node: &Node, path: &str, place: Part) -> Result<(), TemplateError> {
     match &node.kind {
         Kind::List(items) => items
             .iter()
@@ -83,7 +109,7 @@ fn call(
     function: &str,
     argument: &Node,
     path: &str,
-    place: Place,
+    place: Part,
 ) -> Result<(), TemplateError> {
     let refuse = |message: &str| Err(TemplateError::at(node.line, path, message));
     if !stands(function, place) {
@@ -91,6 +117,7 @@ fn call(
     }
     let at = |index: usize| format!("{path}.{function}[{index}]");
     let parts = argument.as_list();
+    let keys: &[&str] = if place.languages { &TEXTS } else { &KEYS };
     match (function, parts) {
         ("Ref", _) => literal_text(argument, path, "the name in Ref"),
         ("Condition", _) => literal_text(argument, path, "the name of a condition"),
@@ -131,16 +158,27 @@ fn call(
              string to be split or a function that returns a string to be split.",
         ),
         ("Fn::Select", Some([index, items])) => {
-            text(index, &at(0), "the index of Fn::Select", &KEYS, place)?;
+            text(index, &at(0), "the index of Fn::Select", keys, place)?;
             list(items, &at(1), "the list of Fn::Select", place)
         }
         ("Fn::Select", _) => refuse(
             "Fn::Select requires a list argument with two elements: an integer index and a list",
         ),
-        ("Fn::FindInMap", Some(keys @ [_, _, _])) => {
-            keys.iter().enumerate().try_for_each(|(index, key)| {
-                text(key, &at(index), "a name in Fn::FindInMap", &KEYS, place)
+        ("Fn::FindInMap", Some(names @ [_, _, _])) => {
+            names.iter().enumerate().try_for_each(|(index, key)| {
+                text(key, &at(index), "a name in Fn::FindInMap", keys, place)
             })
+        }
+        ("Fn::FindInMap", Some([names @ .., fallback])) if names.len() == 3 && place.languages => {
+            names.iter().enumerate().try_for_each(|(index, key)| {
+                text(key, &at(index), "a name in Fn::FindInMap", keys, place)
+            })?;
+            match fallback.as_map() {
+                Some(members) if members.len() == 1 && members.contains_key("DefaultValue") => {
+                    walk(fallback, &at(3), place)
+                }
+                _ => refuse("the fourth argument of Fn::FindInMap is a map with DefaultValue"),
+            }
         }
         ("Fn::FindInMap", _) => refuse(
             "every Fn::FindInMap object requires three parameters, the map name, map key and the \
@@ -154,23 +192,55 @@ fn call(
         ("Fn::If", _) => {
             refuse("Fn::If requires a list argument with the first element being a condition")
         }
+        ("Fn::ImportValue", _) => {
+            text(argument, path, "the name in Fn::ImportValue", &TEXTS, place)
+        }
+        ("Fn::RefAll", _) => literal_text(argument, path, "the type in Fn::RefAll"),
+        ("Fn::ValueOf" | "Fn::ValueOfAll", Some([name, attribute])) => {
+            literal_text(name, &at(0), "the name in a rule's function")?;
+            literal_text(attribute, &at(1), "the attribute in a rule's function")
+        }
+        // Nothing is the stack's own Region, as an empty text is.
+        ("Fn::GetAZs", _) if argument.kind == Kind::Null => Ok(()),
+        ("Fn::GetAZs", _) => text(argument, path, "the Region of Fn::GetAZs", &["Ref"], place),
+        ("Fn::Cidr", Some(parts @ ([_, _] | [_, _, _]))) => {
+            parts.iter().enumerate().try_for_each(|(index, part)| {
+                text(part, &at(index), "an argument of Fn::Cidr", &TEXTS, place)
+            })
+        }
+        ("Fn::Cidr", _) => refuse("Fn::Cidr takes [ipBlock, count, cidrBits]"),
+        ("Fn::Length", _) => list(argument, path, "the argument of Fn::Length", place),
+        ("Fn::ToJsonString", _) => match &argument.kind {
+            Kind::List(_) | Kind::Map(_) => walk(argument, path, place),
+            _ => refuse("Fn::ToJsonString takes a list or a map"),
+        },
+        ("Fn::Transform", _) => {
+            let name = argument.get("Name").and_then(Node::as_text).unwrap_or_default();
+            refuse(&format!("the macro {name} (Fn::Transform) is not run by the local AWS"))
+        }
         _ => truth(node, path, place),
     }
 }
 
 /// Whether a function is to be had in a part of a template at all.
-fn stands(function: &str, place: Place) -> bool {
-    match place {
-        Place::Value => !TRUTHS.contains(&function) && function != "Fn::Contains",
-        Place::Condition => TRUTHS.contains(&function) || COMPARED.contains(&function),
-        Place::Rule => {
-            TRUTHS.contains(&function) || COMPARED.contains(&function) || function == "Fn::Contains"
+fn stands(function: &str, part: Part) -> bool {
+    if OF_LANGUAGES.contains(&function) && !part.languages {
+        return false;
+    }
+    let compared = TRUTHS.contains(&function) || COMPARED.contains(&function);
+    match part.place {
+        Place::Value => {
+            !TRUTHS.contains(&function)
+                && !OF_RULES.contains(&function)
+                && !OF_ACCOUNTS.contains(&function)
         }
+        Place::Condition => compared,
+        Place::Rule => compared || OF_RULES.contains(&function) || OF_ACCOUNTS.contains(&function),
     }
 }
 
 /// An expression that holds or does not.
-fn truth(node: &Node, path: &str, place: Place) -> Result<(), TemplateError> {
+fn truth(node: &Node, path: &str, place: Part) -> Result<(), TemplateError> {
     let refuse = |message: String| Err(TemplateError::at(node.line, path, message));
     let (function, argument) = match &node.kind {
         Kind::Call(function, argument) => (function.as_str(), argument.as_ref()),
@@ -195,9 +265,16 @@ fn truth(node: &Node, path: &str, place: Place) -> Result<(), TemplateError> {
                 text(side, &at(index), "a side of Fn::Equals", &COMPARED, place)
             })
         }
-        ("Fn::Contains", Some([items, item])) if place == Place::Rule => {
-            list(items, &at(0), "the list of Fn::Contains", place)?;
-            text(item, &at(1), "the value of Fn::Contains", &COMPARED, place)
+        ("Fn::Contains" | "Fn::EachMemberEquals", Some([items, item]))
+            if place.place == Place::Rule =>
+        {
+            list(items, &at(0), "the list of a rule's function", place)?;
+            text(item, &at(1), "the value of a rule's function", &COMPARED, place)
+        }
+        ("Fn::EachMemberIn", Some(lists @ [_, _])) if place.place == Place::Rule => {
+            lists.iter().enumerate().try_for_each(|(index, items)| {
+                list(items, &at(index), "a list of Fn::EachMemberIn", place)
+            })
         }
         ("Fn::Not", _) => refuse("Fn::Not takes a list of one condition".to_owned()),
         ("Fn::And" | "Fn::Or", _) => {
@@ -214,11 +291,14 @@ fn text(
     path: &str,
     what: &str,
     functions: &[&str],
-    place: Place,
+    place: Part,
 ) -> Result<(), TemplateError> {
     match &node.kind {
         Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) => Ok(()),
-        Kind::Call(function, _) if functions.contains(&function.as_str()) => {
+        Kind::Call(function, _)
+            if functions.contains(&function.as_str())
+                || place.place == Place::Rule && OF_ACCOUNTS.contains(&function.as_str()) =>
+        {
             walk(node, path, place)
         }
         Kind::Call(function, _) => Err(TemplateError::at(
@@ -234,7 +314,7 @@ fn text(
 }
 
 /// A list of texts, or a function that gives one.
-fn list(node: &Node, path: &str, what: &str, place: Place) -> Result<(), TemplateError> {
+fn list(node: &Node, path: &str, what: &str, place: Part) -> Result<(), TemplateError> {
     match &node.kind {
         Kind::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
             text(item, &format!("{path}[{index}]"), what, &TEXTS, place)

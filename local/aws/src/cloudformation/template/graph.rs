@@ -60,7 +60,7 @@ fn collect_call(
         });
     };
     match function {
-        "Condition" => {}
+        "Condition" | "Fn::RefAll" | "Fn::ValueOf" | "Fn::ValueOfAll" => {}
         "Ref" => match argument.as_text() {
             Some(name) => push(name, None),
             None => return Err(TemplateError::at(line, path, "Ref needs a name")),
@@ -185,21 +185,45 @@ fn check_node(
             return refuse(format!("there is no {name} here that could be referred to"));
         };
         if let Some(attribute) = attribute
-            && !resource.is_inert()
-            && let Some(kind) = resources::kind(&resource.kind)
-            && !kind.has_attribute(&attribute)
+            && !resource.may_have(&attribute)
         {
-            return refuse(format!(
-                "{} ({name}) has no attribute {attribute}; it has {}",
-                resource.kind,
-                kind.attributes.join(", ")
-            ));
+            let known = resources::kind(&resource.kind);
+            let known = known.map(|kind| format!("; it has {}", kind.attributes.join(", ")));
+            let kind = &resource.kind;
+            let known = known.unwrap_or_default();
+            return refuse(format!("{kind} ({name}) has no attribute {attribute}{known}"));
+        }
+    }
+    for (line, path, name) in imported_names(node, path)? {
+        if template.resources.contains_key(&name) {
+            let message =
+                format!("the name in Fn::ImportValue can not depend on a resource: it is {name}");
+            return Err(TemplateError::at(line, path, message));
         }
     }
     for (line, path, name) in conditions_used(node, path) {
         check_condition(template, Some(&name), line, &path)?;
     }
     Ok(())
+}
+
+/// What the names in `Fn::ImportValue` refer to.
+fn imported_names(node: &Node, path: &str) -> Result<Vec<(usize, String, String)>, TemplateError> {
+    let mut found = Vec::new();
+    let mut stack = vec![node];
+    while let Some(node) = stack.pop() {
+        match &node.kind {
+            Kind::List(items) => stack.extend(items),
+            Kind::Map(members) => stack.extend(members.values()),
+            Kind::Call(function, argument) if function == "Fn::ImportValue" => {
+                let named = references(argument, path)?.into_iter();
+                found.extend(named.map(|one| (one.line, one.path, one.name)));
+            }
+            Kind::Call(_, argument) => stack.push(argument),
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The conditions that `Fn::If` and `Condition` name.
@@ -228,6 +252,21 @@ fn conditions_used(node: &Node, path: &str) -> Vec<(usize, String, String)> {
         }
     }
     found
+}
+
+/// The attributes of a resource that the template asks for.
+pub(crate) fn attributes_asked(template: &Template, id: &str) -> Vec<String> {
+    let resources = template.resources.values().map(|resource| &resource.properties);
+    let metadata = template.resources.values().filter_map(|resource| resource.metadata.as_ref());
+    let outputs = template.outputs.values();
+    let outputs = outputs.flat_map(|output| std::iter::once(&output.value).chain(&output.export));
+    resources
+        .chain(metadata)
+        .chain(outputs)
+        .flat_map(|node| references(node, "").unwrap_or_default())
+        .filter(|reference| reference.name == id)
+        .filter_map(|reference| reference.attribute)
+        .collect()
 }
 
 /// The names that a resource's properties, metadata and `DependsOn` refer to: what it needs.

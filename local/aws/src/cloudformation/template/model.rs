@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::node::{Kind, Node};
-use super::{TemplateError, arguments, graph, sam, schema};
+use super::{TemplateError, arguments, dynamic, graph, languages, sam, schema, types};
 use crate::cloudformation::resources;
 
 /// A template that was read and checked.
@@ -21,6 +21,8 @@ pub(crate) struct Template {
     pub(crate) outputs: IndexMap<String, Output>,
     /// Whether a transform has made it from another one.
     pub(crate) transformed: bool,
+    /// The values of SSM that its texts refer to (`{{resolve:ssm:…}}`).
+    pub(crate) dynamic: Vec<String>,
 }
 
 /// A parameter's declaration.
@@ -63,6 +65,10 @@ pub(crate) struct Resource {
     pub(crate) deletion_policy: DeletionPolicy,
     pub(crate) replace_policy: DeletionPolicy,
     pub(crate) metadata: Option<Node>,
+    /// What of it is not modelled here, where that makes it inert.
+    pub(crate) unmodelled: Option<String>,
+    /// Attributes that only some types have: the name, and its line.
+    special: Vec<(&'static str, usize)>,
 }
 
 /// An output's declaration.
@@ -91,9 +97,17 @@ const SECTIONS: [&str; 11] = [
 
 impl Template {
     /// Reads a template. `base_dir` is where the template's relative paths (`DefinitionUri`)
-    /// start; without it they are refused.
-    pub(crate) fn parse(text: &str, base_dir: Option<&Path>) -> Result<Self, TemplateError> {
+    /// start; without it they are refused. With `inert`, what AWS has and the local AWS does not model
+    /// makes a resource inert instead of being refused.
+    pub(crate) fn parse(
+        text: &str,
+        base_dir: Option<&Path>,
+        inert: bool,
+    ) -> Result<Self, TemplateError> {
         let root = Node::parse(text)?;
+        let transforms = transforms(&root)?;
+        let has = |name: &str| transforms.iter().any(|one| one == name);
+        let root = if has(languages::NAME) { languages::unrolled(&root, "")? } else { root };
         let Some(sections) = root.as_map() else {
             return Err(TemplateError::at(
                 root.line,
@@ -110,7 +124,9 @@ impl Template {
                 ));
             }
         }
-        arguments::check(&root)?;
+        arguments::check(&root, has(languages::NAME))?;
+        let mut dynamic = Vec::new();
+        dynamic::names(&root, &mut dynamic);
         let mut template = Self {
             description: root.get("Description").and_then(Node::as_text).map(str::to_owned),
             parameters: each(&root, "Parameters", parameter)?,
@@ -120,6 +136,7 @@ impl Template {
             resources: each(&root, "Resources", resource)?,
             outputs: each(&root, "Outputs", |_, node, path| output(node, path))?,
             transformed: root.get("Transform").is_some(),
+            dynamic,
         };
         if template.resources.is_empty() {
             return Err(TemplateError::at(
@@ -128,20 +145,14 @@ impl Template {
                 "a template needs at least one resource",
             ));
         }
-        match root.get("Transform") {
-            None => {
-                if let Some(globals) = root.get("Globals") {
-                    let message = "Globals need Transform: AWS::Serverless-2016-10-31";
-                    return Err(TemplateError::at(globals.line, "Globals", message));
-                }
-            }
-            Some(transform) => {
-                sam::check_transform(transform)?;
-                sam::transform(&mut template, root.get("Globals"), base_dir)?;
-            }
+        if has(sam::NAME) {
+            sam::transform(&mut template, root.get("Globals"), base_dir)?;
+        } else if let Some(globals) = root.get("Globals") {
+            let message = format!("Globals need Transform: {}", sam::NAME);
+            return Err(TemplateError::at(globals.line, "Globals", message));
         }
         template.read_files(base_dir)?;
-        template.check()?;
+        template.check(inert)?;
         Ok(template)
     }
 
@@ -172,41 +183,163 @@ impl Template {
     }
 
     /// Checks types, properties and references.
-    fn check(&self) -> Result<(), TemplateError> {
-        for resource in self.resources.values() {
+    fn check(&mut self, inert: bool) -> Result<(), TemplateError> {
+        for resource in self.resources.values_mut() {
             let path = format!("Resources.{}", resource.id);
             if self.parameters.contains_key(&resource.id) {
                 let message = "a parameter has this name too: names are unique in a template";
                 return Err(TemplateError::at(resource.line, path, message));
             }
-            if resource.is_inert() {
-                continue;
+            if !resource.is_inert() {
+                resource.check(inert, &path)?;
             }
-            let Some(kind) = resources::kind(&resource.kind) else {
-                return Err(TemplateError::at(
-                    resource.line,
-                    format!("{path}.Type"),
-                    format!(
-                        "the resource type {} is not supported; with Metadata \
-                         {{\"landlord:local\": \"inert\"}} it would only get a physical id",
-                        resource.kind
-                    ),
-                ));
-            };
-            let properties = format!("{path}.Properties");
-            schema::check(&kind.properties, &resource.properties, &properties, &resource.kind)?;
         }
         graph::check_references(self)?;
-        graph::order(self, |_| true).map(|_| ())
+        graph::order(self, |_| true)?;
+        if inert { self.spread() } else { Ok(()) }
+    }
+
+    /// What belongs to an inert resource of the same service is inert too: there is nothing that a policy
+    /// or a permission could be put on.
+    fn spread(&mut self) -> Result<(), TemplateError> {
+        let service = |kind: &str| kind.split("::").nth(1).unwrap_or_default().to_owned();
+        loop {
+            let inert: IndexMap<String, String> = self
+                .resources
+                .values()
+                .filter(|one| one.is_inert())
+                .map(|one| (one.id.clone(), service(&one.kind)))
+                .collect();
+            let mut spread = false;
+            for resource in self.resources.values_mut().filter(|one| !one.is_inert()) {
+                let own = service(&resource.kind);
+                let named = graph::needed(resource)?;
+                let found =
+                    named.iter().find(|name| inert.get(*name).is_some_and(|one| *one == own));
+                if let Some(name) = found {
+                    resource.unmodelled = Some(format!("it belongs to {name}, which is inert"));
+                    spread = true;
+                }
+            }
+            if !spread {
+                return Ok(());
+            }
+        }
     }
 }
 
 impl Resource {
-    /// Whether it only gets a physical id here.
-    pub(crate) fn is_inert(&self) -> bool {
-        self.local_metadata().and_then(Node::as_text) == Some("inert")
+    /// Checks the type and its properties. What is not modelled is refused, or makes the resource inert.
+    fn check(&mut self, inert: bool, path: &str) -> Result<(), TemplateError> {
+        let at_type =
+            |message: String| Err(TemplateError::at(self.line, format!("{path}.Type"), message));
+        let modelled = resources::kind(&self.kind);
+        let custom = types::is_custom(&self.kind) || types::is_registered(&self.kind);
+        let of_aws = types::known(&self.kind);
+        if self.kind == "AWS::CloudFormation::Stack" {
+            return at_type("nested stacks are not made by the local AWS".to_owned());
+        }
+        let what = match (modelled, of_aws) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(format!("the resource type {} is not modelled", self.kind)),
+            (None, None) if custom || self.kind.starts_with("AWS::Serverless::") => {
+                Some(format!("the resource type {} is not modelled", self.kind))
+            }
+            (None, None) => {
+                return at_type(format!(
+                    "Unrecognized resource types: [{}] (the resource type {} is not supported)",
+                    self.kind, self.kind
+                ));
+            }
+        };
+        if let Some(what) = &what
+            && !inert
+        {
+            return at_type(format!(
+                "{what}: it is not supported; with Metadata {{\"landlord:local\": \"inert\"}} it would only get a \
+                 physical id, and so with --inert-resources"
+            ));
+        }
+        self.check_special(path)?;
+        let properties = format!("{path}.Properties");
+        let known = of_aws.filter(|_| !custom);
+        match (modelled, what) {
+            (Some(_), _) if inert && self.has_code_of_its_own() => {
+                self.unmodelled =
+                    Some("code that stands in a template, and images, are not run".to_owned());
+            }
+            (Some(kind), _) => {
+                let fault =
+                    schema::check(&kind.properties, &self.properties, &properties, &self.kind);
+                match (fault, known) {
+                    (Err(fault), Some(known)) if inert && is_of_aws(known, &self.properties) => {
+                        self.unmodelled = Some(fault.to_string());
+                    }
+                    (fault, _) => return fault,
+                }
+            }
+            (None, what) => self.unmodelled = what,
+        }
+        match known {
+            Some(known) => self.check_by_registry(known, &properties),
+            None => Ok(()),
+        }
     }
 
+    /// Whether it is a function whose code is in the template, or in an image.
+    fn has_code_of_its_own(&self) -> bool {
+        let code = self.properties.get("Code");
+        self.kind == "AWS::Lambda::Function"
+            && self.local_metadata().is_none()
+            && code.is_some_and(|code| code.get("ZipFile").or(code.get("ImageUri")).is_some())
+    }
+
+    /// Holds the properties of an inert resource against AWS's registry.
+    fn check_by_registry(&self, known: &types::Type, path: &str) -> Result<(), TemplateError> {
+        let Some(members) = self.properties.as_map() else { return Ok(()) };
+        if let Some((name, member)) = members.iter().find(|(name, _)| !known.has_property(name)) {
+            let message = format!("Encountered unsupported property {name}");
+            return Err(TemplateError::at(member.line, format!("{path}.{name}"), message));
+        }
+        match known.missing(|name| members.contains_key(name)) {
+            Some(name) => {
+                let message = format!("the required property {name} is missing");
+                Err(TemplateError::at(self.line, path, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Attributes that belong to some types only.
+    fn check_special(&self, path: &str) -> Result<(), TemplateError> {
+        for (name, line) in &self.special {
+            let fits = match *name {
+                "Version" => types::is_custom(&self.kind),
+                "CreationPolicy" => OF_CREATION.contains(&self.kind.as_str()),
+                "UpdatePolicy" => OF_UPDATE.contains(&self.kind.as_str()),
+                _ => OF_SNAPSHOT.contains(&self.kind.as_str()),
+            };
+            if !fits {
+                let message = format!("{} has no {name}", self.kind);
+                return Err(TemplateError::at(*line, format!("{path}.{name}"), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it only gets a physical id here.
+    pub(crate) fn is_inert(&self) -> bool {
+        self.unmodelled.is_some() || self.local_metadata().and_then(Node::as_text) == Some("inert")
+    }
+
+    /// Whether `Fn::GetAtt` may ask for an attribute of it; for one that is said to be inert, whatever AWS has.
+    pub(crate) fn may_have(&self, attribute: &str) -> bool {
+        match (resources::kind(&self.kind), types::known(&self.kind)) {
+            (Some(kind), _) if !self.is_inert() => kind.has_attribute(attribute),
+            (_, Some(known)) if !types::is_custom(&self.kind) => known.has_attribute(attribute),
+            _ => true,
+        }
+    }
     /// What the metadata says to the local AWS.
     pub(crate) fn local_metadata(&self) -> Option<&Node> {
         self.metadata.as_ref()?.get("landlord:local")
@@ -220,10 +353,75 @@ impl Resource {
             properties,
             depends_on: Vec::new(),
             metadata: None,
+            unmodelled: None,
+            special: Vec::new(),
             ..self.clone()
         }
     }
 }
+
+/// The transforms that a template names.
+///
+/// # Errors
+/// A macro, which would need the function behind it: it is refused by its name.
+fn transforms(root: &Node) -> Result<Vec<String>, TemplateError> {
+    let Some(node) = root.get("Transform") else { return Ok(Vec::new()) };
+    let one = std::slice::from_ref(node);
+    let mut names = Vec::new();
+    for item in node.as_list().unwrap_or(one) {
+        let name = item.as_text().or_else(|| item.get("Name")?.as_text());
+        match name {
+            Some(name @ (sam::NAME | languages::NAME)) => names.push(name.to_owned()),
+            _ => {
+                let message = format!(
+                    "the macro {} is not run by the local AWS; it knows the transforms {} and {}",
+                    name.unwrap_or_default(),
+                    sam::NAME,
+                    languages::NAME
+                );
+                return Err(TemplateError::at(item.line, "Transform", message));
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Whether AWS knows all of a resource's properties.
+fn is_of_aws(known: &types::Type, properties: &Node) -> bool {
+    properties.as_map().is_some_and(|members| members.keys().all(|name| known.has_property(name)))
+}
+
+/// Types that signals can hold up.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html>
+const OF_CREATION: [&str; 5] = [
+    "AWS::AppStream::Fleet",
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::CloudFormation::WaitCondition",
+    "AWS::EC2::Instance",
+    "AWS::Route53::RecordSet",
+];
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html>
+const OF_UPDATE: [&str; 7] = [
+    "AWS::AppStream::Fleet",
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::Elasticsearch::Domain",
+    "AWS::Lambda::Alias",
+    "AWS::OpenSearchService::Domain",
+    "AWS::EKS::Nodegroup",
+];
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html>
+const OF_SNAPSHOT: [&str; 9] = [
+    "AWS::DocDB::DBCluster",
+    "AWS::EC2::Volume",
+    "AWS::ElastiCache::CacheCluster",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::Neptune::DBCluster",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::Redshift::Cluster",
+    "AWS::ElastiCache::ServerlessCache",
+];
 
 /// Reads each member of a section.
 fn each<T>(
@@ -310,10 +508,9 @@ fn parameter(_: &str, node: &Node, path: &str) -> Result<Parameter, TemplateErro
     let Some(kind) = opt_scalar(node, "Type", path)? else {
         return Err(TemplateError::at(node.line, path, "a parameter needs a Type"));
     };
-    if !super::parameters::TYPES.contains(&kind.as_str()) {
+    if !super::parameters::is_type(&kind) {
         let message = format!(
-            "the parameter type {kind} is not supported; supported are {}",
-            super::parameters::TYPES.join(", ")
+            "the parameter type {kind} is not supported: it is none of CloudFormation's types"
         );
         return Err(TemplateError::at(node.line, format!("{path}.Type"), message));
     }
@@ -377,8 +574,20 @@ fn resource(id: &str, node: &Node, path: &str) -> Result<Resource, TemplateError
         "UpdateReplacePolicy",
         "Metadata",
         "Connectors",
+        "CreationPolicy",
+        "UpdatePolicy",
+        "Version",
     ];
     members(node, path, &known)?;
+    let mut special: Vec<(&'static str, usize)> = ["CreationPolicy", "UpdatePolicy", "Version"]
+        .into_iter()
+        .filter_map(|name| Some((name, node.get(name)?.line)))
+        .collect();
+    for name in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        if let Some(line) = node.get(name).filter(|one| one.as_text() == Some("Snapshot")) {
+            special.push((name, line.line));
+        }
+    }
     if let Some(connectors) = node.get("Connectors") {
         let message = "SAM connectors are not supported: write the policies out";
         return Err(TemplateError::at(connectors.line, format!("{path}.Connectors"), message));
@@ -410,12 +619,15 @@ fn resource(id: &str, node: &Node, path: &str) -> Result<Resource, TemplateError
         deletion_policy: policy(node, "DeletionPolicy", path)?,
         replace_policy: policy(node, "UpdateReplacePolicy", path)?,
         metadata: node.get("Metadata").cloned(),
+        unmodelled: None,
+        special,
     })
 }
 
 fn policy(node: &Node, key: &str, path: &str) -> Result<DeletionPolicy, TemplateError> {
     match opt_scalar(node, key, path)?.as_deref() {
-        None | Some("Delete") => Ok(DeletionPolicy::Delete),
+        // A snapshot is taken of what is not modelled here; the resource goes.
+        None | Some("Delete" | "Snapshot") => Ok(DeletionPolicy::Delete),
         Some("Retain") => Ok(DeletionPolicy::Retain),
         Some("RetainExceptOnCreate") => Ok(DeletionPolicy::RetainExceptOnCreate),
         Some(other) => Err(TemplateError::at(

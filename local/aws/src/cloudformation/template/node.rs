@@ -39,7 +39,7 @@ pub(crate) enum Kind {
 }
 
 /// The intrinsic functions that are known, by their names after `Fn::`.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 24] = [
     "GetAtt",
     "Sub",
     "Join",
@@ -52,7 +52,20 @@ const FUNCTIONS: [&str; 13] = [
     "Split",
     "FindInMap",
     "Base64",
+    "Cidr",
+    "GetAZs",
+    "ImportValue",
+    "Length",
+    "ToJsonString",
+    // In rules only.
     "Contains",
+    "EachMemberEquals",
+    "EachMemberIn",
+    "RefAll",
+    "ValueOf",
+    "ValueOfAll",
+    // A macro, which is refused by its name.
+    "Transform",
 ];
 
 impl Node {
@@ -268,7 +281,9 @@ fn intrinsic(mut members: IndexMap<String, Node>) -> Result<Kind, TemplateError>
     let Some((key, line)) = members.first().map(|(key, node)| (key.clone(), node.line)) else {
         return Ok(Kind::Map(members));
     };
-    let is_function = |key: &str| key == "Ref" || key.starts_with("Fn::");
+    // A loop stands among other keys; the languages transform unrolls it.
+    let is_function =
+        |key: &str| key == "Ref" || key.starts_with("Fn::") && !key.starts_with("Fn::ForEach");
     if members.len() != 1
         && let Some((key, node)) = members.iter().find(|(key, _)| is_function(key))
     {

@@ -8,18 +8,55 @@ use serde_json::{Value, json};
 use super::TemplateError;
 use super::model::{Parameter, Template};
 
-/// The parameter types that are supported.
-pub(crate) const TYPES: [&str; 9] = [
+/// Types whose values CloudFormation takes as they are.
+const PLAIN: [&str; 6] = [
     "String",
     "Number",
     "CommaDelimitedList",
     "List<String>",
     "List<Number>",
     "AWS::SSM::Parameter::Name",
-    "AWS::SSM::Parameter::Value<String>",
-    "AWS::SSM::Parameter::Value<List<String>>",
-    "AWS::SSM::Parameter::Value<CommaDelimitedList>",
 ];
+/// Types whose values name something in the account, and how such a value begins.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html>
+const OF_THE_ACCOUNT: [(&str, &str); 10] = [
+    ("AWS::EC2::AvailabilityZone::Name", ""),
+    ("AWS::EC2::Image::Id", "ami-"),
+    ("AWS::EC2::Instance::Id", "i-"),
+    ("AWS::EC2::KeyPair::KeyName", ""),
+    ("AWS::EC2::SecurityGroup::GroupName", ""),
+    ("AWS::EC2::SecurityGroup::Id", "sg-"),
+    ("AWS::EC2::Subnet::Id", "subnet-"),
+    ("AWS::EC2::Volume::Id", "vol-"),
+    ("AWS::EC2::VPC::Id", "vpc-"),
+    ("AWS::Route53::HostedZone::Id", ""),
+];
+/// How a type begins whose value is the name of a parameter of SSM, and which stands for that one's value.
+const OF_SSM: &str = "AWS::SSM::Parameter::Value<";
+
+/// How values of a type of the account begin; none for a type that is none.
+fn beginning(kind: &str) -> Option<&'static str> {
+    let inner = kind.strip_prefix("List<").and_then(|rest| rest.strip_suffix('>')).unwrap_or(kind);
+    OF_THE_ACCOUNT.iter().find(|(name, _)| *name == inner).map(|(_, beginning)| *beginning)
+}
+
+/// Whether CloudFormation has a parameter type.
+pub(super) fn is_type(kind: &str) -> bool {
+    if PLAIN.contains(&kind) || beginning(kind).is_some() {
+        return true;
+    }
+    let inner = kind.strip_prefix(OF_SSM).and_then(|rest| rest.strip_suffix('>'));
+    inner.is_some_and(|inner| {
+        ["String", "List<String>", "CommaDelimitedList"].contains(&inner)
+            || beginning(inner).is_some()
+    })
+}
+
+/// Values of public parameters that AWS keeps in every account, as far as their form goes.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html>
+pub(crate) fn public(name: &str) -> Option<String> {
+    name.starts_with("/aws/service/").then(|| "ami-0123456789abcdef0".to_owned())
+}
 
 /// The values of all parameters. `lookup` reads an SSM parameter for those types that name one.
 ///
@@ -69,7 +106,7 @@ fn value(
 ) -> Result<Value, TemplateError> {
     let path = format!("Parameters.{name}");
     let refuse = |message: String| Err(TemplateError::at(parameter.line, path.clone(), message));
-    let text = if parameter.kind.starts_with("AWS::SSM::Parameter::Value<") {
+    let text = if parameter.kind.starts_with(OF_SSM) {
         match lookup(text) {
             Some(text) => text,
             None => {
@@ -98,6 +135,16 @@ fn value(
     Ok(if list { json!(items) } else { Value::String(text.clone()) })
 }
 
+/// A pattern that the whole value has to match. CloudFormation's are Java's: they may look around, and a
+/// hyphen behind a class such as `\w` is itself.
+fn whole(pattern: &str) -> Result<fancy_regex::Regex, Box<fancy_regex::Error>> {
+    let mut ours = pattern.to_owned();
+    for class in ["\\w", "\\d", "\\s"] {
+        ours = ours.replace(&format!("{class}-"), &format!("{class}\\-"));
+    }
+    fancy_regex::Regex::new(&format!("^(?:{ours})$")).map_err(Box::new)
+}
+
 fn fault(name: &str, parameter: &Parameter, value: &str) -> Option<String> {
     if !parameter.allowed_values.is_empty()
         && !parameter.allowed_values.iter().any(|allowed| allowed == value)
@@ -108,15 +155,23 @@ fn fault(name: &str, parameter: &Parameter, value: &str) -> Option<String> {
         ));
     }
     if let Some(pattern) = &parameter.allowed_pattern {
-        match regex::Regex::new(&format!("^(?:{pattern})$")) {
-            Err(error) => return Some(format!("AllowedPattern {pattern}: {error}")),
-            Ok(regex) if !regex.is_match(value) => {
+        match whole(pattern).map(|whole| whole.is_match(value)) {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
                 return Some(format!(
                     "Parameter '{name}' must match pattern {pattern}, \"{value}\" does not"
                 ));
             }
-            Ok(_) => {}
+            Ok(Err(error)) => return Some(format!("AllowedPattern {pattern}: {error}")),
+            Err(error) => return Some(format!("AllowedPattern {pattern}: {error}")),
         }
+    }
+    if let Some(beginning) = beginning(&parameter.kind)
+        && !value.starts_with(beginning)
+    {
+        return Some(format!(
+            "Parameter validation failed: parameter value {value} for parameter name {name} does not exist"
+        ));
     }
     let length = value.chars().count() as f64;
     if parameter.min_length.is_some_and(|least| length < least) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn evaluated(text: &str, parameters: &[(&str, &str)], id: &str) -> Result<Value, TemplateError> {
-    let template = Template::parse(text, None)?;
+    let template = Template::parse(text, None, false)?;
     let given: BTreeMap<String, String> =
         parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let values = resolve(&template, &given, |_| None)?;
@@ -16,6 +16,8 @@ fn evaluated(text: &str, parameters: &[(&str, &str)], id: &str) -> Result<Value,
         region: "eu-central-1".to_owned(),
         stack_id: "arn:aws:cloudformation:eu-central-1:111122223333:stack/s/1".to_owned(),
         stack_name: "s".to_owned(),
+        exports: [("vpc".to_owned(), "vpc-1".to_owned())].into(),
+        resolved: [("/team".to_owned(), "blue".to_owned())].into(),
     };
     let mut scope = Scope::new(&template, &values, &pseudo)?;
     let mut attributes = serde_json::Map::new();
@@ -88,7 +90,7 @@ fn what_is_unknown_is_named_with_its_line() {
     let cases = [
         (
             "Resources:\n  Q:\n    Type: AWS::SQS::Qeue\n",
-            "line 2: Resources.Q.Type: the resource type AWS::SQS::Qeue",
+            "line 2: Resources.Q.Type: Unrecognized resource types: [AWS::SQS::Qeue]",
         ),
         (
             "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueName: x\n",
@@ -96,11 +98,11 @@ fn what_is_unknown_is_named_with_its_line() {
         ),
         (
             "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Cidr x\n",
-            "line 5: the intrinsic function Fn::Cidr is not supported",
+            "line 5: Resources.Q.Properties.QueueName: Fn::Cidr takes [ipBlock, count, cidrBits]",
         ),
         (
             "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !ImportValue x\n",
-            "line 5: the intrinsic function Fn::ImportValue is not supported",
+            "line 5: Resources.Q.Properties.QueueName: No export named x found.",
         ),
         (
             "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref Nobody\n",
@@ -125,7 +127,7 @@ fn what_is_unknown_is_named_with_its_line() {
         ),
         (
             "Transform: AWS::Include\nResources: {Q: {Type: AWS::SQS::Queue}}\n",
-            "the only transform that is supported",
+            "the macro AWS::Include is not run",
         ),
     ];
     for (text, expected) in cases {
@@ -268,7 +270,7 @@ Resources:
   Q: {Type: AWS::SQS::Queue, Metadata: {After: !Ref Z}}
   Z: {Type: AWS::SQS::Queue}
 ";
-    let template = Template::parse(text, None).unwrap();
+    let template = Template::parse(text, None, false).unwrap();
     assert_eq!(order(&template, |_| true).unwrap(), ["Z", "Q"]);
     assert!(fault(&text.replace("!Ref Z", "!Ref Y")).contains("Resources.Q.Metadata.After"));
     let circle = text.replace("AWS::SQS::Queue}", "AWS::SQS::Queue, DependsOn: Q}");
@@ -331,7 +333,7 @@ Resources:
       Events:
         Signups: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 1}}
 ";
-    let template = Template::parse(text, None).unwrap();
+    let template = Template::parse(text, None, false).unwrap();
     let ids: Vec<&str> = template.resources.keys().map(String::as_str).collect();
     assert_eq!(ids, ["Queue", "AdmitRole", "Admit", "AdmitSignups"]);
     let function = &template.resources["Admit"].properties;
@@ -354,7 +356,7 @@ fn a_definition_and_its_substitutions_have_to_agree() {
              Type: AWS::Serverless::StateMachine\n    Properties:\n      \
              DefinitionUri: m.json\n      DefinitionSubstitutions: {substitutions}\n"
         );
-        Template::parse(&text, Some(&folder))
+        Template::parse(&text, Some(&folder), false)
     };
     template("{Function: arn}").unwrap();
     let missing = template("{}").unwrap_err().to_string();
@@ -368,8 +370,123 @@ fn a_definition_and_its_substitutions_have_to_agree() {
 fn the_templates_that_are_shipped_are_read() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("template.yaml")).unwrap();
-    let template = Template::parse(&text, Some(&root)).unwrap();
+    let template = Template::parse(&text, Some(&root), false).unwrap();
     let set = &template.resources["TenantBaselineStackSet"].properties;
     let body = set.get("TemplateBody").and_then(Node::as_text).unwrap();
-    Template::parse(body, None).unwrap();
+    Template::parse(body, None, false).unwrap();
+}
+
+/// What the languages and the account bring beside the template's own text.
+#[test]
+fn imports_zones_blocks_and_loops_give_their_values() {
+    let text = r#"
+Transform: AWS::LanguageExtensions
+Mappings:
+  Sizes: {prod: {Days: 5}}
+Resources:
+  Q:
+    Type: AWS::SSM::Parameter
+    Properties:
+      Type: String
+      Value: !ToJsonString
+        imported: !ImportValue vpc
+        zones: !GetAZs ''
+        block: !Select [1, !Cidr [10.0.0.0/16, 2, 8]]
+        count: !Length [a, b, c]
+        days: !FindInMap [Sizes, dev, Days, {DefaultValue: 9}]
+        team: '{{resolve:ssm:/team}}'
+        secret: '{{resolve:secretsmanager:db:SecretString:password}}'
+  Fn::ForEach::Queues:
+    - Name
+    - [in-box, out]
+    - Queue&{Name}:
+        Type: AWS::SQS::Queue
+        Properties: {QueueName: !Sub '${Name}-${AWS::Region}'}
+"#;
+    let value = evaluated(text, &[], "Q").unwrap();
+    let made: Value = serde_json::from_str(value["Value"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        made,
+        json!({
+            "imported": "vpc-1", "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+            "block": "10.0.1.0/24", "count": 3, "days": 9, "team": "blue",
+            "secret": "{{resolve:secretsmanager:db:SecretString:password}}",
+        })
+    );
+    let queue = evaluated(text, &[], "Queueinbox").unwrap();
+    assert_eq!(queue["QueueName"], "in-box-eu-central-1");
+    assert!(evaluated(text, &[], "Queueout").is_ok());
+}
+
+#[test]
+fn what_is_not_modelled_is_inert_where_a_world_takes_it_and_what_aws_has_not_is_refused() {
+    let inert = |text: &str| {
+        Template::parse(text, None, true)
+            .map(|template| template.resources.values().filter(|one| one.is_inert()).count())
+    };
+    let table = "Resources: {T: {Type: AWS::DynamoDB::Table, Properties: {KeySchema: []}}}\n";
+    assert_eq!(inert(table).unwrap(), 1);
+    assert!(Template::parse(table, None, false).is_err());
+    let bucket = "Resources: {B: {Type: AWS::S3::Bucket, Properties: {CorsConfiguration: {}}}}\n";
+    assert_eq!(inert(bucket).unwrap(), 1);
+    assert_eq!(inert("Resources: {B: {Type: AWS::S3::Bucket}}\n").unwrap(), 0);
+    let custom = "Resources: {C: {Type: 'Custom::Thing', Version: '1.0', Properties: {ServiceToken: x, Any: 1}}}\nOutputs: {O: {Value: !GetAtt C.Whatever}}\n";
+    assert_eq!(inert(custom).unwrap(), 1);
+    for (text, why) in [
+        (
+            "Resources: {T: {Type: AWS::DynamoDB::Tabel}}\n",
+            "Unrecognized resource types: [AWS::DynamoDB::Tabel]",
+        ),
+        (
+            "Resources: {T: {Type: AWS::DynamoDB::Table}}\n",
+            "the required property KeySchema is missing",
+        ),
+        ("Resources: {B: {Type: AWS::S3::Bucket, Properties: {BucketNam: x}}}\n", "BucketNam"),
+        (
+            "Resources: {V: {Type: AWS::EC2::VPC, Properties: {Cidr: x}}}\n",
+            "Encountered unsupported property Cidr",
+        ),
+        (
+            "Resources: {V: {Type: AWS::EC2::VPC}}\nOutputs: {O: {Value: !GetAtt V.Arm}}\n",
+            "has no attribute Arm",
+        ),
+        (
+            "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: x}}}\n",
+            "nested stacks",
+        ),
+        ("Resources: {V: {Type: AWS::EC2::VPC, Version: '1.0'}}\n", "AWS::EC2::VPC has no Version"),
+        (
+            "Resources: {V: {Type: AWS::EC2::VPC, DeletionPolicy: Snapshot}}\n",
+            "has no DeletionPolicy",
+        ),
+        ("Resources: {V: {Type: Acme::Net::Thing::MODULE}}\n", "Unrecognized resource types"),
+        (
+            "Transform: [AWS::LanguageExtensions, Mine]\nResources: {V: {Type: AWS::EC2::VPC}}\n",
+            "the macro Mine is not run",
+        ),
+    ] {
+        let fault = inert(text).unwrap_err().to_string();
+        assert!(fault.contains(why), "{text}: {fault}");
+    }
+}
+
+#[test]
+fn parameters_have_all_of_cloudformations_types() {
+    let with = |kind: &str, value: &str| {
+        let text = format!(
+            "Parameters: {{P: {{Type: '{kind}'}}}}\nResources: {{Q: {{Type: AWS::SQS::Queue}}}}\n"
+        );
+        evaluated(&text, &[("P", value)], "Q").map(drop).map_err(|error| error.to_string())
+    };
+    for (kind, value) in [
+        ("AWS::EC2::VPC::Id", "vpc-1"),
+        ("List<AWS::EC2::Subnet::Id>", "subnet-1, subnet-2"),
+        ("AWS::EC2::KeyPair::KeyName", "key"),
+        ("AWS::Route53::HostedZone::Id", "Z1"),
+        ("List<Number>", "1,2"),
+    ] {
+        assert_eq!(with(kind, value), Ok(()), "{kind}");
+    }
+    assert!(with("AWS::EC2::VPC::Id", "subnet-1").unwrap_err().contains("subnet-1"));
+    assert!(with("AWS::EC2::Vpc::Id", "vpc-1").unwrap_err().contains("AWS::EC2::Vpc::Id"));
 }

@@ -15,19 +15,8 @@ use super::node::{Kind, Node};
 use super::schema::{self, Properties};
 use super::{TemplateError, properties};
 
-/// Accepts the one transform that is known.
-pub(crate) fn check_transform(node: &Node) -> Result<(), TemplateError> {
-    let known = |node: &Node| node.as_text() == Some("AWS::Serverless-2016-10-31");
-    let fine = match &node.kind {
-        Kind::List(items) => items.len() == 1 && items.iter().all(known),
-        _ => known(node),
-    };
-    if fine {
-        return Ok(());
-    }
-    let message = "the only transform that is supported is AWS::Serverless-2016-10-31";
-    Err(TemplateError::at(node.line, "Transform", message))
-}
+/// The transform's name.
+pub(crate) const NAME: &str = "AWS::Serverless-2016-10-31";
 
 /// Replaces the serverless resources of a template.
 pub(crate) fn transform(
