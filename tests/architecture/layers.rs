@@ -33,6 +33,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
     (
         "admit-tenant",
         &[
+            "organizations",
             "resourcegroupstagging",
             "ssm",
             "sfn",

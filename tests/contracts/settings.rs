@@ -131,15 +131,28 @@ fn every_parameter_is_described_and_stands_in_one_group() {
 /// An alarm on a metric that nobody writes never goes off.
 #[test]
 fn the_alarms_of_signups_look_at_the_metrics_that_the_functions_write() {
+    use admit_tenant::decide::{Class, Reason};
     let resources = &template("template.yaml")["Resources"];
-    for (alarm, namespace, metric) in [
-        ("SignupsHeldAlarm", admit_tenant::NAMESPACE, admit_tenant::HEAD_WAITING),
-        ("CreationsHeldAlarm", create_account::NAMESPACE, create_account::CREATIONS_HELD),
-    ] {
-        let alarm = &resources[alarm]["Properties"];
-        assert_eq!(alarm["Namespace"], namespace);
-        assert_eq!(alarm["MetricName"], metric);
-        assert_eq!(alarm["Dimensions"], serde_json::json!([{"Name": "Class", "Value": "FAULT"}]));
+    let of = |namespace: &str, metric: &str, dimension: &str, value: &str| {
+        let dimensions = serde_json::json!([{"Name": dimension, "Value": value}]);
+        let alarms = resources.as_object().expect("resources").values();
+        alarms
+            .map(|resource| &resource["Properties"])
+            .filter(|it| it["Namespace"] == namespace && it["MetricName"] == metric)
+            .filter(|it| it["Dimensions"] == dimensions && it["AlarmActions"].is_array())
+            .count()
+    };
+    let held = (create_account::NAMESPACE, create_account::CREATIONS_HELD);
+    assert_eq!(of(held.0, held.1, "Class", "FAULT"), 1);
+    // Each reason for which a person has to act is named by an alarm, and so is AWS's silence; what
+    // only takes its time has none.
+    for reason in Reason::ALL {
+        let expected = match reason.class() {
+            Class::Fault | Class::Aws => 1,
+            Class::Room | Class::Tenant => 0,
+        };
+        let (namespace, metric) = (admit_tenant::NAMESPACE, admit_tenant::HEAD_WAITING);
+        let count = of(namespace, metric, "Reason", reason.as_str());
+        assert_eq!(count, expected, "{}", reason.as_str());
     }
-    assert_eq!(admit_tenant::decide::Reason::TierHeld.class().as_str(), "FAULT");
 }

@@ -15,8 +15,8 @@ use crate::signup::Draft;
 use crate::tags::{self, TagKey, TagValue};
 use crate::units::home_unit;
 use crate::{
-    AccountName, Email, Fault, Faults, Naming, OrganizationalUnits, OuId, OuName, RegionName, Tags,
-    TenantId, TiersConfig,
+    AccountName, Difference, Email, Fault, Faults, Naming, OrganizationalUnits, OuId, OuName,
+    RegionName, Tags, TenantId, TenantSignedUp, TiersConfig,
 };
 
 /// The input of `onboard-tenant`.
@@ -225,6 +225,34 @@ impl TenantDocument {
             })
         })();
         faults.none_or(whole)
+    }
+}
+
+impl TenantDocument {
+    /// In what another signup for the tenant says otherwise than this document. An address that it
+    /// does not give, and a tag that only one of them has, contradict nothing.
+    pub fn differences(&self, signup: &TenantSignedUp) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let mut compare = |field: String, signup: &str, tenant: &str, same: bool| {
+            if !same {
+                let (signup, tenant) = (signup.to_owned(), tenant.to_owned());
+                differences.push(Difference { field, signup, tenant });
+            }
+        };
+        let same = signup.tier == self.tier;
+        compare("tier".to_owned(), signup.tier.as_str(), self.tier.as_str(), same);
+        let (said, has) = (signup.tenant_name.as_str(), self.tenant_name.as_str());
+        compare("tenantName".to_owned(), said, has, said == has);
+        if let Some(email) = &signup.root_email {
+            let (said, has) = (email.as_str(), self.email.as_str());
+            compare("rootEmail".to_owned(), said, has, self.email.is_same_as(said));
+        }
+        for (key, said) in signup.tags.iter() {
+            if let Some(has) = self.tags.get(key) {
+                compare(format!("tags.{key}"), said, has, said == has);
+            }
+        }
+        differences
     }
 }
 

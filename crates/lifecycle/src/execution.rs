@@ -12,12 +12,17 @@ pub struct ExecutionTimes {
     /// When it was last redriven, if it was: a redrive has all the time again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_at: Option<Timestamp>,
+    /// When AWS made accounts again, if it made none for anybody meanwhile: that time is nobody's,
+    /// and the tenant has all its own again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
 }
 
 impl ExecutionTimes {
     /// The start of the present attempt.
     pub fn since(&self) -> Timestamp {
-        self.redriven_at.unwrap_or(self.started_at)
+        let redriven = self.redriven_at.unwrap_or(self.started_at);
+        self.resumed_at.map_or(redriven, |resumed| resumed.max(redriven))
     }
 
     /// How long the present attempt has gone on; zero when the clocks disagree.
@@ -88,6 +93,23 @@ mod tests {
     }
 
     #[test]
+    fn the_time_in_which_aws_made_no_accounts_is_not_the_tenants() {
+        let times = |more: serde_json::Value| -> ExecutionTimes {
+            let mut times = json!({"startedAt": "2026-11-21T10:00:00Z"});
+            times.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value(times).unwrap()
+        };
+        let resumed = times(json!({"resumedAt": "2026-11-24T10:00:00Z"}));
+        assert_eq!(resumed.deadline(60).at(), at("2026-11-24T10:01:00Z"));
+        let both =
+            json!({"resumedAt": "2026-11-24T10:00:00Z", "redrivenAt": "2026-11-25T10:00:00Z"});
+        assert_eq!(times(both).deadline(60).at(), at("2026-11-25T10:01:00Z"));
+        let both =
+            json!({"resumedAt": "2026-11-24T10:00:00Z", "redrivenAt": "2026-11-22T10:00:00Z"});
+        assert_eq!(times(both).deadline(60).at(), at("2026-11-24T10:01:00Z"));
+    }
+
+    #[test]
     fn a_null_redrive_is_none() {
         let times: ExecutionTimes = serde_json::from_value(
             json!({"startedAt": "2026-11-21T10:00:00Z", "redrivenAt": null}),
@@ -98,7 +120,8 @@ mod tests {
 
     #[test]
     fn disagreeing_clocks_are_no_negative_wait() {
-        let times = ExecutionTimes { started_at: at("2026-11-21T10:00:00Z"), redriven_at: None };
+        let started_at = at("2026-11-21T10:00:00Z");
+        let times = ExecutionTimes { started_at, redriven_at: None, resumed_at: None };
         assert_eq!(times.elapsed(at("2026-11-21T09:59:00Z")), SignedDuration::ZERO);
     }
 }

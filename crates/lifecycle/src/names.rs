@@ -1,5 +1,7 @@
 //! The names of tiers, stack sets and quotas.
 
+use unicode_general_category::{GeneralCategory, get_general_category};
+
 use crate::text::{lower_kebab, require, text_type};
 
 text_type! {
@@ -52,15 +54,23 @@ fn is_code(text: &str, longest_rest: usize) -> bool {
 }
 
 text_type! {
-    /// The name that people gave their tenant: 1 to 256 characters, no control characters.
+    /// The name that people gave their tenant: 1 to 256 characters, at least one of them to be seen, no
+    /// control characters, and none that turns the direction of the text around it.
     DisplayName, field "tenantName", check display_name
 }
 
 fn display_name(text: &str) -> Result<(), String> {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_seen =
+        |c: char| !c.is_whitespace() && get_general_category(c) != GeneralCategory::Format;
     let holds = (1..=256).contains(&text.chars().count())
-        && !text.trim().is_empty()
-        && !text.chars().any(char::is_control);
-    require(holds, "must be a name of 1 to 256 characters without control characters")
+        && text.chars().any(is_seen)
+        && !text.chars().any(|c| c.is_control() || turns(c));
+    require(
+        holds,
+        "must be a name of 1 to 256 characters, one of which at least is to be seen, without control \
+         characters and without characters that turn the direction of text",
+    )
 }
 
 #[cfg(test)]
@@ -81,5 +91,10 @@ mod tests {
         assert!("Müller & Söhne".parse::<DisplayName>().is_ok());
         assert!("  ".parse::<DisplayName>().is_err());
         assert!("a\u{7}".parse::<DisplayName>().is_err());
+        assert!("\u{200b}\u{200f} ".parse::<DisplayName>().is_err(), "nothing to be seen");
+        assert!("Acme\u{202e}evil".parse::<DisplayName>().is_err());
+        for fine in ["👩\u{200d}💻 Studio", "\u{200f}شركة", "株式会社", "🏢"] {
+            assert!(fine.parse::<DisplayName>().is_ok(), "{fine}");
+        }
     }
 }

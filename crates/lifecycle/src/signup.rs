@@ -7,6 +7,7 @@
 //! customer must not become the root user of its account. The address of an account is `rootEmail`.
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::names::{DisplayName, TierName};
 use crate::{Email, Fault, Faults, Tags, TenantId};
@@ -86,6 +87,11 @@ impl TenantSignedUp {
         read_metadata(detail.get("metadata"), &mut Faults::new()).unwrap_or_default()
     }
 
+    /// Whether a member, by its path, means something to Landlord: `tier`, `tags.owner`.
+    pub fn knows(path: &str) -> bool {
+        KEYS.contains(&path) || path.starts_with("tags.")
+    }
+
     /// The members of a detail that mean nothing to Landlord: at most 20 names, each cut to 64
     /// characters, and how many there are more.
     pub fn ignored_in(detail: &Value) -> Vec<String> {
@@ -102,14 +108,35 @@ impl TenantSignedUp {
     }
 }
 
-/// The known name that a name which is none all but is: it differs in case or punctuation only.
+/// The known name that a name which is none all but is: it differs in case or punctuation only, or
+/// in letters that look the same.
 fn meant(key: &str) -> Option<&'static str> {
     let letters = |name: &str| -> String {
-        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+        let folded = name.nfkd().map(look_alike).filter(char::is_ascii_alphanumeric);
+        folded.map(|c| c.to_ascii_lowercase()).collect()
     };
     // A name is short: what is much longer is no misspelling.
     let is_short = key.len() <= 64;
     KEYS.into_iter().find(|known| is_short && *known != key && letters(known) == letters(key))
+}
+
+/// The Latin letter that a Cyrillic or Greek one looks like, as far as known names have it.
+fn look_alike(c: char) -> char {
+    match c {
+        'а' | 'А' | 'α' | 'Α' => 'a',
+        'ԁ' => 'd',
+        'е' | 'Е' | 'Ε' | 'ε' => 'e',
+        'ɡ' => 'g',
+        'і' | 'І' | 'ι' | 'Ι' | 'ı' => 'i',
+        'М' | 'Μ' => 'm',
+        'п' | 'ո' | 'η' => 'n',
+        'Ν' => 'n',
+        'о' | 'О' | 'ο' | 'Ο' => 'o',
+        'ѕ' | 'Ѕ' => 's',
+        'т' | 'Т' | 'τ' | 'Τ' => 't',
+        'г' => 'r',
+        other => other,
+    }
 }
 
 /// What could be read of a signup, and what is wrong with the rest.
@@ -328,6 +355,10 @@ mod tests {
             ("Tier", "tier"),
             ("root-email", "rootEmail"),
             ("meta_data", "metadata"),
+            ("rootEm\u{430}il", "rootEmail"),
+            ("\u{442}ags", "tags"),
+            ("ｔｉｅｒ", "tier"),
+            ("tier\u{200b}", "tier"),
         ] {
             let faults = TenantSignedUp::parse(&with(wrong, json!("x"))).unwrap_err();
             assert_eq!(fields(&faults), [wrong]);

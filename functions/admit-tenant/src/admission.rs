@@ -7,10 +7,12 @@ use lifecycle::{
 use tenant_records::Signup;
 
 use crate::answers::{
-    TenantAdmitted, TenantRejected, send_admitted, send_left, send_outcome, send_rejected,
+    TenantAdmitted, TenantRejected, send_admitted, send_failure, send_left, send_outcome,
+    send_rejected,
 };
-use crate::checks::{check, tell};
-use crate::decide::checks::{Verdict, version};
+use crate::behind;
+use crate::checks::{check, tell, version_of};
+use crate::decide::checks::Verdict;
 use crate::decide::{Event, Lane, Meaning, Room, Standing, execution_name, meaning, read_event};
 use crate::error::{Call, Error};
 use crate::executions::{Found, Started, find_all, start};
@@ -27,18 +29,29 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         let rule = "must not be there: events that are replayed are not admitted";
         return reject(app, &event, Fault::new("replay-name", replay, rule).into()).await;
     }
+    if !event.faults.is_empty() {
+        let faults = event.faults.clone();
+        return reject(app, &event, faults).await;
+    }
     let tenant = TenantSignedUp::tenant_id_in(&event.detail);
     let found = match &tenant {
         Some((tenant_id, _)) => Box::pin(find_all(app, tenant_id)).await?,
         None => Vec::new(),
     };
-    if let Some(fault) = tenant.and_then(|(id, original)| taken(&id, original, &found)) {
+    let taken =
+        |(id, original): &(TenantId, Option<String>)| taken(id, original.as_deref(), &found);
+    if let Some(fault) = tenant.as_ref().and_then(taken) {
         return reject(app, &event, fault.into()).await;
     }
     let executions: Vec<_> = found.iter().map(|found| found.execution.clone()).collect();
     let meant = meaning(&event.id, &executions);
-    if let Meaning::Repeated(number) = meant {
-        return repeat(app, &event, &found, number).await;
+    match (meant, lane, &tenant) {
+        (Meaning::Repeated(number), _, _) => return repeat(app, &event, &found, number).await,
+        // It was told when it came here.
+        (Meaning::InHand(number), Lane::Behind, Some((tenant_id, _))) => {
+            return Ok(behind::waits(tenant_id, number));
+        }
+        (Meaning::InHand(_) | Meaning::Start { .. }, _, _) => {}
     }
     let parsed = TenantSignedUp::parse(&event.detail);
     let tiers = match (Box::pin(read_tiers(app)).await, &parsed) {
@@ -47,9 +60,9 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         (Err(Error::TiersInvalid { .. }), Err(faults)) => {
             return reject(app, &event, faults.clone()).await;
         }
-        (Err(error @ Error::TiersInvalid { .. }), Ok(_)) => {
+        (Err(error @ Error::TiersInvalid { .. }), Ok(signup)) => {
             return match meant {
-                Meaning::InHand(number) => in_hand(app, &event, number).await,
+                Meaning::InHand(number) => behind::queue(app, &event, signup, &found, number).await,
                 Meaning::Repeated(_) | Meaning::Start { .. } => Err(error),
             };
         }
@@ -59,7 +72,7 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         && let Some(because) = Box::pin(held(app, &tiers, &signup.tier, meant)).await?
     {
         return match meant {
-            Meaning::InHand(number) => in_hand(app, &event, number).await,
+            Meaning::InHand(number) => behind::queue(app, &event, signup, &found, number).await,
             Meaning::Repeated(_) | Meaning::Start { .. } => {
                 Ok(Outcome::TierHeld(signup.tier.clone(), because))
             }
@@ -77,10 +90,13 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         Ok(document) => document,
         Err(faults) => return reject(app, &event, faults).await,
     };
-    match meant {
-        Meaning::Repeated(number) => repeat(app, &event, &found, number).await,
-        Meaning::InHand(number) => in_hand(app, &event, number).await,
-        Meaning::Start { number, room } => {
+    match (meant, parsed) {
+        (Meaning::Repeated(number), _) => repeat(app, &event, &found, number).await,
+        (Meaning::InHand(number), Ok(signup)) => {
+            behind::queue(app, &event, &signup, &found, number).await
+        }
+        (Meaning::InHand(_), Err(faults)) => reject(app, &event, faults).await,
+        (Meaning::Start { number, room }, _) => {
             onboard(app, &event, &document, number, room, lane).await
         }
     }
@@ -88,33 +104,32 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
 
 /// What is wrong with an id that another id of the signup system led to before: a tenant belongs to
 /// the first, and is never merged with another.
-fn taken(id: &TenantId, original: Option<String>, found: &[Found]) -> Option<Fault> {
-    let said = original.unwrap_or_else(|| id.to_string());
+fn taken(id: &TenantId, original: Option<&str>, found: &[Found]) -> Option<Fault> {
+    let said = original.unwrap_or(id.as_str());
     let first = found.iter().find_map(Found::original).filter(|first| *first != said)?;
     let rule = format!("must not lead to the tenant {id}, which is that of {first:?}");
-    Some(Fault::new(TenantId::FIELD, &said, rule))
+    Some(Fault::new(TenantId::FIELD, said, rule))
 }
 
-/// Repeats the answer to an event that started an execution.
+/// Repeats the answer to an event that started an execution. While that has no end, or one that was
+/// not announced yet, the answer is that it has the tenant in hand.
 async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Result<Outcome, Error> {
-    let same = found.iter().find(|found| found.execution.number == number);
-    match same.filter(|same| same.execution.standing == Standing::Succeeded) {
-        Some(ended) => {
-            let outcome = ended.outcome()?;
-            send_outcome(app, &outcome).await?;
-            tracing::info!(tenant.id = %outcome.tenant_id(), event.id, "the answer is repeated");
-            Ok(Outcome::Answered)
-        }
-        None => in_hand(app, event, number).await,
-    }
-}
-
-/// Answers that the execution of this number has, or had, the tenant in hand.
-async fn in_hand(app: &App, event: &Event, number: u32) -> Result<Outcome, Error> {
     let Some((tenant_id, _)) = TenantSignedUp::tenant_id_in(&event.detail) else {
         return Err(Fault::missing("detail.tenantId").into());
     };
-    admitted(app, event, &tenant_id, number, true).await
+    let same = found.iter().find(|found| found.execution.number == number);
+    match same.map(|same| (same, same.execution.standing)) {
+        Some((ended, Standing::Succeeded)) => send_outcome(app, &ended.outcome()?).await?,
+        Some((ended, Standing::Failed)) => match ended.announced_failure(app).await? {
+            Some(failure) => send_failure(app, &failure).await?,
+            None => return admitted(app, event, &tenant_id, number, true).await,
+        },
+        Some((_, Standing::Running)) | None => {
+            return admitted(app, event, &tenant_id, number, true).await;
+        }
+    }
+    tracing::info!(tenant.id = %tenant_id, event.id, "the answer is repeated");
+    Ok(Outcome::Answered)
 }
 
 async fn onboard(
@@ -136,7 +151,7 @@ async fn onboard(
     match (room, lane) {
         (Room::NotNeeded, _) => {}
         // The rest of the front goes on; who waits for room waits in the other queue.
-        (Room::Needed, Lane::Front) => {
+        (Room::Needed, Lane::Front | Lane::Behind) => {
             return Ok(Outcome::NoRoom("it needs an account".to_owned()));
         }
         (Room::Needed, Lane::Waiting | Lane::Held | Lane::Apart) => {
@@ -185,18 +200,30 @@ async fn admitted(
         duplicate,
         "the tenant is admitted"
     );
-    let answer = TenantAdmitted {
+    send_admitted(app, &admission_of(event, tenant_id, execution_arn, duplicate)).await?;
+    Ok(Outcome::Answered)
+}
+
+/// The answer that an execution has the tenant in hand.
+pub(crate) fn admission_of(
+    event: &Event,
+    tenant_id: &TenantId,
+    execution_arn: String,
+    duplicate: bool,
+) -> TenantAdmitted {
+    TenantAdmitted {
         tenant_id: tenant_id.clone(),
         event_id: event.id.clone(),
         execution_arn,
         duplicate,
+        behind_event_id: None,
+        differences: Vec::new(),
+        change_with: None,
         ignored: TenantSignedUp::ignored_in(&event.detail),
         metadata: TenantSignedUp::metadata_in(&event.detail),
         original_tenant_id: TenantSignedUp::tenant_id_in(&event.detail)
             .and_then(|(_, original)| original),
-    };
-    send_admitted(app, &answer).await?;
-    Ok(Outcome::Answered)
+    }
 }
 
 /// Characters of a faulty tenant id that a rejection repeats.
@@ -237,7 +264,7 @@ async fn held(
     let verdict = match (tiers.config.faults_of(name), tiers.config.get(name), meant) {
         (Some(faults), _, _) => {
             let verdict = Verdict::of_faults(faults);
-            tell(app, &version(&tiers.text), name, &verdict).await;
+            tell(app, &version_of(app, &tiers.text), name, &verdict).await;
             verdict
         }
         (None, Some(tier), Meaning::Start { .. }) => check(app, &tiers.text, name, tier).await?,

@@ -2,7 +2,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use lambda_kit::sdk::code;
-use lifecycle::{Fault, OnboardingOutcome, TenantId, TenantLeft};
+use lifecycle::{Difference, Fault, OnboardingOutcome, TenantId, TenantLeft};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -24,6 +24,15 @@ pub struct TenantAdmitted {
     pub execution_arn: String,
     /// Whether the execution was there before.
     pub duplicate: bool,
+    /// The signup event whose onboarding runs; nothing when it is this one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_event_id: Option<String>,
+    /// In what this signup contradicts that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// The event for changes, where there are differences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_with: Option<String>,
     /// Members of the signup that mean nothing to Landlord.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
@@ -61,6 +70,11 @@ pub(crate) async fn send_rejected(app: &App, answer: &TenantRejected) -> Result<
 
 pub(crate) async fn send_left(app: &App, answer: &TenantLeft) -> Result<(), Error> {
     send(app, TenantLeft::DETAIL_TYPE, answer).await
+}
+
+/// Sends again what was said of an onboarding that failed.
+pub(crate) async fn send_failure(app: &App, answer: &Value) -> Result<(), Error> {
+    send(app, "TenantOnboardingFailed", answer).await
 }
 
 pub(crate) async fn send_outcome(app: &App, answer: &OnboardingOutcome) -> Result<(), Error> {

@@ -16,7 +16,9 @@ use lifecycle::{StackSetName, Tier, TierName, WantedQuota};
 use run_files::Condition;
 use serde::{Deserialize, Serialize};
 
-use crate::decide::checks::{QuotaSeen, StackSetSeen, Verdict, notice, verdict, version};
+use crate::decide::checks::{
+    QuotaSeen, Roles, Seen, StackSetSeen, Verdict, notice, verdict, version,
+};
 use crate::error::{Call, Error};
 use crate::handler::App;
 
@@ -33,6 +35,7 @@ const CALLS_AT_A_TIME: usize = 15;
 #[derive(Debug, Default)]
 struct Memory {
     version: String,
+    units: BTreeMap<String, bool>,
     stack_sets: BTreeMap<String, StackSetSeen>,
     quotas: BTreeMap<String, QuotaSeen>,
     verdicts: BTreeMap<TierName, (Timestamp, Verdict)>,
@@ -60,6 +63,14 @@ struct Passed {
     verdict: Verdict,
 }
 
+/// What identifies a version of the tiers, and of what they are held against.
+pub(crate) fn version_of(app: &App, tiers: &str) -> String {
+    let held_against: String =
+        app.config.units.iter().map(|(name, id)| format!("{name}={id}\n")).collect();
+    let Roles { administration, execution } = &app.config.roles;
+    version(&format!("{tiers}\n{held_against}{administration:?}\n{execution:?}"))
+}
+
 /// The verdict about a tier, which is told to operators when it is new. `tiers` is the whole
 /// document.
 pub(crate) async fn check(
@@ -68,7 +79,7 @@ pub(crate) async fn check(
     name: &TierName,
     tier: &Tier,
 ) -> Result<Verdict, Error> {
-    let version = version(tiers);
+    let version = version_of(app, tiers);
     let now = app.clock.now();
     let known = app.memo.with(&version, |memory| memory.verdicts.get(name).cloned());
     if let Some((at, verdict)) = known {
@@ -85,9 +96,12 @@ pub(crate) async fn check(
         app.memo.with(&version, |memory| memory.verdicts.insert(name.clone(), kept));
         return Ok(passed.verdict);
     }
-    let stack_sets = read_stack_sets(app, &version, tier).await?;
-    let quotas = read_quotas(app, &version, tier).await?;
-    let verdict = verdict(name, tier, &stack_sets, &quotas);
+    let seen = Seen {
+        missing_units: read_units(app, &version, tier).await?,
+        stack_sets: read_stack_sets(app, &version, tier).await?,
+        quotas: read_quotas(app, &version, tier).await?,
+    };
+    let verdict = verdict(name, tier, &seen, &app.config.roles);
     let told = tell(app, &version, name, &verdict).await;
     if told && verdict.faults.is_empty() {
         let passed = Passed { checked_at: now, verdict: verdict.clone() };
@@ -100,6 +114,7 @@ pub(crate) async fn check(
     }
     app.memo.with(&version, |memory| {
         // What was seen is seen again at the next check: somebody may have mended it.
+        memory.units.clear();
         memory.stack_sets.clear();
         memory.quotas.clear();
         if told {
@@ -161,6 +176,44 @@ fn later(call: Call) -> Error {
     call.try_again("the tier is still being checked")
 }
 
+const DESCRIBE_UNIT: Call = Call { service: "organizations", name: "DescribeOrganizationalUnit" };
+
+/// For each OU of the tier, its id when AWS knows none of it.
+async fn read_units(app: &App, version: &str, tier: &Tier) -> Result<Vec<Option<String>>, Error> {
+    let mut missing = Vec::new();
+    let mut calls = 0;
+    for unit in &tier.organizational_units {
+        let Some(id) = app.config.units.id_of(&unit.name).map(ToString::to_string) else {
+            // A fault of the document, which is told as such.
+            missing.push(None);
+            continue;
+        };
+        let is_there = match app.memo.with(version, |memory| memory.units.get(&id).copied()) {
+            Some(known) => known,
+            None if calls == CALLS_AT_A_TIME => return Err(later(DESCRIBE_UNIT)),
+            None => {
+                calls += 1;
+                let described = app
+                    .organizations
+                    .describe_organizational_unit()
+                    .organizational_unit_id(&id)
+                    .send();
+                let is_there = match Box::pin(described).await {
+                    Ok(_) => true,
+                    Err(error) if code(&error) == Some("OrganizationalUnitNotFoundException") => {
+                        false
+                    }
+                    Err(error) => return Err(DESCRIBE_UNIT.error(&error)),
+                };
+                app.memo.with(version, |memory| memory.units.insert(id.clone(), is_there));
+                is_there
+            }
+        };
+        missing.push((!is_there).then_some(id));
+    }
+    Ok(missing)
+}
+
 async fn read_stack_sets(
     app: &App,
     version: &str,
@@ -207,7 +260,10 @@ async fn read_stack_set(app: &App, name: &StackSetName) -> Result<StackSetSeen, 
         return Ok(StackSetSeen::Deleted);
     }
     Ok(match set.permission_model() {
-        None | Some(PermissionModels::SelfManaged) => StackSetSeen::SelfManaged,
+        None | Some(PermissionModels::SelfManaged) => StackSetSeen::SelfManaged(Roles {
+            administration: set.administration_role_arn().map(ToOwned::to_owned),
+            execution: set.execution_role_name().map(ToOwned::to_owned),
+        }),
         Some(PermissionModels::ServiceManaged) => StackSetSeen::ServiceManaged {
             automatic: set.auto_deployment().and_then(|auto| auto.enabled()).unwrap_or(false),
         },

@@ -2,7 +2,9 @@
 
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, optional, parsed, parsed_or, required};
-use lifecycle::{Naming, OrganizationalUnits};
+use lifecycle::{Naming, OrganizationalUnits, RoleName};
+
+use crate::decide::checks::Roles;
 
 const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
 
@@ -16,6 +18,9 @@ pub struct Config {
     pub tiers_parameter: String,
     /// Where live tenants stand: `TENANT_OUS`, as `Name=ou-…,Name=ou-…`.
     pub units: OrganizationalUnits,
+    /// The roles that stack sets of a baseline may have: `ADMINISTRATION_ROLE_ARN`, and
+    /// `ACCOUNT_ROLE_NAME`, which AWS makes in a new account.
+    pub roles: Roles,
     /// The machine `onboard-tenant`: `STATE_MACHINE_ARN`.
     pub state_machine_arn: String,
     /// Where answers go: `EVENT_BUS_NAME`.
@@ -61,6 +66,10 @@ impl Config {
             naming,
             tiers_parameter: required(lookup, "TIERS_PARAMETER")?,
             units: parsed(lookup, "TENANT_OUS")?,
+            roles: Roles {
+                administration: Some(required(lookup, "ADMINISTRATION_ROLE_ARN")?),
+                execution: Some(parsed::<RoleName>(lookup, "ACCOUNT_ROLE_NAME")?.to_string()),
+            },
             state_machine_arn,
             event_bus: required(lookup, "EVENT_BUS_NAME")?,
             queue_url: required(lookup, "QUEUE_URL")?,
@@ -102,6 +111,8 @@ mod tests {
             "EMAIL_DOMAIN" => "example.com",
             "TIERS_PARAMETER" => "/landlord/tiers",
             "TENANT_OUS" => "General=ou-root-general0",
+            "ADMINISTRATION_ROLE_ARN" => "arn:aws:iam::111122223333:role/Administration",
+            "ACCOUNT_ROLE_NAME" => "Execution",
             "STATE_MACHINE_ARN" => "arn:aws:states:eu-central-1:1:stateMachine:onboard-tenant",
             "EVENT_BUS_NAME" => "landlord",
             "QUEUE_URL" => "https://sqs/signups.fifo",

@@ -3,63 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use lifecycle::{TenantId, TenantSignedUp};
-use serde_json::Value;
+use lifecycle::TenantId;
 
 pub mod checks;
+mod event;
 mod fate;
 
+pub use event::{Event, LONGEST_EVENT_ID, read_event};
 pub use fate::{
-    Blame, Class, Fate, Finding, Group, Lane, MOST_RECEIVES, MOST_TRIES, Reason, fate, wait_seconds,
+    Blame, Class, Fate, Finding, Group, Lane, MOST_RECEIVES, MOST_RECEIVES_BEHIND, MOST_TRIES,
+    Reason, fate, wait_seconds,
 };
-
-/// The longest event id, in characters. EventBridge's own are UUIDs.
-pub const LONGEST_EVENT_ID: usize = 256;
-
-/// An event of the bus that says that a tenant signed up, its detail unread.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// The event's id.
-    pub id: String,
-    /// When it was sent.
-    pub time: Timestamp,
-    /// The replay that sent it again, if one did.
-    pub replay: Option<String>,
-    /// What it says.
-    pub detail: Value,
-}
-
-/// Reads a message's body.
-///
-/// # Errors
-/// In words, why it is no event that anybody could be answered about.
-pub fn read_event(body: &str) -> Result<Event, String> {
-    let event: Value =
-        serde_json::from_str(body).map_err(|error| format!("it is not JSON: {error}"))?;
-    let text = |field: &str| event.get(field).and_then(Value::as_str);
-    match text("detail-type") {
-        Some(TenantSignedUp::DETAIL_TYPE) => {}
-        Some(other) => {
-            let wanted = TenantSignedUp::DETAIL_TYPE;
-            return Err(format!("its detail-type is {other:?}, not {wanted}"));
-        }
-        None => return Err("it has no detail-type".to_owned()),
-    }
-    let id = text("id").filter(|id| !id.is_empty()).ok_or("it has no id")?;
-    if id.chars().count() > LONGEST_EVENT_ID {
-        return Err(format!("its id has more than {LONGEST_EVENT_ID} characters"));
-    }
-    let time = text("time").ok_or("it has no time")?;
-    let time = time.parse().map_err(|error| format!("its time is {time:?}: {error}"))?;
-    let detail = event.get("detail").filter(|detail| detail.is_object());
-    Ok(Event {
-        id: id.to_owned(),
-        time,
-        replay: text("replay-name").map(ToOwned::to_owned),
-        detail: detail.ok_or("it has no detail that is an object")?.clone(),
-    })
-}
 
 /// The name of a tenant's first, second, … execution. An underscore can't occur in a tenant id.
 pub fn execution_name(tenant: &TenantId, number: u32) -> String {
@@ -125,8 +79,8 @@ pub enum Room {
 }
 
 /// What the event means. A repeated event repeats its own answer; while the newest execution
-/// runs, another event is a duplicate; after its end, whichever it was, another event starts the
-/// next one: what is said of a tenant has just been seen.
+/// runs, another event waits for its end; after it, whichever it was, another event starts the
+/// next one: what is said of a tenant has just been seen, and each event has an end of its own.
 pub fn meaning(event_id: &str, executions: &[Execution]) -> Meaning {
     let same = |execution: &&Execution| execution.event_id.as_deref() == Some(event_id);
     if let Some(same) = executions.iter().find(same) {

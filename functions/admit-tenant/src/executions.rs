@@ -21,6 +21,9 @@ pub(crate) struct Found {
     output: Option<String>,
     started: aws_smithy_types::DateTime,
     stopped: Option<aws_smithy_types::DateTime>,
+    /// How often it was redriven, and Step Functions' word for how it stands.
+    redrives: i32,
+    status: String,
 }
 
 impl Found {
@@ -29,6 +32,19 @@ impl Found {
         let input: Value = serde_json::from_str(&self.input).ok()?;
         let id = input.get("originalTenantId").filter(|id| !id.is_null());
         Some(id.or_else(|| input.get("tenantId"))?.as_str()?.to_owned())
+    }
+
+    /// What it was started with; nothing when its input is no document.
+    pub(crate) fn document(&self) -> Option<TenantDocument> {
+        serde_json::from_str(&self.input).ok()
+    }
+
+    /// What was said of its end, if it has been said: `announce-outcome` keeps it.
+    pub(crate) async fn announced_failure(&self, app: &App) -> Result<Option<Value>, Error> {
+        let name = execution_name_of(&self.arn);
+        let key = format!("announced/{name}/{}-{}", self.redrives, self.status);
+        let note: Option<Value> = Box::pin(app.files.read_json(&key)).await?;
+        Ok(note.and_then(|mut note| note.get_mut("detail").map(Value::take)))
     }
 
     /// What it said when it succeeded.
@@ -85,6 +101,8 @@ async fn find(app: &App, tenant: &TenantId, number: u32) -> Result<Option<Found>
         }
         _ => Standing::Running,
     };
+    let (redrives, status) =
+        (found.redrive_count().unwrap_or(0), found.status().as_str().to_owned());
     let input = found.input.unwrap_or_default();
     let event_id = event_id(&input);
     Ok(Some(Found {
@@ -94,7 +112,14 @@ async fn find(app: &App, tenant: &TenantId, number: u32) -> Result<Option<Found>
         output: found.output,
         started: found.start_date,
         stopped: found.stop_date,
+        redrives,
+        status,
     }))
+}
+
+/// The name that an execution's ARN ends with.
+fn execution_name_of(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or_default()
 }
 
 fn event_id(input: &str) -> Option<String> {

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, Metric, Metrics, Named, chain, client};
-use lifecycle::{Fault, TierName};
+use lifecycle::{Fault, TenantId, TierName};
 use run_files::Files;
 use serde::{Deserialize, Serialize};
 use tenant_records::TenantRecords;
@@ -14,14 +14,17 @@ use tenant_records::TenantRecords;
 use crate::admission::admit;
 use crate::checks::Memo;
 use crate::config::Config;
-use crate::decide::{Blame, Class, Fate, Finding, MOST_RECEIVES, Reason, fate, wait_seconds};
+use crate::decide::{
+    Blame, Class, Fate, Finding, Lane, MOST_RECEIVES, MOST_RECEIVES_BEHIND, Reason, fate,
+    wait_seconds,
+};
 use crate::error::Error;
 use crate::queue::{lane, move_to, send_again, set_aside, set_wait};
 
 /// The namespace of the metric of messages that wait.
 pub const NAMESPACE: &str = "Landlord/Signups";
 /// How long the message that was looked at has been at the head, in seconds, by `Class` (`ROOM`,
-/// `AWS`, `FAULT`) and by `Reason`.
+/// `TENANT`, `AWS`, `FAULT`) and by `Reason`.
 pub const HEAD_WAITING: &str = "SignupHeadWaiting";
 
 /// The length of the ids that most signup systems give.
@@ -31,6 +34,7 @@ const LENGTH_OF_A_UUID: usize = 36;
 #[derive(Debug, Clone)]
 pub struct App {
     pub(crate) config: Config,
+    pub(crate) organizations: aws_sdk_organizations::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) parameters: aws_sdk_ssm::Client,
     pub(crate) states: aws_sdk_sfn::Client,
@@ -57,6 +61,7 @@ impl App {
             stack_sets: client!(aws_sdk_cloudformation, wire),
             memo: Memo::default(),
             wire: wire.clone(),
+            organizations: client!(aws_sdk_organizations, wire.global()),
             tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             parameters: client!(aws_sdk_ssm, wire),
             states: client!(aws_sdk_sfn, wire),
@@ -171,6 +176,8 @@ pub(crate) enum Outcome {
     NoRoom(String),
     /// Its tier has a fault, in these words.
     TierHeld(TierName, String),
+    /// Its tenant's onboarding runs for an earlier signup, in these words.
+    InHand(TenantId, String),
 }
 
 /// Answers the messages in their order, up to the first that has to wait: those behind it keep
@@ -213,6 +220,7 @@ async fn process(app: &App, record: &Record) -> Place {
         Ok(Outcome::Answered) => return Place::Leaves,
         Ok(Outcome::NoRoom(because)) => (Finding::NeedsRoom, because, None),
         Ok(Outcome::TierHeld(tier, because)) => (Finding::TierHeld(tier), because, None),
+        Ok(Outcome::InHand(tenant, because)) => (Finding::InHand(tenant), because, None),
         Err(error) => (Finding::Failed(error.blame()), chain(&error), Some(error)),
     };
     if let Some(error) = &error {
@@ -281,7 +289,8 @@ async fn wait(app: &App, record: &Record, reason: Reason, because: &str) -> Plac
         },
     );
     tracing::info!(message.id = record.message_id, "the signup waits: {because}");
-    if record.receives() > MOST_RECEIVES {
+    let most = if lane == Lane::Behind { MOST_RECEIVES_BEHIND } else { MOST_RECEIVES };
+    if record.receives() > most {
         match send_again(app, record).await {
             Ok(()) => return Place::Leaves,
             Err(trouble) => report(record, &trouble),

@@ -2,6 +2,7 @@
 
 mod admission;
 mod answers;
+mod behind;
 mod checks;
 mod config;
 pub mod decide;

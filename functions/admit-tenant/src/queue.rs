@@ -30,7 +30,7 @@ pub(crate) fn lane(config: &Config, record: &Record) -> Lane {
 fn url(config: &Config, lane: Lane) -> &str {
     match lane {
         Lane::Front => &config.queue_url,
-        Lane::Waiting | Lane::Held | Lane::Apart => &config.waiting_queue_url,
+        Lane::Waiting | Lane::Held | Lane::Apart | Lane::Behind => &config.waiting_queue_url,
     }
 }
 

@@ -3,8 +3,12 @@
 
 #[path = "handler/admission.rs"]
 mod admission;
+#[path = "handler/behind.rs"]
+mod behind;
 #[path = "handler/checks.rs"]
 mod checks;
+#[path = "handler/hostile.rs"]
+mod hostile;
 #[path = "handler/lanes.rs"]
 mod lanes;
 #[path = "handler/support.rs"]

@@ -102,12 +102,18 @@ impl Announcement<'_> {
         }
     }
 
-    /// Notes that it is announced. Another call may have done so meanwhile.
-    pub(crate) async fn note(&self, event: EventName) -> Result<(), Error> {
+    /// Notes that it is announced, and what a failure said, so that an event that comes again is
+    /// told the same. Another call may have done so meanwhile.
+    pub(crate) async fn note(
+        &self,
+        event: EventName,
+        failed: Option<&TenantOnboardingFailed>,
+    ) -> Result<(), Error> {
         let body = json!({
             "event": event,
             "executionArn": self.execution_arn,
             "announcedAt": self.app.clock.now(),
+            "detail": failed,
         });
         let written = self
             .app

@@ -181,19 +181,19 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
     if Box::pin(announcement.is_noted()).await? {
         return Ok(Response { announced: false, event: Some(event) });
     }
-    let tenant_id = match outcome {
+    let (tenant_id, failed) = match outcome {
         Some(outcome) => {
             announcement.send(event, &outcome).await?;
-            outcome.tenant_id().to_string()
+            (outcome.tenant_id().to_string(), None)
         }
         None => {
             let failed = Box::pin(read_failure(app, &execution, status, name)).await?;
             announcement.send(event, &failed).await?;
             Box::pin(announcement.tell_operators(&failed)).await?;
-            failed.tenant_id
+            (failed.tenant_id.clone(), Some(failed))
         }
     };
-    Box::pin(announcement.note(event)).await?;
+    Box::pin(announcement.note(event, failed.as_ref())).await?;
     tracing::info!(
         tenant.id = tenant_id,
         execution.arn = execution_arn,

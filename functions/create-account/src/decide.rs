@@ -462,7 +462,13 @@ pub(crate) fn wait(
         Awaited::Creation { since: start } => (7, waiting::CEILING, since(start)),
         Awaited::Order => (8, waiting::CEILING, elapsed),
         Awaited::Email { since: start } => (20, 120, since(start)),
-        Awaited::Organization { since: start } => (60, waiting::CEILING, since(start)),
+        // Asked for at least four times an hour for four days, and then a little more rarely: a
+        // history ends at 25,000 events, and this may last most of a year.
+        Awaited::Organization { since: start } => {
+            let ceiling = u32::try_from((since(start) / 400).as_secs()).unwrap_or(u32::MAX);
+            let elapsed = since(start).min(SignedDuration::from_hours(24));
+            (60, waiting::CEILING.max(ceiling), elapsed.max(since(start) / 50))
+        }
         Awaited::Scan => return 1,
         // A role is there within seconds or a minute, and the tenant waits for nothing else.
         Awaited::Account { since: start } => (6, waiting::CEILING, since(start)),
@@ -478,6 +484,10 @@ const LOOK_COUNTS: SignedDuration = SignedDuration::from_mins(5);
 pub(crate) fn may_only_wait(looked_at: Option<Timestamp>, now: Timestamp) -> bool {
     looked_at.is_some_and(|looked| now.duration_since(looked) < LOOK_COUNTS)
 }
+
+/// How long a tenant waits while AWS makes no accounts at all, before it fails of that. Its execution
+/// may last a year.
+pub(crate) const LONGEST_STANDSTILL: SignedDuration = SignedDuration::from_hours(300 * 24);
 
 /// Whether AWS makes accounts again: one that it would refuse has failed within a minute.
 pub(crate) fn is_making_accounts(running: &[Creation], now: Timestamp) -> bool {

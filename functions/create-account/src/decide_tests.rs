@@ -330,3 +330,21 @@ fn arns_of_accounts_are_read() {
         assert_eq!(account_of_arn(other), None, "{other}");
     }
 }
+
+#[test]
+fn at_a_standstill_it_asks_four_times_an_hour_for_days_and_a_history_holds_most_of_a_year() {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let tenant: TenantId = "acme".parse().unwrap();
+    let (mut now, mut polls) = (start, 0);
+    while now.duration_since(start) < LONGEST_STANDSTILL {
+        let elapsed = now.duration_since(start);
+        let seconds = wait(Awaited::Organization { since: start }, elapsed, now, &tenant);
+        if elapsed < SignedDuration::from_hours(4 * 24) {
+            assert!(seconds <= 1_125, "{seconds} after {elapsed}");
+        }
+        now = now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap();
+        polls += 1;
+    }
+    // A poll is nine events.
+    assert!(polls * 9 < 20_000, "{polls}");
+}

@@ -102,6 +102,10 @@ pub struct Ensured {
     /// In what the signup contradicts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+    /// When AWS made accounts again, if it made none for anybody meanwhile: from then on the
+    /// tenant's time counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
 }
 
 /// Takes one step.
@@ -130,8 +134,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Ensured>, Er
             return Err(error);
         }
     };
+    if attempt.state.standstill.is_some() {
+        return Ok(progress);
+    }
     progress
-        .within(execution.deadline(document.deadline_seconds), now)
+        .within(attempt.times().deadline(document.deadline_seconds), now)
         .map_err(|source| Error::DeadlinePassed { tenant: document.tenant_id.clone(), source })
 }
 
@@ -156,6 +163,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The execution's times, less those in which AWS made no accounts at all.
+    fn times(&self) -> ExecutionTimes {
+        ExecutionTimes { resumed_at: self.state.resumed_at, ..self.execution }
+    }
+
     async fn step(&mut self) -> Result<Ensured, Halt> {
         if let Some(known) = self.state.account.clone() {
             match self.facts(&known.id).await? {
@@ -227,7 +239,7 @@ impl Attempt<'_> {
                 match (decide::paternity(facts.as_ref(), tenant, since, self.now), facts) {
                     (decide::Paternity::Ours, Some(facts)) => {
                         self.state.request_id = None;
-                        self.state.standstill = None;
+                        self.state.resume(self.now);
                         self.state.forget_the_email();
                         let known = Known { id: account, since: self.now, is_new: true };
                         self.receive(facts, known).await
@@ -272,13 +284,19 @@ impl Attempt<'_> {
 
     /// What AWS would refuse again is an error, unless it refuses every account alike: then the
     /// tenants that are admitted wait, the others wait for them in the queue, and operators are told
-    /// by an alarm on the metric, until the deadline.
+    /// by an alarm on the metric. None of that is time of the tenant's.
     fn refused(&mut self, refused: decide::Refused, reason: String) -> Halt {
         let tenant = self.document.tenant_id.clone();
         let Some(held) = refused.held() else { return refused.error(tenant, reason).into() };
         let since = self.state.standstill.as_ref().map_or(self.now, |before| before.since);
         self.state.standstill = Some(Standstill { by: held, reason: reason.clone(), since });
+        self.stand_still(held, &reason);
         let because = format!("AWS makes no accounts for this organization: {reason}");
+        Halt::Wait(Awaited::Organization { since }, because)
+    }
+
+    /// Says by the metric that this tenant's account is held, at every look.
+    fn stand_still(&self, held: decide::Held, reason: &str) {
         self.app.metrics.put(
             self.now,
             &Metric {
@@ -287,11 +305,10 @@ impl Attempt<'_> {
                 unit: "Count",
                 value: 1.0,
                 dimensions: &[("Class", "FAULT"), ("Reason", held.as_str())],
-                message: &because,
-                fields: &[("tenant.id", tenant.as_str())],
+                message: &format!("AWS makes no accounts for this organization: {reason}"),
+                fields: &[("tenant.id", self.document.tenant_id.as_str())],
             },
         );
-        Halt::Wait(Awaited::Organization { since }, because)
     }
 
     /// The tenant's account by its tag, confirmed by fresh reads: the tagging API lags.
@@ -392,6 +409,7 @@ impl Attempt<'_> {
         let since = known.since;
         let standing = if known.is_new { Standing::New } else { Standing::HalfMade };
         let reception = decide::receive(&facts, self.document, config)?;
+        self.state.resume(self.now);
         Box::pin(self.know(&facts)).await?;
         match reception {
             // Its place, its state and its tags are read again at every call.
@@ -420,13 +438,14 @@ impl Attempt<'_> {
             standing,
             organizational_unit_id: facts.parent,
             differences,
+            resumed_at: self.state.resumed_at,
         })
     }
 
     /// A new account refuses its role for minutes; one that goes on refusing is not set up as
     /// Landlord needs it.
     fn not_let_in(&self, facts: &Facts, since: Timestamp, refusal: Refusal) -> Halt {
-        let attempt = since.max(self.execution.since());
+        let attempt = since.max(self.times().since());
         if decide::has_refused_too_long(attempt, self.now) {
             let tenant = self.document.tenant_id.clone();
             return Error::AccessDenied { tenant, refusal }.into();
@@ -448,7 +467,8 @@ impl Attempt<'_> {
             return Err(self.no_slot(running, FULL));
         }
         let slot = |why: &str| self.no_slot(running, why);
-        if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
+        let deadline = self.times().deadline(self.document.deadline_seconds);
+        if self.state.standstill.is_none() && deadline.has_passed(self.now) {
             return Err(slot("the account was not ordered yet"));
         }
         Box::pin(self.begin()).await?;
@@ -476,15 +496,17 @@ impl Attempt<'_> {
             return Ok(());
         };
         if decide::is_making_accounts(running, self.now) {
-            self.state.standstill = None;
+            self.state.resume(self.now);
             return Ok(());
         }
-        if self.execution.deadline(self.document.deadline_seconds).has_passed(self.now) {
+        // Before the machine's own time is over, which names no cause.
+        if self.now.duration_since(since) > decide::LONGEST_STANDSTILL {
             return Err(by.error(self.document.tenant_id.clone(), reason).into());
         }
         if running.is_empty() {
             return Ok(());
         }
+        self.stand_still(by, &reason);
         let because = "another account is tried first, for AWS made none".to_owned();
         Err(Halt::Wait(Awaited::Organization { since }, because))
     }

@@ -38,6 +38,9 @@ pub(crate) struct State {
     /// That AWS makes no accounts for this organization at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) standstill: Option<Standstill>,
+    /// When AWS made accounts again. Until then no time of the tenant's had passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resumed_at: Option<Timestamp>,
     /// Requests of the same account name that turned out to be somebody else's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) disowned: Vec<String>,
@@ -75,6 +78,13 @@ pub(crate) struct Scan {
 }
 
 impl State {
+    /// AWS makes accounts again.
+    pub(crate) fn resume(&mut self, now: Timestamp) {
+        if self.standstill.take().is_some() {
+            self.resumed_at = Some(now);
+        }
+    }
+
     /// Gives a request up that is not this tenant's.
     pub(crate) fn disown(&mut self, request: String) {
         self.request_id = None;

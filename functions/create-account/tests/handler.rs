@@ -270,7 +270,7 @@ async fn refused_orders_are_typed() {
     }
 }
 
-/// What AWS refuses to every account alike holds the queue, and fails nobody until the deadline.
+/// What AWS refuses to every account alike holds the queue, and fails nobody.
 #[tokio::test(start_paused = true)]
 async fn the_account_limit_and_billing_are_waited_for_and_tried_by_one_at_a_time() {
     let standstill = |by: &str, reason: &str| json!({"standstill": {"by": by, "reason": reason, "since": "2026-11-21T10:01:00Z"}});
@@ -295,10 +295,29 @@ async fn the_account_limit_and_billing_are_waited_for_and_tried_by_one_at_a_time
         let answer = answer(json!({"requestId": "car-12345678"}), calls).await;
         assert_eq!(pending(&answer)["resume"], standstill(by, reason));
     }
-    // After the deadline it has the name that operators know.
-    let held = request(&standstill("ACCOUNT_LIMIT", "ACCOUNT_LIMIT_EXCEEDED"));
-    let (late, _) = answer_at(24 * 60 + 1, held, nothing_there()).await;
+    // The deadline is the tenant's, and AWS's refusal is no time of the tenant's.
+    let order = |answer: &str| {
+        call("CreateAccount", json!({}))
+            .refuses_because("ConstraintViolationException", &json!({"Reason": answer}))
+    };
+    let day = 24 * 60;
+    let held = || request(&standstill("ACCOUNT_LIMIT", "ACCOUNT_LIMIT_EXCEEDED"));
+    let refuses = || script([nothing_there(), vec![order("ACCOUNT_NUMBER_LIMIT_EXCEEDED")]]);
+    let (late, _) = answer_at(3 * day, held(), refuses()).await;
+    assert_eq!(pending(&late)["resume"]["standstill"]["since"], "2026-11-21T10:01:00Z");
+    // A machine ends after a year, and this before it: it has the name that operators know.
+    let (late, _) = answer_at(301 * day, held(), nothing_there()).await;
     assert!(refused(late, "AccountLimitReached").contains("ACCOUNT_LIMIT_EXCEEDED"));
+    // Other accounts are made again: from now on the tenant has all its time.
+    let other = json!([status("car-00000001", "tenant-other", "IN_PROGRESS")]);
+    let made = call("CreateAccount", json!({})).answers(
+        &json!({"CreateAccountStatus": status("car-87654321", "tenant-acme", "IN_PROGRESS")}),
+    );
+    let calls = script([vec![no_account_with_the_tag(), running(&other), made]]);
+    let (resumed, _) = answer_at(3 * day, held(), calls).await;
+    let resume = &pending(&resumed)["resume"];
+    assert_eq!(resume["resumedAt"], "2026-11-24T10:00:00Z", "{resume}");
+    assert_eq!(resume.get("standstill"), None);
 }
 
 #[tokio::test(start_paused = true)]

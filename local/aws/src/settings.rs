@@ -42,6 +42,9 @@ pub struct Settings {
     /// Whether a resource type that AWS has and that is not modelled makes an inert resource, with a
     /// warning, instead of being refused.
     pub inert_resources: bool,
+    /// Evaluate alarms every minute, by the metrics that functions and services publish. Where it is
+    /// off, alarms stay in the states that they are set to, and metrics are not kept.
+    pub alarms: bool,
     /// Forget the histories of executions that succeeded, except the newest hundred: for
     /// simulations of thousands.
     pub lean: bool,
@@ -110,6 +113,7 @@ impl Default for Settings {
             closing_flaps: false,
             full_journal: false,
             inert_resources: false,
+            alarms: false,
             lean: false,
         }
     }

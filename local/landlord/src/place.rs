@@ -129,11 +129,14 @@ pub(crate) async fn start_with(
     let address = listener.local_addr().map_err(|source| Error::Port { port, source })?;
     let aws = Aws::new(settings(options, address));
     let host = Host::new(local_lambda::Settings::default());
-    let log = if options.logs {
-        LogSink::from_fn(|line| eprintln!("{}: {}", line.function, line.text))
-    } else {
-        LogSink::discard()
-    };
+    let (world, shows) = (aws.clone(), options.logs);
+    let log = LogSink::from_fn(move |line| {
+        let Settings { management_account, home_region, .. } = world.settings();
+        world.log_line((management_account, home_region), &line.text);
+        if shows {
+            eprintln!("{}: {}", line.function, line.text);
+        }
+    });
     let processes = Processes::new(host.clone(), binaries, EMAIL_GRACE, options.pace, log);
     aws.set_functions(Arc::new(processes));
     let served = aws.clone();
@@ -151,6 +154,7 @@ fn settings(options: &Options, address: SocketAddr) -> Settings {
     Settings {
         seed: options.seed,
         pace: options.pace,
+        alarms: true,
         endpoint_url: Some(format!("http://{address}")),
         inert_resources: options.inert_resources,
         durations: Durations {

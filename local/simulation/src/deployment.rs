@@ -170,6 +170,14 @@ impl Deployment {
         }
     }
 
+    /// The id of the organization's root.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub async fn root(&self) -> Result<String, Error> {
+        self.organization_root().await
+    }
+
     async fn organization_root(&self) -> Result<String, Error> {
         let mut input = json!({});
         loop {

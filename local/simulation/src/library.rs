@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lambda_kit::sdk::{Credentials, Parts, Wire};
-use lambda_kit::{Clock, Diagnostic};
+use lambda_kit::{Clock, Diagnostic, Metrics};
 use local_aws::{Aws, FunctionHost, Invocation, InvocationOutcome};
 use serde_json::{Value, json};
 
@@ -127,6 +127,11 @@ impl Library {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Forgets what functions took so far.
+    pub fn forget_usage(&self) {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn count(&self, invocation: &Invocation, began: jiff::Timestamp) {
         let took = Duration::try_from(self.aws.now().duration_since(began)).unwrap_or_default();
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,7 +235,11 @@ impl Library {
         };
         // A panic is an error of the function, as the runtime reports it.
         let wire = |clock: &Clock| self.wire(&invocation.environment, clock);
-        let call = call(warm, &invocation, wire, clock, payload);
+        let metrics = {
+            let (aws, place) = (self.aws.clone(), invocation.clone());
+            Metrics::from_fn(move |line| aws.log_line((&place.account, &place.region), line))
+        };
+        let call = call(warm, &invocation, wire, (clock, metrics), payload);
         match std::panic::AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(answer)) => InvocationOutcome::Answered(answer.to_string().into()),
             Ok(Err(diagnostic)) => failed(&diagnostic.error_type, &diagnostic.error_message),
@@ -297,7 +306,7 @@ async fn call(
     warm: &Warm,
     invocation: &Invocation,
     wire: impl Fn(&Clock) -> Wire,
-    clock: Clock,
+    (clock, metrics): (Clock, Metrics),
     payload: Value,
 ) -> Result<Value, Diagnostic> {
     macro_rules! function {
@@ -310,12 +319,22 @@ async fn call(
             })?;
             Box::pin(lambda_kit::call(&*app, &$krate::handle, payload)).await
         }};
+        ($krate:ident, metrics) => {{
+            let app = warm.app(invocation, || {
+                let lookup = |name: &str| invocation.environment.get(name).cloned();
+                let config =
+                    $krate::Config::load(&lookup).map_err(|error| configuration(&error))?;
+                let app = $krate::App::new(&wire(&clock), config, clock.clone());
+                Ok(app.with_metrics(metrics))
+            })?;
+            Box::pin(lambda_kit::call(&*app, &$krate::handle, payload)).await
+        }};
     }
     match invocation.code.as_str() {
-        "admit-tenant" => function!(admit_tenant),
+        "admit-tenant" => function!(admit_tenant, metrics),
         "announce-outcome" => function!(announce_outcome),
         "close-account" => function!(close_account),
-        "create-account" => function!(create_account),
+        "create-account" => function!(create_account, metrics),
         "enroll-baseline" => function!(enroll_baseline),
         "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),

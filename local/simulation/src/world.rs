@@ -54,7 +54,7 @@ impl Drop for End {
 
 /// Tiers whose tenants wait for quotas, as the shipped ones do not: what waiting does is what
 /// worlds are for.
-const TIERS: &str = include_str!("../tiers.json");
+pub(crate) const TIERS: &str = include_str!("../tiers.json");
 
 impl World {
     /// Founds a world and deploys Landlord from the repository into it. Call it on a runtime

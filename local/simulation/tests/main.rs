@@ -1,9 +1,11 @@
 //! Worlds in virtual time.
 
+mod alarms;
 mod observed;
 mod offboarding;
 mod onboarding;
 mod proof;
 mod retirement;
 mod rollout;
+mod waiting;
 mod world;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulation::onboarding::{Arrival, Onboarding, Prices, simulate};
+use simulation::onboarding::{Arrival, Crowd, Onboarding, Prices, simulate};
+use simulation::rollout::fleet::upload;
 use simulation::virtual_time;
 use simulation::world::{World, settings};
 
@@ -203,6 +204,57 @@ async fn a_service_managed_stack_set_serves_a_tenant_from_signup_to_home() {
     assert_eq!(place(&world, &account), "General");
 }
 
+/// A parameter in an account.
+async fn read(world: &World, account: &str, name: &str) -> Option<String> {
+    let (place, input) = ((account, "eu-central-1"), json!({ "Name": name }));
+    let service = "console.amazonaws.com";
+    let call = local_aws::Call::by_service(service, "ssm", "GetParameter", place, input);
+    let found = world.aws().perform(&call).await.ok()?;
+    found["Parameter"]["Value"].as_str().map(str::to_owned)
+}
+
+/// From the signup through a rollout to the closed account, under Organizations' permissions.
+#[tokio::test(start_paused = true)]
+async fn a_service_managed_stack_set_serves_a_tenant_through_a_rollout_and_its_retirement() {
+    let mut world = world(37, &[("Tiers", tiers("org-baseline"))]).await;
+    service_managed(&world, "org-baseline", false).await;
+    let ready = onboard(&mut world).await;
+    let account = ready["accountId"].as_str().unwrap().to_owned();
+    assert_eq!(read(&world, &account, "/service-managed").await.as_deref(), Some("yes"));
+
+    let template = json!({ "Resources": { "Mark": { "Type": "AWS::SSM::Parameter",
+        "Properties": { "Name": "/service-managed", "Type": "String", "Value": "changed" } } } });
+    let url = upload(&world.deployment, "templates/2.json", &template.to_string()).await.unwrap();
+    let plan = json!({ "waves": [{ "name": "all", "accounts": { "rest": true }, "dwellSeconds": 60,
+        "preferences": { "maxConcurrentCount": 5, "failureToleranceCount": 0 } }],
+        "deadlineSeconds": 86_400 });
+    let input =
+        json!({ "version": 1, "stackSet": "org-baseline", "templateUrl": url, "plan": plan });
+    let start = json!({ "name": "change-2", "input": input.to_string(),
+        "stateMachineArn": world.deployment.output("RollOutStateMachineArn").unwrap() });
+    world.deployment.ask("states", "StartExecution", start).await.unwrap();
+    let finished =
+        world.until(24 * HOUR, |heard| heard.name == "RolloutFinished").await.unwrap().unwrap();
+    assert_eq!(finished.detail["outcome"], "SUCCEEDED", "{:?}", finished.detail);
+    assert_eq!(instance(&world, "org-baseline", &account).await["Status"], "CURRENT");
+    assert_eq!(read(&world, &account, "/service-managed").await.as_deref(), Some("changed"));
+
+    let left = json!({ "tenantId": "acme", "occurredAt": world.aws().now().to_string(),
+                       "reason": "cancelled", "retireAfterDays": 1 });
+    world.deployment.put("TenantOffboarded", &left).await.unwrap();
+    world.until(HOUR, |heard| heard.name == "TenantRetiring").await.unwrap().expect("it retires");
+    assert_eq!(place(&world, &account), "Retiring");
+    world.aws().sleep(48 * HOUR).await;
+    let machine = world.deployment.output("SweepRetirementsStateMachineArn").unwrap();
+    let sweep =
+        json!({ "stateMachineArn": machine, "name": "first", "input": r#"{"dryRun":false}"# });
+    world.deployment.ask("states", "StartExecution", sweep).await.unwrap();
+    let retired = world.until(24 * HOUR, |heard| heard.name == "TenantRetired").await.unwrap();
+    assert!(retired.is_some(), "its account is closed");
+    assert_eq!(instance(&world, "org-baseline", &account).await, Value::Null);
+    assert_eq!(place(&world, &account), "Suspended");
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_automatic_deployment_a_tier_is_held_at_the_door_and_no_account_is_made() {
     let mut world = world(36, &[("Tiers", tiers("org-baseline"))]).await;
@@ -226,6 +278,7 @@ fn a_lone_tenant_takes_at_most_a_tenth_longer_than_aws_itself() {
             seed,
             one_by_one: false,
             prices: Prices::default(),
+            crowd: Crowd::default(),
         };
         let work = move || async move { simulate(&onboarding, &mut |_, _| {}).await };
         let report = virtual_time::run(seed, work).unwrap().unwrap();

@@ -11,7 +11,7 @@ use local_aws::cloudformation::ResourceRule;
 use local_aws::{Call, Fault, Faults, Invocation};
 use serde_json::{Value, json};
 use simulation::library::{FunctionFault, FunctionFaults};
-use simulation::onboarding::{Arrival, Comparison, Onboarding, Prices, simulate};
+use simulation::onboarding::{Arrival, Comparison, Crowd, Onboarding, Prices, simulate};
 use simulation::privileges;
 use simulation::virtual_time;
 use simulation::world::{World, settings};
@@ -410,6 +410,7 @@ fn one_operation_for_all_who_wait_onboards_many_times_as_fast_as_one_for_each() 
             seed: 1,
             one_by_one,
             prices: Prices::default(),
+            crowd: Crowd::default(),
         };
         let work = move || async move { simulate(&onboarding, &mut |_, _| {}).await };
         virtual_time::run(1, work).unwrap().unwrap()
@@ -421,4 +422,37 @@ fn one_operation_for_all_who_wait_onboards_many_times_as_fast_as_one_for_each() 
     assert!(one_by_one.stack_set_operations.count >= 24, "{:?}", one_by_one.stack_set_operations);
     let comparison = Comparison::of(together, one_by_one);
     assert!(comparison.gain > 4.0, "{}", comparison.gain);
+}
+
+/// No step reads what grows with the fleet: the limits of AWS's lists are 20 accounts a page, and 5
+/// pages a second for the whole organization.
+#[test]
+fn no_invocation_grows_with_the_accounts_in_the_root_or_with_the_tenants_that_wait() {
+    let of = |crowd: Crowd| {
+        let onboarding = Onboarding {
+            tenants: 6,
+            arrival: "burst".parse::<Arrival>().unwrap(),
+            creation: Duration::from_secs(20),
+            instance: Duration::from_secs(180),
+            quota: Duration::from_secs(1),
+            seed: 2,
+            one_by_one: false,
+            prices: Prices::default(),
+            crowd,
+        };
+        let work = move || async move { simulate(&onboarding, &mut |_, _| {}).await };
+        virtual_time::run(2, work).unwrap().unwrap()
+    };
+    let alone = of(Crowd::default());
+    let crowd = Crowd { accounts_in_root: 600, waiting: 60 };
+    let report = of(crowd);
+    assert_eq!((report.ready, report.failed), (6, 0), "{crowd:?}");
+    for (code, longest) in &report.longest_invocation_seconds {
+        eprintln!("{crowd:?} {code}: {longest} s, {:?} calls", report.calls_per_invocation[code]);
+        assert!(*longest <= 5.0, "{crowd:?} {code}: {longest} s");
+    }
+    for code in ["admit-tenant", "create-account", "enroll-baseline"] {
+        let (calls, before) = (report.calls_per_invocation[code], alone.calls_per_invocation[code]);
+        assert!(calls <= before * 1.5 + 2.0, "{crowd:?} {code}: {calls} calls, {before} alone");
+    }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a tier in AWS's eyes: by what AWS says of its stack sets and quotas, before
 //! any tenant is admitted that would fail of it. Nothing here talks to AWS.
 
-use lifecycle::{Fault, Faults, Tier, TierName, WantedQuota};
+use lifecycle::{BaselineStackSet, Fault, Faults, Tier, TierName, WantedQuota};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,8 +12,8 @@ pub enum StackSetSeen {
     Missing,
     /// It was deleted.
     Deleted,
-    /// Self-managed.
-    SelfManaged,
+    /// Self-managed, with these roles as far as AWS says.
+    SelfManaged(Roles),
     /// Service-managed, and deployed automatically or not.
     ServiceManaged {
         /// Whether accounts get and lose an instance by entering and leaving an OU.
@@ -21,6 +21,26 @@ pub enum StackSetSeen {
     },
     /// A permission model that is not known here.
     Unknown(String),
+}
+
+/// The roles of self-managed stack sets: those of a stack set, or those that Landlord may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// The ARN of the administration role.
+    pub administration: Option<String>,
+    /// The name of the execution role.
+    pub execution: Option<String>,
+}
+
+/// What AWS says of all that a tier names, in the tier's order.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// For each of its OUs, its id when there is none of it.
+    pub missing_units: Vec<Option<String>>,
+    /// Its stack sets.
+    pub stack_sets: Vec<StackSetSeen>,
+    /// Its quotas.
+    pub quotas: Vec<QuotaSeen>,
 }
 
 /// What AWS says of a quota.
@@ -61,22 +81,27 @@ impl Verdict {
     }
 }
 
-/// The verdict about a tier: `stack_sets` and `quotas` are what AWS says, in the tier's order.
-pub fn verdict(
-    name: &TierName,
-    tier: &Tier,
-    stack_sets: &[StackSetSeen],
-    quotas: &[QuotaSeen],
-) -> Verdict {
+/// The verdict about a tier, by what AWS says of it and the roles that Landlord may use.
+pub fn verdict(name: &TierName, tier: &Tier, seen: &Seen, roles: &Roles) -> Verdict {
     let mut faults = Faults::new();
     let mut warnings = Faults::new();
-    for (index, (wanted, seen)) in tier.baseline.iter().zip(stack_sets).enumerate() {
-        if let Some(rule) = stack_set_fault(seen) {
+    for (index, (unit, missing)) in
+        tier.organizational_units.iter().zip(&seen.missing_units).enumerate()
+    {
+        if let Some(id) = missing {
+            let at = format!("tiers.{name}.organizationalUnits[{index}].name");
+            let rule =
+                format!("must be an OU of the organization: AWS knows none with the id {id}");
+            faults.push(Fault::new(at, unit.name.as_str(), rule));
+        }
+    }
+    for (index, (wanted, seen)) in tier.baseline.iter().zip(&seen.stack_sets).enumerate() {
+        if let Some(rule) = stack_set_fault(wanted, seen, roles) {
             let at = format!("tiers.{name}.baseline[{index}].stackSet");
             faults.push(Fault::new(at, wanted.name.as_str(), rule));
         }
     }
-    for (index, (wanted, seen)) in tier.quotas.iter().zip(quotas).enumerate() {
+    for (index, (wanted, seen)) in tier.quotas.iter().zip(&seen.quotas).enumerate() {
         if let Some(rule) = quota_fault(wanted, seen) {
             let at = format!("tiers.{name}.quotas[{index}].quotaCode");
             let fault = Fault::new(at, wanted.quota_code.as_str(), rule);
@@ -90,10 +115,15 @@ pub fn verdict(
     Verdict { faults: faults.bounded_reasons(), warnings: warnings.bounded_reasons() }
 }
 
-fn stack_set_fault(seen: &StackSetSeen) -> Option<String> {
+fn stack_set_fault(wanted: &BaselineStackSet, seen: &StackSetSeen, may: &Roles) -> Option<String> {
     match seen {
-        StackSetSeen::SelfManaged | StackSetSeen::ServiceManaged { automatic: false } => None,
-        StackSetSeen::Missing => Some("must be a stack set: AWS knows none of this name".into()),
+        StackSetSeen::SelfManaged(has) => role_fault(wanted, has, may),
+        StackSetSeen::ServiceManaged { automatic: false } => None,
+        StackSetSeen::Missing => Some(
+            "must be a stack set of this account and Region: AWS knows none of this name (one that \
+             belongs to a delegated administrator is not seen from here)"
+                .into(),
+        ),
         StackSetSeen::Deleted => Some("must be a stack set that is not deleted".into()),
         StackSetSeen::ServiceManaged { automatic: true } => Some(
             "must not be deployed automatically (AutoDeployment): AWS would take the account's \
@@ -103,6 +133,26 @@ fn stack_set_fault(seen: &StackSetSeen) -> Option<String> {
         StackSetSeen::Unknown(model) => {
             Some(format!("has the permission model {model}, which is not supported"))
         }
+    }
+}
+
+/// Landlord may lend one administration role, and a new account has one execution role, which AWS makes;
+/// any other has to be made by a stack set that comes before.
+fn role_fault(wanted: &BaselineStackSet, has: &Roles, may: &Roles) -> Option<String> {
+    if let (Some(has), Some(may)) = (&has.administration, &may.administration)
+        && has != may
+    {
+        return Some(format!(
+            "has the administration role {has}, and Landlord may lend {may} only \
+             (AdministrationRoleArn)"
+        ));
+    }
+    match (&has.execution, &may.execution) {
+        (Some(has), Some(may)) if has != may && wanted.after.is_empty() => Some(format!(
+            "has the execution role {has}, which a new account does not have: AWS makes {may} \
+             (ExecutionRoleName)"
+        )),
+        _ => None,
     }
 }
 
@@ -181,6 +231,25 @@ mod tests {
         tiers.get(&"gold".parse().unwrap()).unwrap().clone()
     }
 
+    fn roles(administration: &str, execution: &str) -> Roles {
+        Roles {
+            administration: Some(administration.to_owned()),
+            execution: Some(execution.to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_ou_that_is_not_there_holds_the_tier_with_its_id() {
+        let seen =
+            Seen { missing_units: vec![Some("ou-root-33333333".to_owned())], ..Seen::default() };
+        let found = verdict(&"gold".parse().unwrap(), &tier(true), &seen, &Roles::default());
+        assert_eq!(
+            found.faults,
+            ["tiers.gold.organizationalUnits[0].name: \"General\" must be an OU of the \
+              organization: AWS knows none with the id ou-root-33333333"]
+        );
+    }
+
     fn known(global: bool, adjustable: bool, default: f64) -> QuotaSeen {
         QuotaSeen::Known { global, adjustable, default: Some(default) }
     }
@@ -188,13 +257,23 @@ mod tests {
     #[test]
     fn a_stack_set_has_to_be_there_and_to_stay_with_the_account() {
         let of = |seen: StackSetSeen| {
-            let quotas = [known(false, true, 1000.0)];
-            verdict(&"gold".parse().unwrap(), &tier(true), &[seen], &quotas).faults
+            let quotas = vec![known(false, true, 1000.0)];
+            let seen = Seen { missing_units: vec![None], stack_sets: vec![seen], quotas };
+            verdict(&"gold".parse().unwrap(), &tier(true), &seen, &roles("admin", "exec")).faults
         };
-        for fine in [StackSetSeen::SelfManaged, StackSetSeen::ServiceManaged { automatic: false }] {
+        let self_managed =
+            |administration, execution| StackSetSeen::SelfManaged(roles(administration, execution));
+        for fine in [
+            StackSetSeen::SelfManaged(Roles::default()),
+            self_managed("admin", "exec"),
+            StackSetSeen::ServiceManaged { automatic: false },
+        ] {
             assert_eq!(of(fine), Vec::<String>::new());
         }
         for (wrong, word) in [
+            (self_managed("another", "exec"), "may lend admin only"),
+            (self_managed("admin", "another"), "AWS makes exec"),
+            (StackSetSeen::Missing, "delegated administrator"),
             (StackSetSeen::Missing, "knows none"),
             (StackSetSeen::Deleted, "not deleted"),
             (StackSetSeen::ServiceManaged { automatic: true }, "AutoDeployment"),
@@ -222,8 +301,10 @@ mod tests {
         ] {
             for required in [true, false] {
                 let name = "gold".parse().unwrap();
-                let sets = [StackSetSeen::SelfManaged];
-                let found = verdict(&name, &tier(required), &sets, std::slice::from_ref(&seen));
+                let stack_sets = vec![StackSetSeen::SelfManaged(Roles::default())];
+                let quotas = vec![seen.clone()];
+                let all = Seen { missing_units: vec![None], stack_sets, quotas };
+                let found = verdict(&name, &tier(required), &all, &Roles::default());
                 let (told, other) = match required {
                     true => (found.faults, found.warnings),
                     false => (found.warnings, found.faults),

@@ -2,30 +2,36 @@
 //!
 //! ```text
 //!                       signups.fifo    waiting.fifo
-//!                       Front           Waiting         Held            Apart
-//! answered              done            done            done            done
-//! needs room            ▶ Waiting       waits           waits           waits
-//! its tier has a fault  ▶ Held          ▶ Held          waits           waits
-//! AWS cannot answer now waits           waits           waits           waits
-//! an operator's fault   ▶ Waiting       waits           waits           waits
-//! perhaps its own       ▶ Apart         ▶ Apart         ▶ Apart         waits, then dead letters
-//! its own               dead letters    dead letters    dead letters    dead letters
+//!                       Front         Waiting       Held          Apart         Behind
+//! answered              done          done          done          done          done
+//! needs room            ▶ Waiting     waits         waits         waits         ▶ Waiting
+//! its tier has a fault  ▶ Held        ▶ Held        waits         waits         ▶ Held
+//! its tenant is in hand ▶ Behind      ▶ Behind      ▶ Behind      ▶ Behind      waits
+//! AWS cannot answer now waits         waits         waits         waits         waits
+//! an operator's fault   ▶ Waiting     waits         waits         waits         waits
+//! perhaps its own       ▶ Apart       ▶ Apart       ▶ Apart       waits, then   ▶ Apart
+//!                                                                 dead letters
+//! its own               dead letters  dead letters  dead letters  dead letters  dead letters
 //! ```
 //!
 //! So nothing waits at the front but for AWS to answer at all, and no message waits behind
 //! another that waits for a reason of its own.
 
-use lifecycle::TierName;
+use lifecycle::{TenantId, TierName};
 
 /// Receives after which a waiting message is sent again, to count from one: the queue takes a
 /// message for a dead letter after 1,000.
 pub const MOST_RECEIVES: u32 = 900;
 /// Receives after which a message that may be at fault itself is set aside.
 pub const MOST_TRIES: u32 = 20;
+/// Receives after which a message that waits for its own tenant's onboarding is sent again: within
+/// two hours, so that its age says nothing of the signups that wait for room.
+pub const MOST_RECEIVES_BEHIND: u32 = 30;
 
 const WAITING: &str = "waiting";
 const HELD: &str = "held-";
 const APART: &str = "apart-";
+const BEHIND: &str = "behind-";
 
 /// A message group of the waiting queue: messages wait for others of their group only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,8 @@ pub enum Group {
     Held(TierName),
     /// One message alone, named by its id.
     Apart(String),
+    /// Those of a tenant whose onboarding runs for an earlier signup.
+    Behind(TenantId),
 }
 
 impl Group {
@@ -45,6 +53,7 @@ impl Group {
             Self::Waiting => WAITING.to_owned(),
             Self::Held(tier) => format!("{HELD}{tier}"),
             Self::Apart(message) => format!("{APART}{message}"),
+            Self::Behind(tenant) => format!("{BEHIND}{tenant}"),
         }
     }
 }
@@ -60,6 +69,8 @@ pub enum Lane {
     Held,
     /// There, in a group of its own.
     Apart,
+    /// There, in a group of its tenant.
+    Behind,
 }
 
 impl Lane {
@@ -70,6 +81,7 @@ impl Lane {
             Self::Waiting => "waiting",
             Self::Held => "held",
             Self::Apart => "apart",
+            Self::Behind => "behind",
         }
     }
 
@@ -79,6 +91,8 @@ impl Lane {
             Self::Held
         } else if id.starts_with(APART) {
             Self::Apart
+        } else if id.starts_with(BEHIND) {
+            Self::Behind
         } else {
             Self::Waiting
         }
@@ -90,6 +104,8 @@ impl Lane {
 pub enum Reason {
     /// As many tenants are admitted and without an account as may be.
     NoRoom,
+    /// The tenant's onboarding runs for an earlier signup.
+    InHand,
     /// A throttle, an outage, a race.
     TryAgain,
     /// The tiers cannot be read, or none of them.
@@ -109,6 +125,8 @@ pub enum Reason {
 pub enum Class {
     /// Time: AWS makes accounts at its own rate.
     Room,
+    /// Time: the tenant's own onboarding has to end. Nobody else waits for it.
+    Tenant,
     /// Time: AWS is expected to answer soon.
     Aws,
     /// A person has to mend something.
@@ -116,10 +134,23 @@ pub enum Class {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::NoRoom,
+        Self::InHand,
+        Self::TryAgain,
+        Self::TiersInvalid,
+        Self::TierHeld,
+        Self::AccessDenied,
+        Self::AwsRefused,
+        Self::NotSetAside,
+    ];
+
     /// The value of the dimension.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoRoom => "NoRoom",
+            Self::InHand => "InHand",
             Self::TryAgain => "TryAgain",
             Self::TiersInvalid => "TiersInvalid",
             Self::TierHeld => "TierHeld",
@@ -133,6 +164,7 @@ impl Reason {
     pub fn class(self) -> Class {
         match self {
             Self::NoRoom => Class::Room,
+            Self::InHand => Class::Tenant,
             Self::TryAgain => Class::Aws,
             Self::TiersInvalid
             | Self::TierHeld
@@ -148,6 +180,7 @@ impl Class {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Room => "ROOM",
+            Self::Tenant => "TENANT",
             Self::Aws => "AWS",
             Self::Fault => "FAULT",
         }
@@ -174,6 +207,8 @@ pub enum Finding {
     NeedsRoom,
     /// Its tier has a fault.
     TierHeld(TierName),
+    /// Its tenant's onboarding runs for an earlier signup.
+    InHand(TenantId),
     /// An error.
     Failed(Blame),
 }
@@ -195,11 +230,17 @@ pub enum Fate {
 pub fn fate(lane: Lane, id: &str, receives: u32, found: Finding) -> Fate {
     match (found, lane) {
         (Finding::Answered, _) => Fate::Done,
-        (Finding::NeedsRoom, Lane::Front) => Fate::MoveTo(Group::Waiting),
+        (Finding::NeedsRoom, Lane::Front | Lane::Behind) => Fate::MoveTo(Group::Waiting),
         (Finding::NeedsRoom, Lane::Waiting | Lane::Held | Lane::Apart) => {
             Fate::Wait(Reason::NoRoom)
         }
-        (Finding::TierHeld(tier), Lane::Front | Lane::Waiting) => Fate::MoveTo(Group::Held(tier)),
+        (Finding::TierHeld(tier), Lane::Front | Lane::Waiting | Lane::Behind) => {
+            Fate::MoveTo(Group::Held(tier))
+        }
+        (Finding::InHand(_), Lane::Behind) => Fate::Wait(Reason::InHand),
+        (Finding::InHand(tenant), Lane::Front | Lane::Waiting | Lane::Held | Lane::Apart) => {
+            Fate::MoveTo(Group::Behind(tenant))
+        }
         (Finding::TierHeld(_), Lane::Held | Lane::Apart) => Fate::Wait(Reason::TierHeld),
         (Finding::Failed(Blame::Message), _) => Fate::SetAside,
         (Finding::Failed(Blame::PerhapsMessage(reason)), Lane::Apart) => {
@@ -209,12 +250,13 @@ pub fn fate(lane: Lane, id: &str, receives: u32, found: Finding) -> Fate {
                 Fate::Wait(reason)
             }
         }
-        (Finding::Failed(Blame::PerhapsMessage(_)), Lane::Front | Lane::Waiting | Lane::Held) => {
-            Fate::MoveTo(Group::Apart(id.to_owned()))
-        }
+        (
+            Finding::Failed(Blame::PerhapsMessage(_)),
+            Lane::Front | Lane::Waiting | Lane::Held | Lane::Behind,
+        ) => Fate::MoveTo(Group::Apart(id.to_owned())),
         (Finding::Failed(Blame::World(reason)), lane) => match (reason.class(), lane) {
             (Class::Fault, Lane::Front) => Fate::MoveTo(Group::Waiting),
-            (Class::Fault | Class::Aws | Class::Room, _) => Fate::Wait(reason),
+            (Class::Fault | Class::Aws | Class::Room | Class::Tenant, _) => Fate::Wait(reason),
         },
     }
 }
@@ -225,8 +267,8 @@ pub fn fate(lane: Lane, id: &str, receives: u32, found: Finding) -> Fate {
 pub fn wait_seconds(lane: Lane, reason: Reason, receives: u32) -> u32 {
     let (shortest, longest) = match (lane, reason.class()) {
         (Lane::Front, _) => (2, 60),
-        (Lane::Waiting | Lane::Held | Lane::Apart, Class::Fault) => (10, 120),
-        (Lane::Waiting | Lane::Held | Lane::Apart, Class::Room | Class::Aws) => (10, 300),
+        (_, Class::Fault) => (10, 120),
+        (_, Class::Room | Class::Tenant | Class::Aws) => (10, 300),
     };
     receives.saturating_mul(shortest).clamp(shortest, longest)
 }
@@ -235,20 +277,22 @@ pub fn wait_seconds(lane: Lane, reason: Reason, receives: u32) -> u32 {
 mod tests {
     use super::*;
 
-    const LANES: [Lane; 4] = [Lane::Front, Lane::Waiting, Lane::Held, Lane::Apart];
+    const LANES: [Lane; 5] = [Lane::Front, Lane::Waiting, Lane::Held, Lane::Apart, Lane::Behind];
 
-    fn fates(found: &Finding) -> [Fate; 4] {
+    fn fates(found: &Finding) -> [Fate; 5] {
         LANES.map(|lane| fate(lane, "m-1", 1, found.clone()))
     }
 
     #[test]
     fn the_table_of_fates() {
-        use Reason::{AccessDenied, AwsRefused, NoRoom, TierHeld, TryAgain};
+        use Reason::{AccessDenied, AwsRefused, InHand, NoRoom, TierHeld, TryAgain};
         let tier = || "gold".parse::<TierName>().unwrap();
         let (waiting, held) = (Group::Waiting, Group::Held(tier()));
+        let tenant = || "acme".parse::<TenantId>().unwrap();
+        let behind = || Fate::MoveTo(Group::Behind(tenant()));
         let apart = || Fate::MoveTo(Group::Apart("m-1".to_owned()));
         for (found, expected) in [
-            (Finding::Answered, [Fate::Done, Fate::Done, Fate::Done, Fate::Done]),
+            (Finding::Answered, [(); 5].map(|()| Fate::Done)),
             (
                 Finding::NeedsRoom,
                 [
@@ -256,18 +300,24 @@ mod tests {
                     Fate::Wait(NoRoom),
                     Fate::Wait(NoRoom),
                     Fate::Wait(NoRoom),
+                    Fate::MoveTo(waiting.clone()),
                 ],
             ),
             (
                 Finding::TierHeld(tier()),
                 [
                     Fate::MoveTo(held.clone()),
+                    Fate::MoveTo(held.clone()),
+                    Fate::Wait(TierHeld),
+                    Fate::Wait(TierHeld),
                     Fate::MoveTo(held),
-                    Fate::Wait(TierHeld),
-                    Fate::Wait(TierHeld),
                 ],
             ),
-            (Finding::Failed(Blame::World(TryAgain)), [(); 4].map(|()| Fate::Wait(TryAgain))),
+            (
+                Finding::InHand(tenant()),
+                [behind(), behind(), behind(), behind(), Fate::Wait(InHand)],
+            ),
+            (Finding::Failed(Blame::World(TryAgain)), [(); 5].map(|()| Fate::Wait(TryAgain))),
             (
                 Finding::Failed(Blame::World(AccessDenied)),
                 [
@@ -275,13 +325,14 @@ mod tests {
                     Fate::Wait(AccessDenied),
                     Fate::Wait(AccessDenied),
                     Fate::Wait(AccessDenied),
+                    Fate::Wait(AccessDenied),
                 ],
             ),
             (
                 Finding::Failed(Blame::PerhapsMessage(AwsRefused)),
-                [apart(), apart(), apart(), Fate::Wait(AwsRefused)],
+                [apart(), apart(), apart(), Fate::Wait(AwsRefused), apart()],
             ),
-            (Finding::Failed(Blame::Message), [(); 4].map(|()| Fate::SetAside)),
+            (Finding::Failed(Blame::Message), [(); 5].map(|()| Fate::SetAside)),
         ] {
             assert_eq!(fates(&found), expected, "{found:?}");
         }
@@ -302,6 +353,7 @@ mod tests {
             (Group::Waiting, Lane::Waiting),
             (Group::Held(tier), Lane::Held),
             (Group::Apart("m-1".to_owned()), Lane::Apart),
+            (Group::Behind("acme".parse().unwrap()), Lane::Behind),
         ] {
             assert_eq!(Lane::of_group(&group.id()), lane);
         }

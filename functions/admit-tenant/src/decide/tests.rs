@@ -1,6 +1,6 @@
 //! The decisions as tables.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -16,6 +16,9 @@ fn an_event_is_read_with_its_detail_untouched() {
     assert_eq!(read.time.to_string(), "2026-11-21T10:00:00Z");
     assert_eq!(read.replay, None);
     assert_eq!(read.detail, json!({"tenantId": "acme"}));
+    assert!(read.faults.is_empty());
+    let with_mark = format!("\u{feff}{}", event());
+    assert_eq!(read_event(&with_mark).unwrap(), read);
     let mut replayed = event();
     replayed["replay-name"] = json!("again");
     assert_eq!(read_event(&replayed.to_string()).unwrap().replay.as_deref(), Some("again"));
@@ -39,6 +42,26 @@ fn what_is_no_event_says_why() {
         let because = read_event(&wrong.to_string()).unwrap_err();
         assert!(because.contains(part), "{because}");
     }
+}
+
+#[test]
+fn what_names_its_event_is_answered_however_odd_the_rest() {
+    let with = |detail: &str| event().to_string().replace(r#"{"tenantId":"acme"}"#, detail);
+    let deep = format!(r#"{{"tenantId":"acme","x":{}1{}}}"#, "[".repeat(500), "]".repeat(500));
+    for (detail, part) in [
+        (deep.as_str(), "recursion"),
+        (r#"{"tenantId":"acme","x":1e999}"#, "number out of range"),
+        (r#"{"tenantId":"acme","x":"\ud800"}"#, "cannot be read"),
+        (r#"{"tenantId":"acme","tier":"a","tier":"b"}"#, "tier: \"tier\" must be there once"),
+        (r#"{"tenantId":"acme","tags":{"o":"a","o":"b"}}"#, "tags.o: "),
+    ] {
+        let read = read_event(&with(detail)).unwrap();
+        assert_eq!(read.id, "e-1");
+        assert!(read.faults.to_string().contains(part), "{}", read.faults);
+    }
+    // What Landlord does not know may be there as often as its sender likes.
+    let read = read_event(&with(r#"{"tenantId":"acme","x":1,"x":[{"y":1,"y":2}]}"#)).unwrap();
+    assert!(read.faults.is_empty(), "{}", read.faults);
 }
 
 #[test]

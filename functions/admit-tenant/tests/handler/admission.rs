@@ -145,16 +145,16 @@ async fn an_id_that_does_not_fit_into_an_address_is_told_how_long_it_may_be() {
 }
 
 #[tokio::test]
-async fn a_signup_whose_tenant_is_in_hand_is_a_duplicate_and_needs_no_room() {
-    for event in [EVENT_ID, "another-event"] {
-        let aws = empty().json("DescribeExecution", execution("RUNNING", event));
-        assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
-        let (name, detail) = events(&aws).remove(0);
-        assert_eq!(name, "TenantAdmitted");
-        assert_eq!(detail["duplicate"], true);
-        assert_eq!(detail["executionArn"], FIRST);
-        assert!(!aws.operations().contains(&"StartExecution".to_owned()));
-        assert!(!aws.operations().contains(&"ListExecutions".to_owned()));
+async fn an_event_that_comes_again_while_its_execution_runs_is_a_duplicate_and_needs_no_room() {
+    let aws = empty().json("DescribeExecution", execution("RUNNING", EVENT_ID));
+    assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
+    let (name, detail) = events(&aws).remove(0);
+    assert_eq!(name, "TenantAdmitted");
+    assert_eq!(detail["duplicate"], true);
+    assert_eq!(detail["executionArn"], FIRST);
+    assert_eq!(detail.get("behindEventId"), None, "it is its own");
+    for never in ["StartExecution", "ListExecutions", "SendMessage"] {
+        assert!(!aws.operations().contains(&never.to_owned()), "{never}");
     }
 }
 
@@ -204,9 +204,34 @@ async fn after_a_failure_a_new_event_starts_the_next_and_an_old_one_starts_nothi
             .json("DescribeExecution", execution(status, EVENT_ID))
             .json("DescribeExecution", execution(status, "another-event"));
         call(&aws, one(&signup())).await.unwrap();
-        assert_eq!(events(&aws)[0].1["duplicate"], true);
+        assert_eq!(events(&aws)[0].1["duplicate"], true, "the failure is not announced yet");
         assert_eq!(events(&aws)[0].1["executionArn"], FIRST, "the one that it started");
         assert_eq!(aws.calls_of("StartExecution").len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_after_a_failure_is_told_the_same_failure() {
+    let failure = json!({"tenantId": "acme", "eventId": EVENT_ID, "executionArn": FIRST,
+                         "status": "FAILED", "step": "CreateAccount", "error": "EmailRefused",
+                         "cause": "INVALID_EMAIL", "accountId": null});
+    for (redrives, told) in [(1, "TenantOnboardingFailed"), (2, "TenantAdmitted")] {
+        let note = json!({"event": "TenantOnboardingFailed", "detail": failure}).to_string();
+        let mut execution = execution("FAILED", EVENT_ID);
+        execution["redriveCount"] = json!(redrives);
+        let aws = empty().json("DescribeExecution", execution).always("GetObject", move |call| {
+            match key(call) == "announced/acme/1-FAILED" {
+                true => Reply::Text(note.clone()),
+                false => error(404, "NoSuchKey"),
+            }
+        });
+        assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
+        let (name, detail) = events(&aws).remove(0);
+        assert_eq!(name, told, "{redrives}");
+        assert_eq!(detail["eventId"], EVENT_ID);
+        if told == "TenantOnboardingFailed" {
+            assert_eq!(detail, failure);
+        }
     }
 }
 

@@ -27,9 +27,19 @@ async fn what_aws_lacks_of_a_tier_holds_it_and_is_told_with_the_next_step() {
         || stack_set("SERVICE_MANAGED", "<AutoDeployment><Enabled>true</Enabled></AutoDeployment>");
     let missing_quota: Say = || error(400, "NoSuchResourceException");
     let global: Say = || quota(true, true);
+    let no_unit: Say = || error(400, "OrganizationalUnitNotFoundException");
+    let other_role: Say = || {
+        let arn = "arn:aws:iam::111122223333:role/Other";
+        stack_set("SELF_MANAGED", &format!("<AdministrationRoleARN>{arn}</AdministrationRoleARN>"))
+    };
+    let no_role: Say =
+        || stack_set("SELF_MANAGED", "<ExecutionRoleName>Special</ExecutionRoleName>");
     for (operation, say, word) in [
         ("DescribeStackSet", missing_set, "landlord-tenant-baseline"),
         ("DescribeStackSet", moves, "AutoDeployment"),
+        ("DescribeOrganizationalUnit", no_unit, "ou-root-general0"),
+        ("DescribeStackSet", other_role, "role/Other"),
+        ("DescribeStackSet", no_role, "Special"),
         ("GetAWSDefaultServiceQuota", missing_quota, "L-B99A9384"),
         ("GetAWSDefaultServiceQuota", global, "global: true"),
     ] {
@@ -41,6 +51,12 @@ async fn what_aws_lacks_of_a_tier_holds_it_and_is_told_with_the_next_step() {
     }
     let fixed = "<AutoDeployment><Enabled>false</Enabled></AutoDeployment>";
     let aws = empty().always("DescribeStackSet", move |_| stack_set("SERVICE_MANAGED", fixed));
+    assert_eq!(held(&aws).await, None);
+    let ours = format!(
+        "<AdministrationRoleARN>{ADMINISTRATION}</AdministrationRoleARN>\
+         <ExecutionRoleName>Execution</ExecutionRoleName>"
+    );
+    let aws = empty().always("DescribeStackSet", move |_| stack_set("SELF_MANAGED", &ours));
     assert_eq!(held(&aws).await, None);
 }
 
@@ -102,6 +118,7 @@ async fn a_wish_that_cannot_be_is_told_and_holds_nobody() {
 async fn trouble_while_checking_is_no_fault() {
     for (operation, code) in [
         ("DescribeStackSet", "Throttling"),
+        ("DescribeOrganizationalUnit", "TooManyRequestsException"),
         ("GetAWSDefaultServiceQuota", "TooManyRequestsException"),
         ("GetAWSDefaultServiceQuota", "AccessDeniedException"),
     ] {

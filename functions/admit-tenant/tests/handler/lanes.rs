@@ -75,7 +75,7 @@ async fn without_readable_tiers_what_is_wrong_or_in_hand_is_answered_all_the_sam
     assert_eq!(events(&aws)[0].0, "TenantRejected");
     let aws = tiers("not JSON").json("DescribeExecution", execution("RUNNING", "another-event"));
     assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
-    assert_eq!(events(&aws)[0].1["duplicate"], true);
+    assert_eq!(events(&aws)[0].1["behindEventId"], "another-event");
 }
 
 #[tokio::test]

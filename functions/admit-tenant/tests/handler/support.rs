@@ -11,6 +11,7 @@ pub(crate) const MACHINE: &str =
     "arn:aws:states:eu-central-1:111122223333:stateMachine:onboard-tenant";
 pub(crate) const FIRST: &str =
     "arn:aws:states:eu-central-1:111122223333:execution:onboard-tenant:acme";
+pub(crate) const ADMINISTRATION: &str = "arn:aws:iam::111122223333:role/Administration";
 const QUEUES: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333";
 
 /// The URL of a queue.
@@ -122,6 +123,8 @@ fn app(aws: &Aws, [(unusual, given)]: [(&str, &str); 1], metrics: Metrics) -> Ap
             "EMAIL_DOMAIN" => "example.com",
             "TIERS_PARAMETER" => "/landlord/tiers",
             "TENANT_OUS" => "General=ou-root-general0",
+            "ADMINISTRATION_ROLE_ARN" => ADMINISTRATION,
+            "ACCOUNT_ROLE_NAME" => "Execution",
             "RUNS_BUCKET" => "runs",
             "TOPIC_ARN" => "arn:aws:sns:eu-central-1:111122223333:failures",
             "STATE_MACHINE_ARN" => MACHINE,
@@ -153,6 +156,9 @@ pub(crate) fn empty() -> Aws {
         .always("GetParameter", move |_| Reply::Json(json!({"Parameter": {"Value": tiers}})))
         .always("DescribeExecution", |_| error(400, "ExecutionDoesNotExist"))
         .always("ListExecutions", |_| Reply::Json(json!({"executions": []})))
+        .always("DescribeOrganizationalUnit", |_| {
+            Reply::Json(json!({"OrganizationalUnit": {"Id": "ou-root-general0"}}))
+        })
         .always("DescribeStackSet", |_| stack_set("SELF_MANAGED", ""))
         .always("GetAWSDefaultServiceQuota", |_| quota(true, false))
         .always("Publish", |_| published())

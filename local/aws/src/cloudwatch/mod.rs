@@ -1,8 +1,12 @@
-//! CloudWatch alarms: metric and composite ones, their states set by hand or by
-//! `SetAlarmState`; mute rules, and composite alarms whose actions another alarm suppresses.
-//! Metrics that are put are counted, not kept: no alarm evaluates them here.
+//! CloudWatch alarms: metric and composite ones, their states set by hand, by `SetAlarmState`, or,
+//! where the world's settings say so, by their metrics and rules; mute rules, and composite alarms
+//! whose actions another alarm suppresses.
 
+mod evaluate;
+mod metrics;
 mod mute_rules;
+mod rule;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +21,9 @@ use crate::{Access, Aws, AwsError, Call, State};
 pub(crate) struct CloudWatch {
     alarms: BTreeMap<(String, String), BTreeMap<String, Alarm>>,
     mute_rules: BTreeMap<(String, String), mute_rules::Rules>,
+    metrics: BTreeMap<(String, String), metrics::Metrics>,
+    /// Whether alarms are evaluated already.
+    watches: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +47,11 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
 /// Performs a call.
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let now = aws.now();
+    match call.operation.as_str() {
+        "PutMetricData" => return metrics::put_data(aws, call),
+        "PutMetricAlarm" | "PutCompositeAlarm" => watch::begin(aws),
+        _ => {}
+    }
     let mut state = aws.lock();
     let key = (call.account.clone(), call.region.clone());
     let rules = state.cloudwatch.mute_rules.entry(key.clone()).or_default();
@@ -73,7 +85,6 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
             alarms.retain(|name, _| !names.contains(name));
             Ok(json!({}))
         }
-        "PutMetricData" => Ok(json!({})),
         other => Err(AwsError::unknown_operation("cloudwatch", other)),
     }
 }
@@ -95,7 +106,7 @@ fn put(
         return Err(AwsError::validation("AlarmName: 1 to 255 characters"));
     }
     if composite {
-        call.text("AlarmRule")?;
+        rule::holds(call.text("AlarmRule")?, &|_| None).map_err(AwsError::validation)?;
     } else {
         for member in ["ComparisonOperator", "EvaluationPeriods"] {
             if call.input.get(member).is_none() {

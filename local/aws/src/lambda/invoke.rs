@@ -156,8 +156,16 @@ pub(super) async fn run(
     };
     let invocation = begin(aws, arn, payload, request_id)?;
     let running = Running { aws, arn };
+    let place = (invocation.account.clone(), invocation.region.clone());
+    let name = invocation.function_name.clone();
     let outcome = host.invoke(invocation).await;
     drop(running);
+    let failed = matches!(outcome, InvocationOutcome::Failed { .. });
+    for (metric, value) in [("Invocations", 1.0), ("Errors", if failed { 1.0 } else { 0.0 })] {
+        let (place, dimensions) =
+            ((place.0.as_str(), place.1.as_str()), [("FunctionName", &*name)]);
+        aws.put_metric(place, ("AWS/Lambda", metric), &dimensions, value);
+    }
     Ok(outcome)
 }
 

@@ -61,6 +61,11 @@ impl Aws {
         self.lock().organizations.emails_outside.insert(email.to_lowercase());
     }
 
+    /// AWS lets the organization have this many accounts from now on.
+    pub fn set_account_limit(&self, limit: usize) {
+        self.lock().organizations.account_limit = Some(limit);
+    }
+
     /// The email is free again.
     pub fn release_email_outside(&self, email: &str) {
         self.lock().organizations.emails_outside.remove(&email.to_lowercase());

@@ -142,6 +142,8 @@ pub(crate) struct Organizations {
     pub(super) delegates: BTreeMap<String, BTreeMap<String, Timestamp>>,
     pub(crate) tags: Tags,
     pub(super) emails_outside: BTreeSet<String>,
+    /// How many accounts it may have, when that is not what the settings say any more.
+    pub(super) account_limit: Option<usize>,
     pub(super) failures: Vec<(String, String)>,
     /// When the closings of the rolling window were asked for.
     pub(super) closings: VecDeque<Timestamp>,
@@ -182,6 +184,7 @@ impl Organizations {
             delegates: BTreeMap::new(),
             tags: Tags::default(),
             emails_outside: BTreeSet::new(),
+            account_limit: None,
             failures: Vec::new(),
             closings: VecDeque::new(),
             closing: BTreeSet::new(),

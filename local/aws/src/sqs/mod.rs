@@ -33,6 +33,37 @@ impl Sqs {
     }
 }
 
+/// What SQS publishes of a queue as a metric, in seconds or messages; nothing for a metric that is not
+/// known here.
+///
+/// A message that was received three times or more does not count for the age of the oldest one: so
+/// AWS says of standard queues, and nothing of others. An alarm must come either way.
+pub(crate) fn figure(
+    aws: &Aws,
+    sqs: &Sqs,
+    ((account, region), name): (&(String, String), &str),
+    metric: &str,
+    now: jiff::Timestamp,
+) -> Option<f64> {
+    let queue = sqs.queues.get(&format!("arn:aws:sqs:{region}:{account}:{name}"))?;
+    let count = |wanted: &dyn Fn(&queue::Message) -> bool| {
+        let count = queue.messages.iter().filter(|message| wanted(message)).count();
+        u32::try_from(count).map_or(f64::MAX, f64::from)
+    };
+    match metric {
+        "ApproximateNumberOfMessagesVisible" => {
+            Some(count(&|message| !message.in_flight(now) && message.visible <= now))
+        }
+        "ApproximateNumberOfMessagesNotVisible" => Some(count(&|message| message.in_flight(now))),
+        "ApproximateAgeOfOldestMessage" => {
+            let waiting = queue.messages.iter().filter(|message| message.receives < 3);
+            let ages = waiting.map(|message| now.duration_since(message.sent).as_secs_f64());
+            Some(ages.fold(0.0, f64::max) * aws.settings().pace)
+        }
+        _ => None,
+    }
+}
+
 /// The permissions that a call needs.
 pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
     let operation = call.operation.trim_end_matches("Batch");

@@ -150,14 +150,25 @@ pub(super) fn stop(
 /// Tells the default bus how an execution stands. Child executions of map runs tell nobody.
 fn announce(aws: &Aws, arn: &str) {
     let now = aws.now();
-    let (detail, account, region) = {
+    let (detail, (metric, machine), (account, region)) = {
         let state = aws.lock();
         let Some(execution) = state.states.executions.get(arn) else { return };
         if execution.map_run.is_some() {
             return;
         }
-        (detail(execution, now), execution.account.clone(), execution.region.clone())
+        let published = match execution.status {
+            Status::Running => "ExecutionsStarted",
+            Status::Succeeded => "ExecutionsSucceeded",
+            Status::Failed => "ExecutionsFailed",
+            Status::TimedOut => "ExecutionsTimedOut",
+            Status::Aborted => "ExecutionsAborted",
+        };
+        let published = (published, execution.machine_arn.clone());
+        let place = (execution.account.clone(), execution.region.clone());
+        (detail(execution, now), published, place)
     };
+    let dimensions = [("StateMachineArn", machine.as_str())];
+    aws.put_metric((&account, &region), ("AWS/States", metric), &dimensions, 1.0);
     crate::events::announce(
         aws,
         (&account, &region),

@@ -16,7 +16,7 @@ pub(super) struct Followed {
     pub(super) ended: Option<(Announcement, Duration)>,
 }
 
-/// Signup events that have not been answered, and whose they are.
+/// Signup events that have no end yet, and whose they are.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered(pub(super) BTreeMap<String, String>);
 
@@ -86,7 +86,10 @@ impl Follower {
         let detail = &announcement.detail;
         let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
         let tenant = text("tenantId");
-        self.unanswered.0.remove(&text("eventId"));
+        // An admission is the first answer and not the last: each event has an end of its own.
+        if announcement.name != "TenantAdmitted" {
+            self.unanswered.0.remove(&text("eventId"));
+        }
         let elapsed = self.elapsed();
         match announcement.name.as_str() {
             "TenantRejected" => {

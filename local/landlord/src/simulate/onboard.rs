@@ -3,13 +3,16 @@
 //! Exit status: 0 when every tenant became ready, 1 when one did not. Of a comparison it is about
 //! the onboarding as Landlord does it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use simulation::onboarding::{Arrival, Comparison, Onboarding, Prices, Report, Spread, simulate};
+use simulation::onboarding::{
+    Arrival, Comparison, Crowd, Onboarding, Prices, Report, Spread, simulate,
+};
 
 /// The flags of `landlord simulate onboard`.
 #[derive(Debug, Args)]
@@ -29,6 +32,13 @@ pub struct Onboard {
     /// Seconds until AWS decides about a quota; tenants wait for those that they require
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     quota_seconds: u32,
+    /// Accounts that stand in the root before, nobody's tenants
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=40_000))]
+    accounts_in_root: u32,
+    /// Tenants that wait in Onboarding before, for a quota that AWS decides about in a month; then
+    /// no other tenant requires one
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=9_000))]
+    waiting: u32,
     /// Same seed, same world
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -111,6 +121,10 @@ impl Onboard {
             quota: Duration::from_secs(self.quota_seconds.into()),
             seed: self.seed,
             one_by_one: false,
+            crowd: Crowd {
+                accounts_in_root: self.accounts_in_root as usize,
+                waiting: self.waiting as usize,
+            },
             prices: Prices {
                 million_transitions: prices.price_million_transitions,
                 million_invocations: prices.price_million_invocations,
@@ -172,6 +186,13 @@ fn page(report: &Report) -> String {
         report.open,
         report.dead_letters,
     );
+    if report.accounts_in_root + report.waiting > 0 {
+        let _ = writeln!(
+            text,
+            "beside {} accounts in the root, and {} tenants that wait in Onboarding",
+            report.accounts_in_root, report.waiting,
+        );
+    }
     for (error, number) in &report.errors {
         let _ = writeln!(text, "  {error}: {number}");
     }
@@ -220,10 +241,15 @@ fn page(report: &Report) -> String {
     let total = format!("{:.1}", report.calls_per_tenant.total);
     calls.add_row(["all".to_owned(), total, throttled.to_string()]);
     align(&mut calls);
-    let mut functions = table(&["function", "invocations a tenant", "longest s"]);
+    let mut functions =
+        table(&["function", "invocations a tenant", "calls an invocation", "longest s"]);
     for (code, number) in &report.invocations_per_tenant {
-        let longest = report.longest_invocation_seconds.get(code).copied().unwrap_or_default();
-        functions.add_row([code.clone(), format!("{number:.1}"), format!("{longest:.1}")]);
+        let of = |values: &BTreeMap<String, f64>| {
+            format!("{:.1}", values.get(code).copied().unwrap_or_default())
+        };
+        let (calls, longest) =
+            (of(&report.calls_per_invocation), of(&report.longest_invocation_seconds));
+        functions.add_row([code.clone(), format!("{number:.1}"), calls, longest]);
     }
     align(&mut functions);
     let _ = write!(text, "{calls}\n\n{functions}");

@@ -61,6 +61,12 @@ pub struct Report {
     pub invocations_per_tenant: BTreeMap<String, f64>,
     /// The longest invocation, in seconds, by function.
     pub longest_invocation_seconds: BTreeMap<String, f64>,
+    /// API calls of an invocation on average, by function.
+    pub calls_per_invocation: BTreeMap<String, f64>,
+    /// Accounts that stood in the root before.
+    pub accounts_in_root: usize,
+    /// Tenants that waited in Onboarding before.
+    pub waiting: usize,
     /// The longest history of an execution, in events.
     pub longest_history: u64,
     /// The largest data that a state took or gave, in bytes.

@@ -9,11 +9,13 @@ use local_aws::{Durations, Settings};
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
+use super::crowd::{A_MONTH, Crowd};
 use super::prices::{Prices, Used};
 use super::report::{ApiCalls, Operations, Report, Spread};
 use super::singly::OneByOne;
 use crate::deployment::{Announcement, Deployment, Error};
-use crate::world::{World, settings};
+use crate::library::FunctionUsage;
+use crate::world::{TIERS, World, settings};
 
 /// Creations a second that Organizations sustains:
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>.
@@ -42,6 +44,8 @@ pub struct Onboarding {
     pub one_by_one: bool,
     /// What AWS charges.
     pub prices: Prices,
+    /// Who is there before.
+    pub crowd: Crowd,
 }
 
 /// What was heard of one tenant.
@@ -75,14 +79,21 @@ pub async fn simulate(
     let durations = Durations {
         account_creation: onboarding.creation,
         stack_instance: onboarding.instance,
-        quota_decision: onboarding.quota,
+        quota_decision: if onboarding.crowd.waiting > 0 { A_MONTH } else { onboarding.quota },
         ..ordinary.durations
     };
+    let mut parameters = BTreeMap::new();
+    if onboarding.crowd.waiting > 0 {
+        parameters.insert("Tiers".to_owned(), Crowd::tiers(TIERS));
+    }
     let mut world =
-        World::found(Settings { durations, lean: true, ..ordinary }, BTreeMap::new()).await?;
+        World::found(Settings { durations, lean: true, ..ordinary }, parameters).await?;
     if onboarding.one_by_one {
         world.aws().set_faults(Arc::new(OneByOne));
     }
+    onboarding.crowd.settle(&mut world, progress).await?;
+    world.library.forget_usage();
+    let before = world.aws().counts();
     let began = world.aws().now();
     let mut books = Books::default();
     for index in 0..onboarding.tenants {
@@ -117,7 +128,7 @@ pub async fn simulate(
             }
         }
     }
-    let report = report(onboarding, &world, &books, began).await?;
+    let report = report(onboarding, &world, &books, (began, &before)).await?;
     world.aws().shut_down();
     Ok(report)
 }
@@ -215,7 +226,7 @@ async fn report(
     onboarding: &Onboarding,
     world: &World,
     books: &Books,
-    began: Timestamp,
+    (began, before): (Timestamp, &Counts),
 ) -> Result<Report, Error> {
     let aws = world.aws();
     let each = |number: f64| number / count(onboarding.tenants.max(1));
@@ -223,13 +234,16 @@ async fn report(
     let created: Vec<Timestamp> = aws
         .accounts()
         .into_iter()
-        .filter(|account| account.tags.contains_key("landlord:tenant"))
+        .filter(|account| {
+            account.tags.get("landlord:tenant").is_some_and(|it| it.starts_with("tenant-"))
+        })
         .map(|account| account.joined)
         .collect();
     let creation_seconds = onboarding.creation.as_secs_f64();
     let allowed = CREATIONS_PER_SECOND.min(CREATIONS_IN_PROGRESS / creation_seconds.max(1e-3));
     let ready_per_second = rate(&ready);
-    let (calls, throttles) = calls(world, onboarding.tenants);
+    let counts = since(before, world.aws().counts());
+    let (calls, throttles) = calls(&counts, onboarding.tenants);
     let machines = aws.machine_usage();
     let functions = world.library.usage();
     let transitions = machines.values().map(|usage| usage.transitions + usage.failed_tasks).sum();
@@ -281,6 +295,9 @@ async fn report(
             .iter()
             .map(|(code, usage)| (code.clone(), usage.longest.as_secs_f64()))
             .collect(),
+        calls_per_invocation: calls_each(&counts, &functions),
+        accounts_in_root: onboarding.crowd.accounts_in_root,
+        waiting: onboarding.crowd.waiting,
         longest_history: machines
             .values()
             .map(|usage| usage.longest_history)
@@ -296,18 +313,50 @@ async fn report(
     })
 }
 
+/// Calls by caller, action and outcome.
+type Counts = BTreeMap<(String, String, String), u64>;
+
+/// What was counted since.
+fn since(before: &Counts, mut now: Counts) -> Counts {
+    for (key, number) in before {
+        if let Some(all) = now.get_mut(key) {
+            *all = all.saturating_sub(*number);
+        }
+    }
+    now
+}
+
+/// The calls of an invocation, by function: a session is named after its function.
+fn calls_each(
+    counts: &Counts,
+    functions: &BTreeMap<String, FunctionUsage>,
+) -> BTreeMap<String, f64> {
+    let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+    for ((caller, _, _), number) in counts {
+        let session = caller.rsplit('/').next().unwrap_or_default();
+        let code = session.strip_prefix("landlord-").unwrap_or(session);
+        *all.entry(code).or_default() += number;
+    }
+    let each = functions.iter().map(|(code, usage)| {
+        let calls = all.get(code.as_str()).copied().unwrap_or_default();
+        (code.clone(), many(calls) / many(usage.invocations.max(1)))
+    });
+    each.collect()
+}
+
 /// Calls of roles (functions, machines, the queue's poller) for one tenant, and throttles.
-fn calls(world: &World, tenants: usize) -> (ApiCalls, BTreeMap<String, u64>) {
+fn calls(counts: &Counts, tenants: usize) -> (ApiCalls, BTreeMap<String, u64>) {
     let mut totals: BTreeMap<String, u64> = BTreeMap::new();
     let mut throttles: BTreeMap<String, u64> = BTreeMap::new();
-    for ((caller, action, outcome), number) in world.aws().counts() {
+    for ((caller, action, outcome), number) in counts {
+        let number = *number;
         if !caller.contains(":assumed-role/") || action.starts_with("iam:") {
             // The rest are people, services, and CloudFormation as it deploys a baseline.
             continue;
         }
         *totals.entry(action.clone()).or_default() += number;
-        if is_throttle(&outcome) {
-            *throttles.entry(action).or_default() += number;
+        if is_throttle(outcome) {
+            *throttles.entry(action.clone()).or_default() += number;
         }
     }
     let each = |number: u64| many(number) / count(tenants.max(1));

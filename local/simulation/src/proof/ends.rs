@@ -339,18 +339,7 @@ impl End<'_> {
 
     /// No signup is left, neither at the front nor among those that wait.
     async fn queue(&self, found: &mut Vec<String>) -> Result<(), Error> {
-        let deployment = &self.world.deployment;
-        for output in ["SignupsQueueUrl", "WaitingQueueUrl"] {
-            let url = deployment.output(output)?;
-            let input = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
-            let answer = deployment.ask("sqs", "GetQueueAttributes", input).await?;
-            for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
-                let count = answer["Attributes"][name].as_str().unwrap_or("0");
-                if count != "0" {
-                    found.push(format!("{output} has {name} {count}"));
-                }
-            }
-        }
+        found.extend(left_in_queues(self.world).await?);
         Ok(())
     }
 
@@ -378,6 +367,23 @@ impl End<'_> {
             }
         }
     }
+}
+
+/// The signups that are left, at the front or among those that wait, in words.
+pub(super) async fn left_in_queues(world: &World) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for output in ["SignupsQueueUrl", "WaitingQueueUrl"] {
+        let url = world.deployment.output(output)?;
+        let input = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+        let answer = world.deployment.ask("sqs", "GetQueueAttributes", input).await?;
+        for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
+            let count = answer["Attributes"][name].as_str().unwrap_or("0");
+            if count != "0" {
+                found.push(format!("{output} has {name} {count}"));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A tenant that failed has a reason; without people's doing it does not fail at all.

@@ -9,7 +9,7 @@ use local_aws::cloudformation::scheduler::ParallelExcess;
 use local_aws::{Durations, Settings};
 
 use super::aim::Aim;
-use super::ends::{End, Ends};
+use super::ends::{End, Ends, left_in_queues};
 use super::injector::{FaultKey, Injector, Record};
 use super::promises::Promises;
 use super::schedule::{Kind, Schedule, What};
@@ -130,6 +130,14 @@ pub async fn run(seed: u64, part: &Part, traced: bool) -> Result<Outcome, Error>
     // Messages that wait, duplicates that are answered, executions that end.
     let settled = world.aws().after(Duration::from_secs(3_600));
     hear_until(&mut world, kind, settled, &mut ends).await?;
+    // And what waited for another signup of its tenant has an end of its own.
+    let settled = world.aws().after(kind.converges());
+    while world.aws().now() < settled
+        && !(is_still(&world) && left_in_queues(&world).await?.is_empty())
+    {
+        let next = world.aws().after(Duration::from_secs(600));
+        hear_until(&mut world, kind, next, &mut ends).await?;
+    }
     watch.look("the end");
     let mut violations = watch.violations();
     if violations.is_empty() {

@@ -1,4 +1,4 @@
-//! `AWS::CloudWatch::Alarm`.
+//! `AWS::CloudWatch::Alarm` and `AWS::CloudWatch::CompositeAlarm`.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,53 @@ use super::{Context, Notation, made, picked};
 use crate::AwsError;
 use crate::cloudformation::template::Made;
 
-pub(super) const KINDS: [Notation; 1] = [(
-    "AWS::CloudWatch::Alarm",
-    "AlarmName! AlarmDescription ActionsEnabled AlarmActions OKActions InsufficientDataActions \
-     Namespace MetricName Dimensions[Name+ Value+] Statistic ExtendedStatistic Unit Period \
-     EvaluationPeriods DatapointsToAlarm Threshold ComparisonOperator TreatMissingData Metrics* \
-     Tags[Key Value]",
-    "Arn",
-)];
+pub(super) const KINDS: [Notation; 2] = [
+    (
+        "AWS::CloudWatch::Alarm",
+        "AlarmName! AlarmDescription ActionsEnabled AlarmActions OKActions InsufficientDataActions \
+         Namespace MetricName Dimensions[Name+ Value+] Statistic ExtendedStatistic Unit Period \
+         EvaluationPeriods DatapointsToAlarm Threshold ComparisonOperator TreatMissingData Metrics* \
+         Tags[Key Value]",
+        "Arn",
+    ),
+    (
+        "AWS::CloudWatch::CompositeAlarm",
+        "AlarmName! AlarmDescription ActionsEnabled AlarmActions OKActions InsufficientDataActions \
+         AlarmRule+ ActionsSuppressor ActionsSuppressorWaitPeriod ActionsSuppressorExtensionPeriod \
+         Tags[Key Value]",
+        "Arn",
+    ),
+];
+
+const OF_COMPOSITE: [&str; 11] = [
+    "AlarmDescription",
+    "ActionsEnabled",
+    "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
+    "AlarmRule",
+    "ActionsSuppressor",
+    "ActionsSuppressorWaitPeriod",
+    "ActionsSuppressorExtensionPeriod",
+    "Tags",
+    "AlarmName",
+];
+
+pub(super) async fn put_composite(
+    context: &Context<'_>,
+    existing: Option<&Made>,
+    properties: &Value,
+) -> Result<Made, AwsError> {
+    let name = match existing {
+        Some(alarm) => alarm.physical_id.clone(),
+        None => context.name(properties, "AlarmName", 255),
+    };
+    let mut input = picked(properties, &OF_COMPOSITE);
+    input.insert("AlarmName".to_owned(), json!(name));
+    context.call("cloudwatch", "PutCompositeAlarm", Value::Object(input)).await?;
+    let arn = context.arn("cloudwatch", &format!("alarm:{name}"));
+    Ok(made(name, [("Arn", json!(arn))]))
+}
 
 const MEMBERS: [&str; 16] = [
     "AlarmDescription",

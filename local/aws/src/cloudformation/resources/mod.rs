@@ -86,6 +86,7 @@ pub(crate) async fn create(
 ) -> Result<Made, AwsError> {
     match kind {
         "AWS::CloudWatch::Alarm" => alarms::put(context, None, properties).await,
+        "AWS::CloudWatch::CompositeAlarm" => alarms::put_composite(context, None, properties).await,
         "AWS::Events::EventBus" => events::create_bus(context, properties).await,
         "AWS::Events::EventBusPolicy" => events::put_policy(context, properties).await,
         "AWS::Events::Archive" => events::create_archive(context, properties).await,
@@ -127,6 +128,7 @@ pub(crate) async fn update(
 ) -> Result<Made, AwsError> {
     match kind {
         "AWS::CloudWatch::Alarm" => alarms::put(context, Some(made), new).await,
+        "AWS::CloudWatch::CompositeAlarm" => alarms::put_composite(context, Some(made), new).await,
         "AWS::Events::EventBus" => Ok(made.clone()),
         "AWS::Events::EventBusPolicy" => events::put_policy(context, new).await,
         "AWS::Events::Archive" => events::update_archive(context, made, new).await,
@@ -165,7 +167,9 @@ pub(crate) async fn delete(
     properties: &Value,
 ) -> Result<(), AwsError> {
     let deleted = match kind {
-        "AWS::CloudWatch::Alarm" => alarms::delete(context, made).await,
+        "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => {
+            alarms::delete(context, made).await
+        }
         "AWS::Events::EventBus" => events::delete_bus(context, made).await,
         "AWS::Events::EventBusPolicy" => events::delete_policy(context, properties).await,
         "AWS::Events::Archive" => events::delete_archive(context, made).await,

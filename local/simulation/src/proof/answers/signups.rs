@@ -45,6 +45,10 @@ impl Judge<'_> {
         let own = self.state.started.get(self.text("eventId")).is_some_and(|own| own == name);
         let ran = execution.stopped.is_none_or(|at| at >= before(self.now, READ_WITHIN));
         let in_hand = self.detail["duplicate"] == true && ran;
+        if let Some(behind) = self.detail["behindEventId"].as_str() {
+            let its = self.state.started.get(behind).is_some_and(|its| its == name);
+            self.is_false("it waits behind an event that did not start that execution", its);
+        }
         self.is_false("its execution had ended, and was another event's", own || in_hand);
     }
 
