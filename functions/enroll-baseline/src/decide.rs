@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use lifecycle::RegionName;
 
 pub use crate::attempts::Attempts;
-pub use crate::log::{Log, Operation, operation_id, read_log};
+pub use crate::log::{Log, Operation, next_id, operation_id, read_log};
 
 /// How the ids of the operations that enrol accounts begin.
 pub const OPERATION_PREFIX: &str = "enrol-";

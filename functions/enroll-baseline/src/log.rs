@@ -45,7 +45,12 @@ pub fn read_log(operations: &[Operation]) -> Log {
     if let Some(operation) = busy {
         return Log::Busy { operation_id: operation.id.clone() };
     }
-    Log::Free { operation_id: operation_id(operations.first().map(|newest| newest.id.as_str())) }
+    Log::Free { operation_id: next_id(operations) }
+}
+
+/// The id of the enrolment that follows the newest operation of a log, newest first.
+pub fn next_id(operations: &[Operation]) -> String {
+    operation_id(operations.first().map(|newest| newest.id.as_str()))
 }
 
 /// The id of the enrolment that follows `newest`, within AWS's `[a-zA-Z0-9][-a-zA-Z0-9]*`.

@@ -7,7 +7,7 @@ use lifecycle::rollout::{Logged, hold, under_way};
 use lifecycle::{BaselineStackSet, RegionName, StackSetName};
 
 use crate::candidates;
-use crate::decide::{Instance, Log, Next, Standing, has_overrides, judge, read_log};
+use crate::decide::{Instance, Log, Next, Standing, has_overrides, judge, next_id, read_log};
 use crate::error::{Error, Stop};
 use crate::handler::{App, Request};
 use crate::stack_sets::{Enrolment, Work};
@@ -62,6 +62,9 @@ struct Need<'a> {
     work: Work,
     regions: Vec<RegionName>,
     open_to_others: bool,
+    /// Whether it is deployed in all of them, from what the set was before. Then no operation of
+    /// others takes it along, for these are about accounts without an instance.
+    outdated: bool,
 }
 
 /// One call of the function.
@@ -143,7 +146,8 @@ impl<'a> Step<'a> {
                     Look::Current
                 } else {
                     let work = Work::Update;
-                    Look::Needs(Need { enrolment, work, regions, open_to_others: false })
+                    let (open_to_others, outdated) = (false, false);
+                    Look::Needs(Need { enrolment, work, regions, open_to_others, outdated })
                 }
             }
             Next::Wait { regions } => {
@@ -178,7 +182,9 @@ impl<'a> Step<'a> {
                 // Others stand in Onboarding: an account that is live goes alone.
                 let is_new = *enrolment.unit == self.app.config.onboarding;
                 let open_to_others = open_to_others && is_new;
-                Look::Needs(Need { enrolment, work: Work::Create, regions, open_to_others })
+                let outdated = are_outdated(&regions, &instances);
+                let work = Work::Create;
+                Look::Needs(Need { enrolment, work, regions, open_to_others, outdated })
             }
         })
     }
@@ -233,7 +239,7 @@ impl<'a> Step<'a> {
     /// Starts an operation for the account and all that wait for the same, unless one is on its
     /// way.
     async fn operate(&mut self, need: &Need<'_>, waits: &mut Waits) -> Result<(), Stop> {
-        let Need { enrolment, work, regions, open_to_others } = need;
+        let Need { enrolment, work, regions, open_to_others, outdated } = need;
         let (stack_set, account_id) = (enrolment.stack_set, enrolment.account_id);
         let name = &stack_set.name;
         let operations = enrolment.operations().await?;
@@ -248,7 +254,10 @@ impl<'a> Step<'a> {
             );
             return Ok(());
         }
-        let operation_id = match read_log(&operations) {
+        let (operation_id, work, open_to_others) = match read_log(&operations) {
+            // It would wait behind each operation that others start for accounts without an
+            // instance. An update of this one alone disturbs none of them.
+            Log::Busy { .. } if *outdated => (next_id(&operations), Work::Update, false),
             Log::Busy { operation_id } => {
                 if *open_to_others {
                     // Whatever starts the next operation takes this account along.
@@ -260,28 +269,36 @@ impl<'a> Step<'a> {
                 waits.add(format!("stack set {name}: {operation_id} comes first"));
                 return Ok(());
             }
-            Log::Free { operation_id } => operation_id,
+            Log::Free { operation_id } => (operation_id, *work, *open_to_others),
         };
         let model = enrolment.permission_model().await?;
         let mut accounts = vec![account_id.clone()];
-        if *open_to_others {
+        if open_to_others {
             accounts.extend(candidates::others(enrolment, self.now).await?);
         }
         accounts.sort();
-        let started = enrolment.start(*work, &operation_id, model, &accounts, regions).await?;
+        let started = enrolment.start(work, &operation_id, model, &accounts, regions).await?;
         tracing::info!(
             account.id = %account_id,
             operation.id = operation_id,
             accounts = accounts.len(),
             "stack set {name}: {started}"
         );
-        if *work == Work::Update {
+        if work == Work::Update && !outdated {
             *self.state.mended.entry(name.clone()).or_default() += 1;
         }
         waits.starts = true;
         waits.add(format!("stack set {name}: {started}"));
         Ok(())
     }
+}
+
+/// Whether there is a deployed instance in each of the Regions, from what the set was before.
+fn are_outdated(regions: &[RegionName], instances: &[Instance]) -> bool {
+    regions.iter().all(|region| {
+        let here = instances.iter().find(|instance| instance.region == *region);
+        here.is_some_and(|instance| instance.standing == Standing::Outdated)
+    })
 }
 
 /// Whether AWS will not operate on an instance, whatever the set's template is.

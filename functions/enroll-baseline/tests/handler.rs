@@ -140,6 +140,36 @@ async fn an_enrolment_on_its_way_is_waited_for() {
     }
 }
 
+/// Operations of others are about accounts without an instance, one after another: whoever has an
+/// instance that a rollout made outdated would wait behind all of them.
+#[tokio::test]
+async fn an_outdated_instance_is_deployed_anew_beside_the_enrolment_of_others() {
+    let outdated = ("eu-central-1", "OUTDATED", "SUCCEEDED", "enrol-1");
+    let busy = operations(&[("enrol-9", "RUNNING", "2026-11-21T11:59:00Z")]);
+    let aws = alone()
+        .text("ListStackInstances", instances(&[outdated]))
+        .text("ListStackSetOperations", busy.clone())
+        .text("DescribeStackSet", stack_set("SELF_MANAGED"))
+        .text("UpdateStackInstances", xml("UpdateStackInstances", "<OperationId>x</OperationId>"));
+    let answer = call(&aws, small_request()).await.unwrap();
+    assert_eq!(answer["status"], "PENDING", "{answer}");
+    let update = &aws.calls_of("UpdateStackInstances")[0];
+    assert_eq!(update.field("OperationId"), operation_id(Some("enrol-9")).as_str());
+    assert_eq!(fields(update, "Accounts"), [MINE]);
+    assert_eq!(aws.calls_of("CreateStackInstances").len(), 0, "one creation at a time");
+
+    // One that failed, or is not there, is for the next operation.
+    for some in [vec![("eu-central-1", "OUTDATED", "FAILED", "enrol-1")], Vec::new()] {
+        let aws = alone()
+            .text("ListStackInstances", instances(&some))
+            .text("ListStackSetOperations", busy.clone())
+            .always("PutObject", |_| Reply::Text(String::new()));
+        let answer = call(&aws, small_request()).await.unwrap();
+        assert!(answer["because"].as_str().unwrap().contains("comes first"), "{answer}");
+        assert_eq!(aws.calls_of("UpdateStackInstances").len(), 0, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_roll_out_in_its_first_wave_is_waited_for_within_its_bound() {
     let id = |stage: &str, number: u32| format!("roll-0123456789abcdef-{stage}-{number:03}-r0");
