@@ -25,7 +25,8 @@ const CONTAINERS: [&str; 5] = ["Execution", "ParallelState", "MapState", "MapIte
 ///
 /// The chain of causes leads from the end of the execution back to the state that was entered
 /// last; where a Parallel state stands at its end, the newest failure inside of it is followed
-/// instead.
+/// instead. An expression that failed names its state, and its chain leads past it: AWS writes it
+/// as following what came before the state was entered.
 pub fn failed_step(events: &[Event]) -> Option<String> {
     let end = events.iter().find(|event| event.kind == "ExecutionFailed");
     let by_end = end.and_then(|event| entered(events, event));
@@ -53,7 +54,7 @@ pub fn last_step(events: &[Event]) -> Option<String> {
 
 fn entered<'a>(events: &'a [Event], from: &'a Event) -> Option<&'a Event> {
     let mut event = from;
-    while !is_entry(&event.kind) {
+    while !is_entry(&event.kind) && event.kind != "EvaluationFailed" {
         let previous = event.previous_id;
         // Causes come before their effects, so the walk ends whatever the history says.
         event = events.iter().find(|other| other.id == previous && previous < event.id)?;

@@ -68,6 +68,20 @@ fn a_query_that_failed_names_its_state_itself() {
 }
 
 #[test]
+fn a_query_that_failed_is_not_taken_for_the_state_before_although_its_chain_leads_there() {
+    // As AWS records it: the event follows what came before its state was entered.
+    let events = newest_first(vec![
+        event(1, 0, "ExecutionStarted", None),
+        event(2, 0, "TaskStateEntered", Some("CreateAccount")),
+        event(3, 2, "TaskStateExited", Some("CreateAccount")),
+        event(4, 3, "TaskStateEntered", Some("LabelAccount")),
+        event(5, 3, "EvaluationFailed", Some("LabelAccount")),
+        event(6, 5, "ExecutionFailed", None),
+    ]);
+    assert_eq!(failed_step(&events).as_deref(), Some("LabelAccount"));
+}
+
+#[test]
 fn an_execution_that_was_cut_off_had_got_to_the_state_entered_last() {
     let events = newest_first(vec![
         event(1, 0, "TaskStateEntered", Some("CreateAccount")),
