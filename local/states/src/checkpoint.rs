@@ -44,6 +44,8 @@ pub(crate) struct Frame {
     pub(crate) at: Option<Position>,
     /// The newest event of this sequence: the `previousEventId` of its next one.
     pub(crate) last_event: u64,
+    /// The event that entered the state being run, and the one before it.
+    pub(crate) entered: (u64, u64),
     /// The branches or iterations of the state being run.
     pub(crate) children: BTreeMap<usize, Slot>,
     /// The output, once the sequence has succeeded.

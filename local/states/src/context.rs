@@ -39,7 +39,8 @@ pub(crate) struct MapItem {
 pub(crate) struct StateContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) entered: Timestamp,
-    pub(crate) retry_count: u64,
+    /// How often the state was retried; none for one that can't be.
+    pub(crate) retry_count: Option<u64>,
     pub(crate) token: Option<&'a str>,
     pub(crate) item: Option<&'a MapItem>,
 }
@@ -59,11 +60,10 @@ impl Execution {
         if let Some(time) = self.redrive_time {
             execution["RedriveTime"] = json!(text(time));
         }
-        context["State"] = json!({
-            "EnteredTime": text(state.entered),
-            "Name": state.name,
-            "RetryCount": state.retry_count,
-        });
+        context["State"] = json!({ "EnteredTime": text(state.entered), "Name": state.name });
+        if let Some(count) = state.retry_count {
+            context["State"]["RetryCount"] = json!(count);
+        }
         context["StateMachine"] = json!({ "Id": self.machine_arn, "Name": self.machine_name });
         if let Some(token) = state.token {
             context["Task"] = json!({"Token": token});

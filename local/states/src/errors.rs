@@ -38,9 +38,11 @@ fn list(errors: &[DefinitionError]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {cause}")]
 pub struct TaskFailure {
-    /// The error name, for instance `AccountLimitReached` or `Lambda.TooManyRequestsException`.
+    /// The error name, for instance `AccountLimitReached` or `Lambda.TooManyRequestsException`;
+    /// empty for none, as a task token may be failed.
     pub error: String,
-    /// The cause; for a Lambda function that failed, its error document as JSON text.
+    /// The cause; for a Lambda function that failed, its error document as JSON text. Empty for
+    /// none.
     pub cause: String,
 }
 
@@ -51,13 +53,14 @@ impl TaskFailure {
     }
 }
 
-/// Matches every error but those that nothing may match by a wildcard.
+/// Matches every error but [`RUNTIME`].
 pub const ALL: &str = "States.ALL";
 /// A task failed; as a matcher, any error but a time-out.
 pub const TASK_FAILED: &str = "States.TaskFailed";
 /// A task or the execution ran longer than its `TimeoutSeconds`.
 pub const TIMEOUT: &str = "States.Timeout";
-/// A task that waits for its token sent no heartbeat within `HeartbeatSeconds`.
+/// As a matcher, a task that sent no heartbeat within `HeartbeatSeconds`; its error is
+/// [`TIMEOUT`].
 pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// An expression could not be evaluated, or not to a value that its field takes.
 pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
@@ -75,40 +78,40 @@ pub const ITEM_READER: &str = "States.ItemReaderFailed";
 pub const RESULT_WRITER: &str = "States.ResultWriterFailed";
 
 /// An error on its way through states that may retry or catch it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Fault {
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
+    /// Whether a heartbeat was missed: a `States.Timeout` that has a name of its own to be caught
+    /// by.
+    pub(crate) is_heartbeat: bool,
+    /// Whether the state had done its work, and failed in its `Output` or `Assign`.
+    pub(crate) is_after_the_work: bool,
 }
 
 impl Fault {
     pub(crate) fn new(error: &str, cause: impl Into<String>) -> Self {
-        Self { error: Some(error.to_owned()), cause: Some(cause.into()) }
+        Self { error: Some(error.to_owned()), cause: Some(cause.into()), ..Self::default() }
     }
 
-    /// The value of `$states.errorOutput`.
+    /// The value of `$states.errorOutput`. What is not known is null; a time-out's cause is empty.
     pub(crate) fn output(&self) -> Value {
-        let mut output = serde_json::Map::new();
-        if let Some(error) = &self.error {
-            output.insert("Error".to_owned(), json!(error));
-        }
-        if let Some(cause) = &self.cause {
-            output.insert("Cause".to_owned(), json!(cause));
-        }
-        Value::Object(output)
+        let nothing = if self.error.as_deref() == Some(TIMEOUT) { json!("") } else { Value::Null };
+        let cause = self.cause.as_ref().map_or(nothing, |cause| json!(cause));
+        json!({ "Error": self.error, "Cause": cause })
     }
 
     /// Whether a name in `ErrorEquals` matches this error.
     ///
-    /// `States.Timeout` also matches a missed heartbeat, as the language's own text has it.
+    /// A missed heartbeat is a `States.Timeout` that `States.HeartbeatTimeout` matches as well.
     pub(crate) fn is_matched_by(&self, name: &str) -> bool {
         let error = self.error.as_deref().unwrap_or_default();
         match name {
             _ if error == RUNTIME => false,
             _ if name == error => true,
-            ALL => error != DATA_LIMIT,
-            TASK_FAILED => !matches!(error, DATA_LIMIT | TIMEOUT | HEARTBEAT_TIMEOUT),
-            TIMEOUT => error == HEARTBEAT_TIMEOUT,
+            ALL => true,
+            TASK_FAILED => !matches!(error, DATA_LIMIT | TIMEOUT),
+            HEARTBEAT_TIMEOUT => self.is_heartbeat,
             _ => false,
         }
     }
@@ -116,6 +119,8 @@ impl Fault {
 
 impl From<TaskFailure> for Fault {
     fn from(failure: TaskFailure) -> Self {
-        Self { error: Some(failure.error), cause: Some(failure.cause) }
+        // A task token may be failed without a word.
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        Self { error: given(failure.error), cause: given(failure.cause), ..Self::default() }
     }
 }

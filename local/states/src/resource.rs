@@ -20,7 +20,7 @@ pub enum Pattern {
 pub struct Resource {
     /// The whole ARN, as written.
     pub arn: String,
-    /// The integration: `lambda`, `states`, `events`, `sns`, `sqs`, or `aws-sdk:<service>`.
+    /// The integration: `lambda`, `states`, `ecs` and so on, or `aws-sdk:<service>`.
     /// The history shows it as `resourceType`.
     pub service: String,
     /// The action, without the pattern: `invoke`, `startExecution`, `createAccount`.
@@ -29,17 +29,62 @@ pub struct Resource {
     pub pattern: Pattern,
 }
 
-/// The optimised integrations that this engine knows, each with its patterns.
-const OPTIMISED: [(&str, &str, &[Pattern]); 5] = [
-    ("lambda", "invoke", &[Pattern::RequestResponse, Pattern::WaitForTaskToken]),
+/// What a service answers with: at once only, or also when a job ended or a token is completed.
+const AT_ONCE: &[Pattern] = &[Pattern::RequestResponse];
+const TOKEN: &[Pattern] = &[Pattern::RequestResponse, Pattern::WaitForTaskToken];
+const JOB: &[Pattern] = &[Pattern::RequestResponse, Pattern::Sync];
+const JOB_OR_TOKEN: &[Pattern] =
+    &[Pattern::RequestResponse, Pattern::Sync, Pattern::WaitForTaskToken];
+const ALL: &[Pattern] =
+    &[Pattern::RequestResponse, Pattern::Sync, Pattern::Sync2, Pattern::WaitForTaskToken];
+
+/// The optimised integrations, each with its actions and their patterns.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html>
+const OPTIMISED: [(&str, &[&str], &[Pattern]); 24] = [
+    ("apigateway", &["invoke"], TOKEN),
+    ("athena", &["startQueryExecution"], JOB),
+    ("athena", &["stopQueryExecution", "getQueryExecution", "getQueryResults"], AT_ONCE),
+    ("batch", &["submitJob"], JOB),
+    ("bedrock", &["invokeModel"], AT_ONCE),
+    ("bedrock", &["createModelCustomizationJob"], JOB),
+    ("codebuild", &["startBuild", "startBuildBatch", "retryBuildBatch"], JOB),
     (
-        "states",
-        "startExecution",
-        &[Pattern::RequestResponse, Pattern::Sync, Pattern::Sync2, Pattern::WaitForTaskToken],
+        "codebuild",
+        &[
+            "stopBuild",
+            "stopBuildBatch",
+            "deleteBuildBatch",
+            "batchDeleteBuilds",
+            "batchGetReports",
+        ],
+        AT_ONCE,
     ),
-    ("events", "putEvents", &[Pattern::RequestResponse, Pattern::WaitForTaskToken]),
-    ("sns", "publish", &[Pattern::RequestResponse, Pattern::WaitForTaskToken]),
-    ("sqs", "sendMessage", &[Pattern::RequestResponse, Pattern::WaitForTaskToken]),
+    ("databrew", &["startJobRun"], JOB),
+    ("dynamodb", &["getItem", "putItem", "updateItem", "deleteItem"], AT_ONCE),
+    ("ecs", &["runTask"], JOB_OR_TOKEN),
+    ("eks", &["call"], AT_ONCE),
+    ("eks", &["runJob", "createCluster", "deleteCluster", "createNodegroup"], JOB_OR_TOKEN),
+    ("elasticmapreduce", &["createCluster", "addStep", "terminateCluster"], JOB),
+    ("emr-serverless", &["startJobRun", "startApplication", "createApplication"], JOB),
+    ("events", &["putEvents"], TOKEN),
+    ("glue", &["startJobRun"], JOB),
+    ("http", &["invoke"], AT_ONCE),
+    ("lambda", &["invoke"], TOKEN),
+    ("mediaconvert", &["createJob"], JOB),
+    (
+        "sagemaker",
+        &[
+            "createTrainingJob",
+            "createTransformJob",
+            "createProcessingJob",
+            "createLabelingJob",
+            "createHyperParameterTuningJob",
+        ],
+        JOB,
+    ),
+    ("sns", &["publish"], TOKEN),
+    ("sqs", &["sendMessage"], TOKEN),
+    ("states", &["startExecution"], ALL),
 ];
 
 const SUFFIXES: [(&str, Pattern); 3] = [
@@ -55,8 +100,16 @@ impl Resource {
     ///
     /// Says what is wrong when the ARN is no service integration that this engine runs.
     pub fn parse(arn: &str) -> Result<Self, String> {
-        let known = "known are lambda:invoke, states:startExecution, events:putEvents, \
-                     sns:publish, sqs:sendMessage and aws-sdk:<service>:<action>";
+        if is_function(arn) {
+            return Ok(Self {
+                arn: arn.to_owned(),
+                service: "lambda".to_owned(),
+                action: "invoke".to_owned(),
+                pattern: Pattern::RequestResponse,
+            });
+        }
+        let known = "known are the ARNs of Lambda functions, the optimized integrations and \
+                     aws-sdk:<service>:<action>";
         let rest = arn
             .strip_prefix("arn:")
             .and_then(|rest| rest.split_once(":states:::"))
@@ -90,17 +143,29 @@ impl Resource {
                 )),
             };
         }
-        match OPTIMISED.iter().find(|(service, action, _)| name == format!("{service}:{action}")) {
-            Some((service, action, patterns)) if patterns.contains(&pattern) => {
-                Ok(resource(service, action))
-            }
+        let own = name.split_once(':').unwrap_or_default();
+        let found = OPTIMISED
+            .iter()
+            .find(|(service, actions, _)| *service == own.0 && actions.contains(&own.1));
+        match found {
+            Some((.., patterns)) if patterns.contains(&pattern) => Ok(resource(own.0, own.1)),
             Some(_) => Err(format!("the resource {arn:?} does not exist with this suffix")),
             None => Err(format!("the resource {arn:?} is not supported; {known}")),
         }
     }
 
-    /// The action with its pattern, as the history shows it: `startExecution.sync:2`.
+    /// Whether it is a Lambda function that is named by its ARN: the state's arguments are its
+    /// payload, and its answer is the state's result.
+    pub fn is_function(&self) -> bool {
+        is_function(&self.arn)
+    }
+
+    /// The action with its pattern, as the history shows it: `startExecution.sync:2`; of a
+    /// function, its ARN.
     pub fn action_with_pattern(&self) -> String {
+        if self.is_function() {
+            return self.arn.clone();
+        }
         let suffix = SUFFIXES.iter().find(|(_, pattern)| *pattern == self.pattern);
         format!("{}{}", self.action, suffix.map_or("", |(suffix, _)| suffix))
     }
@@ -110,6 +175,14 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.arn)
     }
+}
+
+fn is_function(arn: &str) -> bool {
+    let mut parts = arn.split(':').skip(2);
+    arn.starts_with("arn:aws")
+        && parts.next() == Some("lambda")
+        && parts.nth(2) == Some("function")
+        && parts.next().is_some_and(|name| !name.is_empty())
 }
 
 fn is_lower(text: &str) -> bool {
@@ -142,9 +215,10 @@ mod tests {
     #[test]
     fn a_resource_that_is_not_run_here_is_refused_by_name() {
         for arn in [
-            "arn:aws:lambda:eu-west-1:111111111111:function:f",
+            "arn:aws:lambda:eu-west-1:111111111111:layer:f",
+            "arn:aws:states:eu-west-1:111111111111:activity:a",
             "arn:aws:states:::lambda:invoke.sync",
-            "arn:aws:states:::dynamodb:getItem",
+            "arn:aws:states:::dynamodb:scan",
             "arn:aws:states:::aws-sdk:Organizations:createAccount",
             "arn:aws:states:::aws-sdk:organizations:createAccount.sync",
             "",

@@ -7,7 +7,7 @@ use local_states::Machine;
 use serde_json::{Value, json};
 
 use super::model::StateMachine;
-use super::{page, sdk};
+use super::{page, sdk, tasks};
 use crate::wire::timestamp;
 use crate::{Aws, AwsError, Call};
 
@@ -81,13 +81,14 @@ fn parse(definition: &str) -> Result<Arc<Machine>, AwsError> {
     }
     let machine = Machine::parse(definition).map_err(|errors| invalid(errors.to_string()))?;
     for resource in machine.resources() {
-        if let Some(service) = resource.service.strip_prefix("aws-sdk:")
-            && sdk::service(service).is_none()
-        {
-            return Err(invalid(format!(
-                "{}: the local AWS has no service {service}",
-                resource.arn
-            )));
+        let is_there = match resource.service.strip_prefix("aws-sdk:") {
+            Some(service) => sdk::service(service).is_some(),
+            None => tasks::OPTIMISED.contains(&resource.service.as_str()),
+        };
+        if !is_there {
+            let service = &resource.service;
+            let problem = format!("{}: the local AWS has no service {service}", resource.arn);
+            return Err(invalid(problem));
         }
     }
     Ok(Arc::new(machine))
@@ -249,22 +250,27 @@ fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn validate(call: &Call) -> Result<Value, AwsError> {
-    let faults = match Machine::parse(call.text("definition")?) {
-        Ok(_) => Vec::new(),
-        Err(errors) => errors.0,
+    let (faults, warnings) = match Machine::parse(call.text("definition")?) {
+        Ok(machine) => (Vec::new(), machine.warnings().to_vec()),
+        Err(errors) => (errors.0, Vec::new()),
     };
+    // AWS says of warnings only when it is asked to.
+    let wants_warnings = call.opt_text("severity") == Some("WARNING");
+    let warnings = warnings.iter().filter(|_| wants_warnings).map(|one| (one, "WARNING"));
+    let result = if faults.is_empty() { "OK" } else { "FAIL" };
     let diagnostics: Vec<Value> = faults
         .iter()
-        .map(|fault| {
+        .map(|fault| (fault, "ERROR"))
+        .chain(warnings)
+        .map(|(fault, severity)| {
             json!({
-                "severity": "ERROR",
+                "severity": severity,
                 "code": "SCHEMA_VALIDATION_FAILED",
                 "message": fault.problem,
                 "location": format!("/{}", fault.location.replace('.', "/")),
             })
         })
         .collect();
-    let result = if diagnostics.is_empty() { "OK" } else { "FAIL" };
     Ok(json!({ "result": result, "diagnostics": diagnostics, "truncated": false }))
 }
 

@@ -10,6 +10,9 @@ use super::{sdk, tokens};
 use crate::wire::body;
 use crate::{Aws, AwsError, Call};
 
+/// The services whose optimised integrations run here.
+pub(super) const OPTIMISED: [&str; 5] = ["lambda", "states", "events", "sns", "sqs"];
+
 /// Runs a task to its result.
 pub(super) async fn run(
     aws: &Aws,
@@ -25,6 +28,11 @@ pub(super) async fn run(
     };
     let arguments = request.arguments.clone();
     let answer = match (request.resource.service.as_str(), request.resource.action.as_str()) {
+        ("lambda", "invoke") if request.resource.is_function() => {
+            let payload = arguments.to_string();
+            let named = json!({ "FunctionName": request.resource.arn, "Payload": payload });
+            invoke(aws, &place, &named).await?["Payload"].take()
+        }
         ("lambda", "invoke") => invoke(aws, &place, &arguments).await?,
         ("states", "startExecution") => start(aws, &place, &request).await?,
         ("events", "putEvents") => put_events(aws, &place, arguments, &request).await?,
@@ -58,7 +66,12 @@ pub(super) async fn run(
 /// The place of a task with `Credentials`: its role, assumed by the machine's.
 async fn act_as(aws: &Aws, place: &Place, role: Option<&str>) -> Result<Place, TaskFailure> {
     let Some(role) = role else { return Ok(place.clone()) };
-    let denied = |error: AwsError| TaskFailure::new("States.TaskFailed", error.to_string());
+    let own = &place.role;
+    let denied = |_: AwsError| {
+        let cause =
+            format!("The role {own} is not authorized to assume the task state's role, {role}.");
+        TaskFailure::new(local_states::TASK_FAILED, cause)
+    };
     let input = json!({ "RoleArn": role, "RoleSessionName": place.session });
     let call = place.call("sts", "AssumeRole", input).map_err(denied)?;
     aws.perform(&call).await.map_err(denied)?;
@@ -78,18 +91,42 @@ fn stringified(mut arguments: Value, member: &str) -> Value {
 
 /// The failure of a call, as Step Functions names it.
 pub(super) fn failure(aws: &Aws, prefix: &str, error: &AwsError) -> TaskFailure {
-    let name = match error.code.as_str() {
-        "AccessDeniedException" if prefix == "Lambda" => "AWSLambdaException".to_owned(),
-        code if code.ends_with("Exception") => code.to_owned(),
-        code => format!("{code}Exception"),
-    };
+    let name = error_name(prefix, error);
     let cause = format!(
         "{} (Service: {prefix}, Status Code: {}, Request ID: {})",
         error.message,
         error.status,
         aws.uuid()
     );
-    TaskFailure::new(format!("{prefix}.{name}"), cause)
+    TaskFailure::new(name, cause)
+}
+
+fn error_name(prefix: &str, error: &AwsError) -> String {
+    match error.code.as_str() {
+        "AccessDeniedException" if prefix == "Lambda" => "Lambda.AWSLambdaException".to_owned(),
+        code if code.ends_with("Exception") => format!("{prefix}.{code}"),
+        code => format!("{prefix}.{code}Exception"),
+    }
+}
+
+/// The failure of an optimised integration, which tells of it as the older SDK does.
+fn integration_failure(aws: &Aws, prefix: &str, error: &AwsError) -> TaskFailure {
+    let service = match prefix {
+        "Lambda" => "AWSLambda",
+        "StepFunctions" => "AWSStepFunctions",
+        "SQS" => "AmazonSQS",
+        "SNS" => "AmazonSNS",
+        _ => "AmazonCloudWatchEvents",
+    };
+    let name = error_name(prefix, error);
+    let cause = format!(
+        "{} (Service: {service}; Status Code: {}; Error Code: {}; Request ID: {}; Proxy: null)",
+        error.message,
+        error.status,
+        error.code,
+        aws.uuid()
+    );
+    TaskFailure::new(name, cause)
 }
 
 /// Performs a call as the machine's role.
@@ -100,7 +137,7 @@ async fn perform(
     operation: &str,
     input: Value,
 ) -> Result<Value, TaskFailure> {
-    let fail = |error: AwsError| failure(aws, prefix, &error);
+    let fail = |error: AwsError| integration_failure(aws, prefix, &error);
     let call = place.call(service, operation, input).map_err(fail)?;
     let answer = aws.happen(&call).await.ok_or_else(|| lost(prefix))?.map_err(fail)?;
     Ok(moments_as_text(answer))
@@ -115,17 +152,22 @@ fn lost(prefix: &str) -> TaskFailure {
 }
 
 async fn invoke(aws: &Aws, place: &Place, arguments: &Value) -> Result<Value, TaskFailure> {
-    let payload = arguments.get("Payload").cloned().unwrap_or_else(|| json!({}));
+    // A text is the payload itself, as it stands; any other JSON is written as text.
+    let payload = match arguments.get("Payload") {
+        None => "{}".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
     let mut input = json!({
         "FunctionName": arguments.get("FunctionName"),
-        "$body": crate::wire::blob(payload.to_string().as_bytes()),
+        "$body": crate::wire::blob(payload.as_bytes()),
     });
     for member in ["InvocationType", "Qualifier", "ClientContext"] {
         if let Some(value) = arguments.get(member) {
             input[member] = value.clone();
         }
     }
-    let fail = |error: AwsError| failure(aws, "Lambda", &error);
+    let fail = |error: AwsError| integration_failure(aws, "Lambda", &error);
     let call: Call = place.call("lambda", "Invoke", input).map_err(fail)?;
     let answer = aws.happen(&call).await.ok_or_else(|| lost("Lambda"))?.map_err(fail)?;
     let payload = body(&answer);

@@ -33,10 +33,11 @@ pub(super) fn parse(definition: &str) -> Result<Machine, DefinitionErrors> {
         findings.fault(&path, "this name stands twice in the same object");
     }
     let machine = machine(&strict.value, &mut findings);
-    findings.scopes.check(&mut findings.faults);
+    findings.warnings.extend(findings.scopes.check(&mut findings.faults));
     match machine {
         Some(mut machine) if findings.faults.is_empty() => {
             machine.resources = findings.resources;
+            machine.warnings = findings.warnings;
             Ok(machine)
         }
         _ => Err(DefinitionErrors(findings.faults)),
@@ -53,12 +54,7 @@ fn machine(value: &Value, findings: &mut Findings) -> Option<Machine> {
     let flow = flow(&mut fields, language, findings);
     findings.scopes.leave();
     fields.close(findings);
-    Some(Machine {
-        flow: flow?,
-        timeout: timeout.map(Duration::from_secs_f64),
-        comment,
-        resources: Vec::new(),
-    })
+    Some(Machine { timeout: timeout.map(Duration::from_secs_f64), comment, ..Machine::of(flow?) })
 }
 
 /// Whether the states below are JSONata without saying so themselves.

@@ -39,6 +39,8 @@ const JSON_PATH: [&str; 17] = [
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) faults: Vec<DefinitionError>,
+    /// What AWS takes, and what is hardly meant.
+    pub(super) warnings: Vec<DefinitionError>,
     pub(super) scopes: Scopes,
     /// Where each state name was used first: names are unique in the whole machine.
     pub(super) names: BTreeMap<String, String>,
@@ -96,8 +98,9 @@ impl<'v> Fields<'v> {
         below(&self.path, name)
     }
 
+    /// A field's place in its state, as AWS writes it: `ItemReader/Arguments`.
     fn location_of(&self, name: &str) -> String {
-        below(&self.location, name)
+        below(&self.location, name).replace('.', "/")
     }
 
     /// Opens a field that must be an object.
@@ -225,10 +228,21 @@ impl<'v> Fields<'v> {
         limits: (f64, f64),
         findings: &mut Findings,
     ) -> Option<Program> {
+        self.any_number_program(name, limits, true, findings)
+    }
+
+    /// A number within limits that need not be whole, literal or to be evaluated.
+    pub(super) fn any_number_program(
+        &mut self,
+        name: &'static str,
+        limits: (f64, f64),
+        whole: bool,
+        findings: &mut Findings,
+    ) -> Option<Program> {
         let program = self.program(name, Allowed::default(), findings)?;
         if let Some(literal) = program.literal()
             && !literal.is_null()
-            && let Err(problem) = check_number(literal, limits, true)
+            && let Err(problem) = check_number(literal, limits, whole)
         {
             findings.fault(&self.at(name), problem);
         }
@@ -262,7 +276,7 @@ impl<'v> Fields<'v> {
                 findings.fault(&path, problem);
                 continue;
             }
-            let location = below(&fields.location, name);
+            let location = fields.location_of(name);
             let program = parse_program(value, &path, &location, allowed, findings);
             findings.scopes.assigned(name, &path);
             assign.0.insert(name.clone(), program);
@@ -304,7 +318,33 @@ fn parse_program(
         faults.push(DefinitionError { location: format!("{path}{inner}"), problem });
     });
     findings.scopes.read(path, program.uses());
+    find_json_path(value, path, &mut findings.warnings);
     program
+}
+
+/// Notes names that end in `.$`: JSONPath's way to say "evaluate this", which a JSONata state takes
+/// for a name like any other.
+fn find_json_path(value: &Value, path: &str, warnings: &mut Vec<DefinitionError>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let location = below(path, name);
+                if name.ends_with(".$") {
+                    let problem = "a name that ends in .$ is JSONPath, which a JSONata state does \
+                                   not evaluate"
+                        .to_owned();
+                    warnings.push(DefinitionError { location: location.clone(), problem });
+                }
+                find_json_path(member, &location, warnings);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                find_json_path(item, &format!("{path}[{index}]"), warnings);
+            }
+        }
+        _ => {}
+    }
 }
 
 pub(crate) fn check_number(

@@ -30,7 +30,7 @@ pub(super) fn parse(
     let max_concurrency = fields.number_program("MaxConcurrency", COUNT, findings);
     let tolerated_count = fields.number_program("ToleratedFailureCount", COUNT, findings);
     let tolerated_percentage =
-        fields.number_program("ToleratedFailurePercentage", (0.0, 100.0), findings);
+        fields.any_number_program("ToleratedFailurePercentage", (0.0, 100.0), false, findings);
     fields.require("ItemProcessor", findings);
     let processor = fields
         .object("ItemProcessor", findings)
@@ -96,11 +96,7 @@ fn processor(mut fields: Fields<'_>, is_jsonata: bool, findings: &mut Findings) 
     findings.scopes.leave();
     fields.close(findings);
     let flow = flow?;
-    Some(if is_distributed {
-        Parsed::Distributed(Machine { flow, timeout: None, comment: None, resources: Vec::new() })
-    } else {
-        Parsed::Inline(flow)
-    })
+    Some(if is_distributed { Parsed::Distributed(Machine::of(flow)) } else { Parsed::Inline(flow) })
 }
 
 fn distributed(
@@ -156,7 +152,7 @@ fn reader(mut fields: Fields<'_>, findings: &mut Findings) -> Option<Reader> {
     match (action, fields.object("ReaderConfig", findings)) {
         (Some("getObject"), Some(mut config)) => {
             source = object_source(&mut config, findings);
-            max_items = config.number_program("MaxItems", (1.0, 1e8), findings);
+            max_items = config.number_program("MaxItems", COUNT, findings);
             config.close(findings);
         }
         (Some("getObject"), None) => fields.require("ReaderConfig", findings),
@@ -164,7 +160,7 @@ fn reader(mut fields: Fields<'_>, findings: &mut Findings) -> Option<Reader> {
             source = Some(Source::List);
             if let Some(mut config) = config {
                 config.word("Transformation", &["NONE"], findings);
-                max_items = config.number_program("MaxItems", (1.0, 1e8), findings);
+                max_items = config.number_program("MaxItems", COUNT, findings);
                 config.close(findings);
             }
         }

@@ -17,7 +17,7 @@ use indexmap::IndexMap;
 
 pub(crate) use fields::check_number;
 
-use crate::errors::DefinitionErrors;
+use crate::errors::{DefinitionError, DefinitionErrors};
 use crate::expression::Program;
 use crate::history::StateType;
 use crate::resource::Resource;
@@ -29,9 +29,16 @@ pub struct Machine {
     pub(crate) timeout: Option<Duration>,
     comment: Option<String>,
     resources: Vec<Resource>,
+    warnings: Vec<DefinitionError>,
 }
 
 impl Machine {
+    /// A machine of these states and nothing else.
+    fn of(flow: Flow) -> Self {
+        let (resources, warnings) = (Vec::new(), Vec::new());
+        Self { flow, timeout: None, comment: None, resources, warnings }
+    }
+
     /// Parses a definition in the Amazon States Language, with JSONata as its query language.
     ///
     /// # Errors
@@ -50,6 +57,12 @@ impl Machine {
     /// refuse what it cannot run before anything runs.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
+    }
+
+    /// Each place that AWS takes and that is hardly meant: a variable that nothing assigns before
+    /// it, which fails the execution that gets there, and names that end in `.$`.
+    pub fn warnings(&self) -> &[DefinitionError] {
+        &self.warnings
     }
 
     /// The machine's own `TimeoutSeconds`.
@@ -97,6 +110,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Whether the state may have `Retry`, and so a count of retries.
+    pub(crate) fn may_retry(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Parallel(_) | Self::Map(_))
+    }
+
     pub(crate) fn state_type(&self) -> StateType {
         match self {
             Self::Task(_) => StateType::Task,

@@ -53,8 +53,10 @@ impl Scopes {
         self.scopes.get_mut(index)
     }
 
-    /// What can only be said when the whole machine is known.
-    pub(super) fn check(&self, faults: &mut Vec<DefinitionError>) {
+    /// What can only be said when the whole machine is known: faults, and the places that read a
+    /// variable which nothing assigns.
+    pub(super) fn check(&self, faults: &mut Vec<DefinitionError>) -> Vec<DefinitionError> {
+        let mut unassigned = Vec::new();
         for scope in &self.scopes {
             for (name, paths) in &scope.assigned {
                 if scope.outer.is_some_and(|outer| self.is_assigned(outer, name)) {
@@ -69,7 +71,7 @@ impl Scopes {
                     let is_known = scope.assigned.contains_key(name)
                         || scope.outer.is_some_and(|outer| self.is_assigned(outer, name));
                     if !is_known {
-                        faults.push(DefinitionError {
+                        unassigned.push(DefinitionError {
                             location: path.clone(),
                             problem: format!(
                                 "the variable ${name} is assigned nowhere that this state could see"
@@ -79,6 +81,7 @@ impl Scopes {
                 }
             }
         }
+        unassigned
     }
 
     fn is_assigned(&self, index: usize, name: &str) -> bool {

@@ -7,7 +7,7 @@ use super::document::{self, MAX_SECONDS};
 use super::fields::{Fields, Findings, shape};
 use super::{After, Assign, Choice, Kind, Parallel, Rule, State, Task, Wait, handling, map};
 use crate::expression::Allowed;
-use crate::resource::{Pattern, Resource};
+use crate::resource::Resource;
 
 const TYPES: &str = "Task, Choice, Wait, Pass, Parallel, Map, Succeed and Fail";
 
@@ -119,13 +119,6 @@ fn task(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Task> {
     }
     let handling = handling::parse(fields, findings);
     let resource = resource?;
-    if heartbeat.is_some() && resource.pattern != Pattern::WaitForTaskToken {
-        let problem = format!(
-            "{} sends no heartbeats: only .waitForTaskToken does among the resources known here",
-            resource.arn
-        );
-        findings.fault(&fields.at("HeartbeatSeconds"), problem);
-    }
     findings.resources.push(resource.clone());
     Some(Task { resource, arguments, role_arn, timeout, heartbeat, handling })
 }

@@ -42,18 +42,15 @@ pub(super) fn from_engine(value: &JValue) -> Result<Value, String> {
             }
             Ok(Value::Object(object))
         }
-        JValue::Undefined => Err("the expression returned nothing (undefined)".to_owned()),
-        JValue::Lambda(_) | JValue::Builtin { .. } => {
-            Err("the expression returned a function, which is not JSON".to_owned())
-        }
-        JValue::Regex { .. } => {
-            Err("the expression returned a regular expression, which is not JSON".to_owned())
+        JValue::Undefined => Err("returned nothing (undefined).".to_owned()),
+        JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => {
+            Err("returned an unsupported result type.".to_owned())
         }
         #[expect(
             unreachable_patterns,
             reason = "the engine has more kinds of values with other features"
         )]
-        other => Err(format!("the expression returned {other}, which is not JSON")),
+        _ => Err("returned an unsupported result type.".to_owned()),
     }
 }
 
@@ -72,12 +69,14 @@ pub(super) fn as_returned(value: &Value) -> Option<Value> {
 
 fn number(value: f64) -> Result<Value, String> {
     if !value.is_finite() {
-        return Err(format!("the expression returned the number {value}, which is not JSON"));
+        return Err(format!("returned the number {value}, which is not JSON."));
     }
     // 2^63: every whole number below it is an i64.
     let is_integer = value.fract() == 0.0 && value.abs() < 9_223_372_036_854_775_808.0;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
     let number =
         if is_integer { Some(Number::from(value as i64)) } else { Number::from_f64(value) };
-    number.map(Value::Number).ok_or_else(|| format!("the number {value} is not JSON"))
+    number
+        .map(Value::Number)
+        .ok_or_else(|| format!("returned the number {value}, which is not JSON."))
 }

@@ -94,6 +94,10 @@ fn range(args: &[JValue]) -> Answer {
         items.push(JValue::Number(first + at * step));
         at += 1.0;
     }
+    // A range is a sequence: one of one number is that number, as AWS recorded it.
+    if let [only] = &items[..] {
+        return Ok(only.clone());
+    }
     Ok(JValue::array(items))
 }
 

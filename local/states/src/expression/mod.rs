@@ -46,6 +46,8 @@ enum Template {
 
 #[derive(Debug)]
 struct Expression {
+    /// The text between `{%` and `%}`.
+    source: String,
     ast: AstNode,
     path: String,
     /// When it is one, and what the engine needs for it.
@@ -63,11 +65,15 @@ pub(crate) struct Scope<'a> {
     pub(crate) host: &'a Arc<dyn Host>,
 }
 
-/// Why an expression has no value: the field, relative to the state, and the reason.
+/// Why an expression has no value.
 #[derive(Clone, Debug)]
 pub(crate) struct EvaluationError {
+    /// The field, relative to the state, as AWS writes it: `Arguments/Payload`.
     pub(crate) location: String,
-    pub(crate) cause: String,
+    /// The expression's text.
+    pub(crate) expression: String,
+    /// What it did instead, to go on a sentence about it.
+    pub(crate) problem: String,
 }
 
 /// Whether a string of a definition is an expression.
@@ -100,15 +106,24 @@ impl Program {
         }
     }
 
+    /// The text of the expression, when it is nothing but one.
+    pub(crate) fn source(&self) -> Option<&str> {
+        match &self.template {
+            Template::Expression(expression) => Some(&expression.source),
+            _ => None,
+        }
+    }
+
     /// Evaluates every expression and puts the results in their places.
     pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
         if let Template::Literal(value) = &self.template {
             return Ok(value.clone());
         }
         let mut evaluation = Evaluation { program: self, scope, evaluator: None };
-        self.template.evaluate(&mut evaluation).map_err(|(path, cause)| EvaluationError {
-            location: format!("{}{path}", self.location),
-            cause,
+        self.template.evaluate(&mut evaluation).map_err(|(expression, problem)| EvaluationError {
+            location: format!("{}{}", self.location, expression.path),
+            expression: expression.source.clone(),
+            problem,
         })
     }
 }
@@ -145,7 +160,9 @@ impl Evaluation<'_> {
 
 fn run(evaluator: &mut Evaluator, ast: &AstNode) -> Result<Value, String> {
     let value = evaluator.evaluate(ast, &JValue::Undefined);
-    convert::from_engine(&value.map_err(|error| error.message().to_owned())?)
+    let value =
+        value.map_err(|error| format!("threw an error during evaluation. {}", error.message()))?;
+    convert::from_engine(&value)
 }
 
 /// An evaluator that sees only what the expressions mention: values are converted on the way in,
@@ -202,8 +219,8 @@ impl Template {
                         for problem in problems {
                             report(path, format!("{problem} in the expression {text:?}"));
                         }
-                        let path = path.to_owned();
-                        Self::Expression(Box::new(Expression { ast, path, reference }))
+                        let (path, source) = (path.replace('.', "/"), source.trim().to_owned());
+                        Self::Expression(Box::new(Expression { source, ast, path, reference }))
                     }
                     Err(error) => {
                         report(path, format!("{text:?} is not a JSONata expression: {error}"));
@@ -233,9 +250,6 @@ impl Template {
                 let mut parsed = Vec::with_capacity(fields.len());
                 for (key, field) in fields {
                     let path = format!("{path}.{key}");
-                    if key.ends_with(".$") {
-                        report(&path, "a name that ends in .$ is JSONPath, which a JSONata state does not evaluate".to_owned());
-                    }
                     parsed.push((key.clone(), Self::parse(field, &path, allowed, uses, report)));
                 }
                 if parsed.iter().all(|(_, field)| field.is_literal()) {
@@ -252,11 +266,11 @@ impl Template {
         matches!(self, Self::Literal(_))
     }
 
-    fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<Value, (String, String)> {
+    fn evaluate(&self, evaluation: &mut Evaluation<'_>) -> Result<Value, (&Expression, String)> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Expression(expression) => {
-                evaluation.value(expression).map_err(|cause| (expression.path.clone(), cause))
+                evaluation.value(expression).map_err(|problem| (expression.as_ref(), problem))
             }
             Self::Array(items) => items.iter().map(|item| item.evaluate(evaluation)).collect(),
             Self::Object(fields) => {

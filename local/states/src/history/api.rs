@@ -48,12 +48,23 @@ impl EventKind {
             Self::ExecutionRedriven { .. } => "ExecutionRedriven",
             Self::StateEntered { state, .. } => entered(*state),
             Self::StateExited { state, .. } => exited(*state),
-            Self::TaskScheduled { .. } => "TaskScheduled",
-            Self::TaskStarted(_) => "TaskStarted",
+            Self::TaskScheduled { resource, .. } => {
+                task_or_function(resource, "TaskScheduled", "LambdaFunctionScheduled")
+            }
+            Self::TaskStarted(resource) => {
+                task_or_function(resource, "TaskStarted", "LambdaFunctionStarted")
+            }
             Self::TaskSubmitted { .. } => "TaskSubmitted",
-            Self::TaskSucceeded { .. } => "TaskSucceeded",
-            Self::TaskFailed(..) => "TaskFailed",
-            Self::TaskTimedOut(..) => "TaskTimedOut",
+            Self::TaskSucceeded { resource, .. } => {
+                task_or_function(resource, "TaskSucceeded", "LambdaFunctionSucceeded")
+            }
+            Self::TaskFailed(resource, _) => {
+                task_or_function(resource, "TaskFailed", "LambdaFunctionFailed")
+            }
+            Self::TaskTimedOut(resource, _) => {
+                task_or_function(resource, "TaskTimedOut", "LambdaFunctionTimedOut")
+            }
+            Self::StateAborted { state } => aborted(*state),
             Self::ParallelStateStarted => "ParallelStateStarted",
             Self::ParallelStateSucceeded => "ParallelStateSucceeded",
             Self::ParallelStateFailed => "ParallelStateFailed",
@@ -129,11 +140,15 @@ impl EventKind {
                 json!({"mapRunArn": map_run_arn, "redriveCount": redrive_count}),
             ),
             Self::MapRunFailed(failure) => ("mapRunFailedEventDetails", failed(failure, json!({}))),
-            Self::EvaluationFailed { state, location, failure } => (
-                "evaluationFailedEventDetails",
-                failed(failure, json!({"location": location, "state": state.as_ref()})),
-            ),
-            Self::ParallelStateStarted
+            Self::EvaluationFailed { state, location, failure } => {
+                let mut details = failed(failure, json!({"state": state.as_ref()}));
+                if let Some(location) = location {
+                    details["location"] = json!(location);
+                }
+                ("evaluationFailedEventDetails", details)
+            }
+            Self::StateAborted { .. }
+            | Self::ParallelStateStarted
             | Self::ParallelStateSucceeded
             | Self::ParallelStateFailed
             | Self::MapStateSucceeded
@@ -148,6 +163,29 @@ impl EventKind {
 
     fn task_details(&self) -> Option<(&'static str, Value)> {
         Some(match self {
+            Self::TaskScheduled { resource, parameters, timeout_seconds, role_arn, .. }
+                if resource.is_function =>
+            {
+                let mut details =
+                    with_data("input", parameters, json!({"resource": resource.resource}));
+                if let Some(seconds) = timeout_seconds {
+                    details["timeoutInSeconds"] = json!(seconds);
+                }
+                if let Some(role) = role_arn {
+                    details["taskCredentials"] = json!({"roleArn": role});
+                }
+                ("lambdaFunctionScheduledEventDetails", details)
+            }
+            Self::TaskStarted(resource) if resource.is_function => return None,
+            Self::TaskSucceeded { resource, output } if resource.is_function => {
+                ("lambdaFunctionSucceededEventDetails", with_data("output", output, json!({})))
+            }
+            Self::TaskFailed(resource, failure) if resource.is_function => {
+                ("lambdaFunctionFailedEventDetails", failed(failure, json!({})))
+            }
+            Self::TaskTimedOut(resource, failure) if resource.is_function => {
+                ("lambdaFunctionTimedOutEventDetails", failed(failure, json!({})))
+            }
             Self::TaskScheduled {
                 resource,
                 region,
@@ -210,6 +248,24 @@ fn task(resource: &TaskResource) -> Value {
 
 fn iteration(of: &Iteration) -> Value {
     json!({"name": of.name.as_ref(), "index": of.index})
+}
+
+fn task_or_function(
+    resource: &TaskResource,
+    task: &'static str,
+    function: &'static str,
+) -> &'static str {
+    if resource.is_function { function } else { task }
+}
+
+fn aborted(state: StateType) -> &'static str {
+    match state {
+        StateType::Wait => "WaitStateAborted",
+        StateType::Parallel => "ParallelStateAborted",
+        StateType::Map => "MapStateAborted",
+        // AWS has no such event for states that end at once.
+        _ => "TaskStateAborted",
+    }
 }
 
 fn entered(state: StateType) -> &'static str {

@@ -51,8 +51,18 @@ pub enum StateType {
 pub struct TaskResource {
     /// The integration, for instance `lambda`.
     pub resource_type: String,
-    /// The action with its pattern, for instance `invoke.waitForTaskToken`.
+    /// The action with its pattern, for instance `invoke.waitForTaskToken`; of a function that is
+    /// named by its ARN, the ARN.
     pub resource: String,
+    /// Whether it is a function named by its ARN, whose events have names of their own.
+    pub is_function: bool,
+}
+
+impl TaskResource {
+    /// The resource as AWS names it in a sentence.
+    pub(crate) fn in_words(&self) -> &str {
+        if self.is_function { &self.resource } else { &self.resource_type }
+    }
 }
 
 /// The error and cause of an event that reports a failure. Either may be missing, as a Fail
@@ -154,7 +164,7 @@ pub enum EventKind {
     ParallelStateFailed,
     /// A Map state starts.
     MapStateStarted {
-        /// How many items it has; 0 for a distributed one, which reads them later.
+        /// How many items it has; 0 for one that reads them later.
         length: u64,
     },
     /// A Map state's items are done.
@@ -185,12 +195,17 @@ pub enum EventKind {
     MapRunSucceeded,
     /// The map run failed.
     MapRunFailed(FailureDetails),
+    /// A state under way was given up with the branch or iteration that it is in.
+    StateAborted {
+        /// The state's type: Task, Wait, Parallel or Map.
+        state: StateType,
+    },
     /// An expression could not be evaluated.
     EvaluationFailed {
         /// The state.
         state: Arc<str>,
-        /// The field, for instance `Arguments`.
-        location: String,
+        /// The field, for instance `Arguments/Payload`; none where the state's input does not do.
+        location: Option<String>,
         /// The error and its cause.
         failure: FailureDetails,
     },

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::leave::Seen;
 use super::visit::Visit;
+use crate::checkpoint::Slot;
 use crate::context::MapItem;
 use crate::data::Data;
-use crate::definition::{Flow, Map, Parallel, Processor};
+use crate::definition::{Flow, Kind, Map, Parallel, Processor};
 use crate::errors::{Fault, TOLERATED_FAILURES};
 use crate::expression::Program;
 use crate::history::{EventKind, Iteration};
@@ -57,7 +58,7 @@ impl Visit<'_> {
             None => self.at.input.clone(),
         };
         if input.is_too_large() {
-            return Err(self.too_large("Arguments"));
+            return Err(self.too_large(&self.state.name));
         }
         if !(is_resumed && self.has_begun()) {
             self.emit(EventKind::ParallelStateStarted)?;
@@ -87,13 +88,58 @@ impl Visit<'_> {
                 Err(fault) => {
                     // The other branches end here, wherever they are.
                     drop(running);
-                    self.emit(EventKind::ParallelStateFailed)?;
+                    self.abort(&parallel.branches[index], &child, true)?;
+                    for (other, flow) in parallel.branches.iter().enumerate() {
+                        if other != index {
+                            self.abort(flow, &self.slot.child(other), false)?;
+                        }
+                    }
                     return Err(fault);
                 }
             }
         }
-        self.emit(EventKind::ParallelStateSucceeded)?;
+        self.emit_aside(EventKind::ParallelStateSucceeded)?;
         Ok(collect(outputs))
+    }
+
+    /// Writes which states of a sequence that is given up end without an exit: those that wait for
+    /// something. The one that failed is among them when it is a task.
+    fn abort(&self, flow: &Flow, slot: &Slot, has_failed: bool) -> Result<(), Fault> {
+        let (at, is_done) = {
+            let frame = slot.lock();
+            (frame.at.as_ref().map(|at| at.state.clone()), frame.output.is_some())
+        };
+        let Some(state) = at.and_then(|at| flow.states.get(&at)).filter(|_| !is_done) else {
+            return Ok(());
+        };
+        let children: Vec<(usize, Slot)> =
+            slot.lock().children.iter().map(|(index, child)| (*index, child.clone())).collect();
+        match &state.kind {
+            Kind::Parallel(parallel) if !has_failed => {
+                for (index, child) in &children {
+                    if let Some(flow) = parallel.branches.get(*index) {
+                        self.abort(flow, child, false)?;
+                    }
+                }
+            }
+            Kind::Map(map) if !has_failed => {
+                if let Processor::Inline(flow) = &map.processor {
+                    for (index, child) in &children {
+                        if child.lock().output.is_none() {
+                            let (name, index) = (state.name.clone(), *index as u64);
+                            self.emit_aside(EventKind::MapIterationAborted(Iteration {
+                                name,
+                                index,
+                            }))?;
+                            self.abort(flow, child, false)?;
+                        }
+                    }
+                }
+            }
+            Kind::Task(_) | Kind::Wait(_) => {}
+            _ => return Ok(()),
+        }
+        self.emit_aside(EventKind::StateAborted { state: state.kind.state_type() }).map(|_| ())
     }
 
     pub(super) async fn map(
@@ -128,7 +174,7 @@ impl Visit<'_> {
         let mut waiting = items.into_iter().enumerate();
         let mut running = FuturesUnordered::new();
         let mut under_way = std::collections::BTreeSet::new();
-        let mut failed = 0;
+        let (mut failed, mut newest) = (0, 0);
         loop {
             while running.len() < most {
                 let Some((index, value)) = waiting.next() else { break };
@@ -139,13 +185,7 @@ impl Visit<'_> {
                     continue;
                 }
                 let item = MapItem { index, value };
-                let input = match self.select(map, &item, retry_count) {
-                    Ok(input) => input,
-                    Err(fault) => {
-                        self.emit(EventKind::MapStateFailed)?;
-                        return Err(fault);
-                    }
-                };
+                let input = self.select(map, &item, retry_count)?;
                 self.engine
                     .journal
                     .emit(&child, EventKind::MapIterationStarted(self.iteration(index)))?;
@@ -160,24 +200,31 @@ impl Visit<'_> {
             self.slot.lock().last_event = last_event;
             match result {
                 Ok(output) => {
-                    self.emit(EventKind::MapIterationSucceeded(self.iteration(index)))?;
+                    let succeeded = EventKind::MapIterationSucceeded(self.iteration(index));
+                    newest = self.emit_aside(succeeded)?;
                     outputs[index] = Some(output);
                 }
                 Err(fault) => {
-                    self.emit(EventKind::MapIterationFailed(self.iteration(index)))?;
+                    newest =
+                        self.emit_aside(EventKind::MapIterationFailed(self.iteration(index)))?;
                     failed += 1;
                     if tolerance.is_exceeded(failed, total) {
                         drop(running);
+                        self.abort(flow, &child, true)?;
                         for index in under_way {
-                            self.emit(EventKind::MapIterationAborted(self.iteration(index)))?;
+                            self.emit_aside(EventKind::MapIterationAborted(self.iteration(index)))?;
+                            self.abort(flow, &self.slot.child(index), false)?;
                         }
-                        self.emit(EventKind::MapStateFailed)?;
                         return Err(if tolerance.is_given() { Tolerance::fault() } else { fault });
                     }
                 }
             }
         }
-        self.emit(EventKind::MapStateSucceeded)?;
+        // The state's success follows the end of its last iteration.
+        if newest > 0 {
+            self.slot.lock().last_event = newest;
+        }
+        self.emit_aside(EventKind::MapStateSucceeded)?;
         Ok(collect(outputs))
     }
 
@@ -194,8 +241,11 @@ impl Visit<'_> {
         };
         match (value, program) {
             (Value::Array(items), _) => Ok(items),
-            (other, Some(program)) => Err(self.misfit(program, &other, "a list")),
-            (other, None) => Err(self.misfit(&self.nothing("Items"), &other, "a list")),
+            (other, Some(program)) => Err(self.misfit(program, &other, "array")),
+            (other, None) => {
+                let problem = format!("Map state input must be an array but was: {other}");
+                Err(self.unfit(None, &problem, false))
+            }
         }
     }
 
@@ -213,7 +263,7 @@ impl Visit<'_> {
             }
             None => Data::new(item.value.clone()),
         };
-        if input.is_too_large() { Err(self.too_large("ItemSelector")) } else { Ok(input) }
+        if input.is_too_large() { Err(self.too_large(&self.state.name)) } else { Ok(input) }
     }
 
     /// How many at a time: 0 means as many as the mode allows.
@@ -230,9 +280,13 @@ impl Visit<'_> {
     }
 
     pub(super) fn tolerance(&self, map: &Map, retry_count: u64) -> Result<Tolerance, Fault> {
+        let seen = Seen { retry_count, ..Seen::default() };
+        let percentage = map.tolerated_percentage.as_ref();
         Ok(Tolerance {
             count: self.count(map.tolerated_count.as_ref(), COUNT, retry_count)?,
-            percentage: self.count(map.tolerated_percentage.as_ref(), (0.0, 100.0), retry_count)?,
+            percentage: percentage
+                .map(|program| self.any_number(program, (0.0, 100.0), false, seen))
+                .transpose()?,
         })
     }
 
@@ -244,11 +298,6 @@ impl Visit<'_> {
     ) -> Result<Option<f64>, Fault> {
         let seen = Seen { retry_count, ..Seen::default() };
         program.map(|program| self.number(program, limits, seen)).transpose()
-    }
-
-    /// A field that is not there, to be named in an error.
-    fn nothing(&self, field: &str) -> Program {
-        Program::parse(&Value::Null, field, crate::expression::Allowed::default(), &mut |_, _| {})
     }
 
     fn iteration(&self, index: usize) -> Iteration {

@@ -39,27 +39,40 @@ impl Visit<'_> {
                 let (map_run_arn, redrive_count) = (run.arn.clone(), run.redrives);
                 self.emit(EventKind::MapRunRedriven { map_run_arn, redrive_count })?;
                 self.slot.lock().map_run = Some(run);
-                self.children(map, distributed, retry_count).await
+                let tolerance = self.tolerance(map, retry_count)?;
+                self.children(map, distributed, &tolerance, retry_count).await
             }
             None => {
-                self.emit(EventKind::MapStateStarted { length: 0 })?;
+                // Items of the state itself are known before it starts, a reader's are not.
+                let items = match &distributed.reader {
+                    Some(_) => None,
+                    None => Some(self.items(map, retry_count)?),
+                };
+                let length = items.as_ref().map_or(0, Vec::len) as u64;
+                self.emit(EventKind::MapStateStarted { length })?;
+                let tolerance = self.tolerance(map, retry_count)?;
                 let arn = self.map_run_arn(distributed);
                 self.emit(EventKind::MapRunStarted { map_run_arn: arn.clone() })?;
-                match self.prepare(map, distributed, arn, retry_count).await {
-                    Ok(()) => self.children(map, distributed, retry_count).await,
+                match self.prepare(map, distributed, items, arn, retry_count).await {
+                    Ok(()) => self.children(map, distributed, &tolerance, retry_count).await,
                     Err(fault) => Err(fault),
                 }
             }
         };
         match result {
             Ok(result) => {
-                self.emit(EventKind::MapRunSucceeded)?;
-                self.emit(EventKind::MapStateSucceeded)?;
+                // The state's exit follows the start of the run, so AWS since November 2024.
+                let run = self.emit_aside(EventKind::MapRunSucceeded)?;
+                self.engine.journal.emit_after(
+                    self.slot,
+                    EventKind::MapStateSucceeded,
+                    Some(run),
+                    false,
+                )?;
                 Ok(result)
             }
             Err(fault) => {
                 self.emit(EventKind::MapRunFailed(Self::failure(&fault)))?;
-                self.emit(EventKind::MapStateFailed)?;
                 Err(fault)
             }
         }
@@ -70,12 +83,13 @@ impl Visit<'_> {
         &self,
         map: &Map,
         distributed: &Distributed,
+        items: Option<Vec<Value>>,
         arn: String,
         retry_count: u64,
     ) -> Result<(), Fault> {
-        let items = match &distributed.reader {
-            Some(reader) => self.read_items(reader, retry_count).await?,
-            None => self.items(map, retry_count)?,
+        let items = match (&distributed.reader, items) {
+            (Some(reader), _) => self.read_items(reader, retry_count).await?,
+            (None, items) => items.unwrap_or_default(),
         };
         let count = items.len();
         let mut inputs = Vec::with_capacity(count);
@@ -141,13 +155,13 @@ impl Visit<'_> {
         &self,
         map: &Map,
         distributed: &Distributed,
+        tolerance: &Tolerance,
         retry_count: u64,
     ) -> Result<Data, Fault> {
         let Some(run) = self.slot.lock().map_run.clone() else {
             return Err(Tolerance::fault());
         };
         let most = self.concurrency(map, MAX_DISTRIBUTED, retry_count)?;
-        let tolerance = self.tolerance(map, retry_count)?;
         let is_batched = distributed.batcher.is_some();
         let is_done = |index: &usize| {
             let record = run.children.get(index);

@@ -27,7 +27,7 @@ impl Visit<'_> {
             let state = StateContext {
                 name: &self.state.name,
                 entered: self.at.entered,
-                retry_count: seen.retry_count,
+                retry_count: self.state.kind.may_retry().then_some(seen.retry_count),
                 token: seen.token,
                 item: seen.item.or(self.item),
             };
@@ -41,33 +41,67 @@ impl Visit<'_> {
             variables: &self.at.variables,
             host: &self.engine.host,
         };
-        program.evaluate(&scope).map_err(|error| self.evaluation_failed(error))
-    }
-
-    /// A value that its field does not take.
-    pub(super) fn misfit(&self, program: &Program, value: &Value, wanted: &str) -> Fault {
-        let text: String = value.to_string().chars().take(100).collect();
-        self.evaluation_failed(EvaluationError {
-            location: program.location.clone(),
-            cause: format!("the value {text} must be {wanted}"),
+        program.evaluate(&scope).map_err(|error| {
+            let EvaluationError { location, expression, problem } = error;
+            let problem = format!(
+                "The JSONata expression '{expression}' specified for the field '{location}' \
+                 {problem}"
+            );
+            self.unfit(Some(&location), &problem, false)
         })
     }
 
-    fn evaluation_failed(&self, error: EvaluationError) -> Fault {
-        let cause = format!(
-            "An error occurred in the state '{}' while evaluating the field '{}': {}.",
-            self.state.name, error.location, error.cause
-        );
-        let fault = Fault::new(QUERY_EVALUATION, cause);
+    /// A value of a type that its field does not take; `wanted` is the type's name in JSONata.
+    pub(super) fn misfit(&self, program: &Program, value: &Value, wanted: &str) -> Fault {
+        let text: String = value.to_string().chars().take(100).collect();
+        let location = &program.location;
+        let found = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let problem = match program.source() {
+            Some(source) => format!(
+                "The JSONata expression '{source}' specified for the field '{location}' returned \
+                 an unexpected result type. Expected '{wanted}', but was '{found}' for value: {text}"
+            ),
+            None => format!(
+                "The value specified for the field '{location}' has an unexpected type. Expected \
+                 '{wanted}', but was '{found}' for value: {text}"
+            ),
+        };
+        self.unfit(Some(location), &problem, false)
+    }
+
+    /// What is wrong with a field of this state, as an event and as an error.
+    ///
+    /// AWS writes the event as if the state had not been entered yet, except where the field was
+    /// evaluated and its value does not do (`follows`).
+    pub(super) fn unfit(&self, location: Option<&str>, problem: &str, follows: bool) -> Fault {
+        let fault = Fault::new(QUERY_EVALUATION, self.while_executing(problem));
         let event = EventKind::EvaluationFailed {
             state: self.state.name.clone(),
-            location: error.location,
+            location: location.map(str::to_owned),
             failure: FailureDetails { error: fault.error.clone(), cause: fault.cause.clone() },
         };
-        match self.emit(event) {
-            Ok(()) => fault,
+        let before = self.slot.lock().entered.1;
+        let after = if follows { None } else { Some(before) };
+        match self.engine.journal.emit_after(self.slot, event, after, true) {
+            Ok(_) => fault,
             Err(full) => full,
         }
+    }
+
+    /// A problem with the state in which it came up, as AWS introduces it.
+    pub(super) fn while_executing(&self, problem: &str) -> String {
+        format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). {problem}",
+            self.state.name,
+            self.slot.lock().entered.0
+        )
     }
 
     /// A whole number within limits.
@@ -77,13 +111,30 @@ impl Visit<'_> {
         limits: (f64, f64),
         seen: Seen<'_>,
     ) -> Result<f64, Fault> {
+        self.any_number(program, limits, true, seen)
+    }
+
+    /// A number within limits.
+    pub(super) fn any_number(
+        &self,
+        program: &Program,
+        limits: (f64, f64),
+        whole: bool,
+        seen: Seen<'_>,
+    ) -> Result<f64, Fault> {
         let value = self.evaluate(program, seen)?;
-        match (check_number(&value, limits, true), value.as_f64()) {
-            (Ok(()), Some(number)) => Ok(number),
-            _ => {
-                let wanted = format!("a whole number from {} to {}", limits.0, limits.1);
-                Err(self.misfit(program, &value, &wanted))
+        match value.as_f64() {
+            Some(number) if check_number(&value, limits, whole).is_ok() => Ok(number),
+            Some(_) => {
+                let (field, kind) =
+                    (&program.location, if whole { "a whole number" } else { "a number" });
+                let problem = format!(
+                    "The {field} field is {value}, and must be {kind} from {} to {}.",
+                    limits.0, limits.1
+                );
+                Err(self.unfit(Some(field), &problem, false))
             }
+            None => Err(self.misfit(program, &value, "number")),
         }
     }
 
@@ -105,11 +156,11 @@ impl Visit<'_> {
             None => default,
         };
         if output.is_too_large() {
-            return Err(self.too_large("output"));
+            return Err(self.too_large(&self.state.name));
         }
         let size = |data: &Data| data.text().len();
         if assigned.iter().map(|(_, data)| size(data)).sum::<usize>() > MAX_DATA_BYTES {
-            return Err(self.too_large("Assign"));
+            return Err(self.too_large(&self.state.name));
         }
         let mut variables = self.at.variables.clone();
         for (name, data) in &assigned {

@@ -134,10 +134,28 @@ impl Journal {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn emit(&self, slot: &Slot, kind: EventKind) -> Result<(), Fault> {
+    /// Writes an event that the next one of its sequence follows; answers its id.
+    fn emit(&self, slot: &Slot, kind: EventKind) -> Result<u64, Fault> {
+        self.emit_after(slot, kind, None, true)
+    }
+
+    /// Writes an event that nothing follows: the next one of its sequence names the same
+    /// `previousEventId`. So AWS writes the start of an execution, the end of an iteration and the
+    /// success of a Parallel or Map state.
+    fn emit_aside(&self, slot: &Slot, kind: EventKind) -> Result<u64, Fault> {
+        self.emit_after(slot, kind, None, false)
+    }
+
+    fn emit_after(
+        &self,
+        slot: &Slot,
+        kind: EventKind,
+        after: Option<u64>,
+        is_followed: bool,
+    ) -> Result<u64, Fault> {
         let mut ledger = self.lock();
         if ledger.is_closed {
-            return Ok(());
+            return Ok(ledger.last);
         }
         if ledger.last + 1 >= MAX_EVENTS {
             // The last place belongs to the event that ends the execution.
@@ -146,22 +164,35 @@ impl Journal {
             );
             return Err(Fault::new(RUNTIME, cause));
         }
-        self.write(&mut ledger, slot, kind);
-        Ok(())
+        self.write(&mut ledger, slot, kind, after, is_followed);
+        Ok(ledger.last)
     }
 
+    /// Writes the last event. What ends an execution from outside follows no event.
     fn close(&self, slot: &Slot, kind: EventKind) {
         let mut ledger = self.lock();
         if !ledger.is_closed {
-            self.write(&mut ledger, slot, kind);
+            let is_from_outside =
+                matches!(kind, EventKind::ExecutionAborted(_) | EventKind::ExecutionTimedOut(_));
+            self.write(&mut ledger, slot, kind, is_from_outside.then_some(0), true);
             ledger.is_closed = true;
         }
     }
 
-    fn write(&self, ledger: &mut Ledger, slot: &Slot, kind: EventKind) {
+    fn write(
+        &self,
+        ledger: &mut Ledger,
+        slot: &Slot,
+        kind: EventKind,
+        after: Option<u64>,
+        is_followed: bool,
+    ) {
         ledger.last += 1;
         let mut frame = slot.lock();
-        let previous_event_id = std::mem::replace(&mut frame.last_event, ledger.last);
+        let previous_event_id = after.unwrap_or(frame.last_event);
+        if is_followed {
+            frame.last_event = ledger.last;
+        }
         drop(frame);
         let timestamp = self.host.now();
         self.host.record(HistoryEvent { id: ledger.last, previous_event_id, timestamp, kind });
@@ -188,7 +219,11 @@ impl Engine {
             }
         };
         let work = async {
-            self.journal.emit(root, opening)?;
+            if is_redriven {
+                self.journal.emit(root, opening)?;
+            } else {
+                self.journal.emit_aside(root, opening)?;
+            }
             if input.is_too_large() {
                 return Err(Fault::new(DATA_LIMIT, "The execution's input is too large."));
             }
@@ -208,7 +243,7 @@ impl Engine {
                 self.journal.close(root, EventKind::ExecutionSucceeded { output: text });
                 Ended::Succeeded { output: output.into_value() }
             }
-            Err(Fault { error, cause }) => {
+            Err(Fault { error, cause, .. }) => {
                 let failure = FailureDetails { error: error.clone(), cause: cause.clone() };
                 self.journal.close(root, EventKind::ExecutionFailed(failure));
                 Ended::Failed { error, cause, checkpoint: self.progress.checkpoint() }

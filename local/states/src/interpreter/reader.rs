@@ -38,17 +38,21 @@ impl Visit<'_> {
                     .map_err(|failure| failed(failure.to_string()))?;
                 let text = String::from_utf8(body)
                     .map_err(|error| failed(format!("{name} is not UTF-8: {error}")))?;
-                items_of(source, text.trim_start_matches('\u{feff}'))
-                    .map_err(|problem| failed(format!("{name}: {problem}")))?
+                items_of(source, text.trim_start_matches('\u{feff}')).map_err(failed)?
             }
         };
-        if let Some(most) = self.count(reader.max_items.as_ref(), (1.0, 1e8), retry_count)? {
+        let limits = (f64::MIN, f64::MAX);
+        if let Some(most) = self.count(reader.max_items.as_ref(), limits, retry_count)? {
+            if most < 0.0 {
+                return Err(failed("field MaxItems must be positive"));
+            }
+            // None at all means all of them.
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "1 to 1e8"
+                reason = "not negative, and a number too large is the largest"
             )]
-            items.truncate(most as usize);
+            items.truncate(if most == 0.0 { usize::MAX } else { most as usize });
         }
         Ok(items)
     }
@@ -91,7 +95,7 @@ fn items_of(source: &Source, text: &str) -> Result<Vec<Value>, String> {
             let pointer = pointer.as_deref().unwrap_or_default();
             match document.pointer(pointer) {
                 Some(Value::Array(items)) => Ok(items.clone()),
-                _ => Err(format!("has no list at {pointer:?}")),
+                _ => Err("Attempting to map over non-iterable node.".to_owned()),
             }
         }
         Source::JsonLines => text
@@ -109,6 +113,10 @@ fn items_of(source: &Source, text: &str) -> Result<Vec<Value>, String> {
                 Some(headers) => headers.clone(),
                 None => rows.next().unwrap_or_default(),
             };
+            let mut seen = std::collections::BTreeSet::new();
+            if !headers.iter().all(|header| seen.insert(header)) {
+                return Err("CSV headers cannot contain duplicates.".to_owned());
+            }
             Ok(rows.map(|row| csv_item(&headers, row)).collect())
         }
     }
@@ -183,7 +191,7 @@ mod tests {
     fn a_json_list_may_lie_deeper_in_the_document() {
         let source = Source::Json { pointer: Some("/a/b".into()) };
         assert_eq!(items_of(&source, r#"{"a":{"b":[1]}}"#).unwrap(), [json!(1)]);
-        assert!(items_of(&source, r#"{"a":1}"#).unwrap_err().contains("/a/b"));
+        assert!(items_of(&source, r#"{"a":1}"#).unwrap_err().contains("non-iterable"));
     }
 
     #[test]

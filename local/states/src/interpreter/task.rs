@@ -11,7 +11,7 @@ use super::leave::Seen;
 use super::visit::Visit;
 use crate::data::Data;
 use crate::definition::Task;
-use crate::errors::{Fault, HEARTBEAT_TIMEOUT, TIMEOUT, TaskFailure};
+use crate::errors::{Fault, TIMEOUT, TaskFailure};
 use crate::expression::functions::random_byte;
 use crate::history::{EventKind, FailureDetails, TaskResource};
 use crate::host::{Heartbeat, Submitted, TaskRequest};
@@ -23,7 +23,10 @@ const TOKEN_BYTES: usize = 96;
 /// How a race for a task's result ended.
 enum Outcome {
     Answered(Result<Value, TaskFailure>),
-    TimedOut(&'static str),
+    TimedOut {
+        /// Whether it is a heartbeat that did not come.
+        is_heartbeat: bool,
+    },
 }
 
 impl Visit<'_> {
@@ -35,27 +38,31 @@ impl Visit<'_> {
             None => self.at.input.clone(),
         };
         if arguments.is_too_large() {
-            return Err(self.too_large("Arguments"));
+            return Err(self.too_large(&self.state.name));
         }
         let role_arn = match &task.role_arn {
             None => None,
             Some(program) => match self.evaluate(program, seen)? {
                 Value::String(role) => Some(role),
-                other => return Err(self.misfit(program, &other, "the ARN of a role")),
+                other => return Err(self.misfit(program, &other, "string")),
             },
         };
         let timeout = self.seconds(task.timeout.as_ref(), seen)?;
-        let heartbeat = self.seconds(task.heartbeat.as_ref(), seen)?.map(Heartbeat::new);
+        let heartbeat = self.seconds(task.heartbeat.as_ref(), seen)?;
+        let heartbeat_seconds = heartbeat.as_ref().map(Duration::as_secs);
+        // Only who holds a token can send heartbeats.
+        let heartbeat = heartbeat.filter(|_| token.is_some()).map(Heartbeat::new);
         let resource = TaskResource {
             resource_type: task.resource.service.clone(),
             resource: task.resource.action_with_pattern(),
+            is_function: task.resource.is_function(),
         };
         self.emit(EventKind::TaskScheduled {
             resource: resource.clone(),
             region: self.engine.execution.arn.split(':').nth(3).unwrap_or_default().to_owned(),
             parameters: arguments.text().clone(),
             timeout_seconds: timeout.as_ref().map(Duration::as_secs),
-            heartbeat_seconds: heartbeat.as_ref().map(|heartbeat| heartbeat.interval.as_secs()),
+            heartbeat_seconds,
             role_arn: role_arn.clone(),
         })?;
         self.emit(EventKind::TaskStarted(resource.clone()))?;
@@ -111,8 +118,8 @@ impl Visit<'_> {
                 () = beaten(heartbeat.as_ref()) => {
                     pulse = limit(heartbeat.as_ref().map(|beat| beat.interval));
                 }
-                () = &mut deadline => return Ok(Outcome::TimedOut(TIMEOUT)),
-                () = &mut pulse => return Ok(Outcome::TimedOut(HEARTBEAT_TIMEOUT)),
+                () = &mut deadline => return Ok(Outcome::TimedOut { is_heartbeat: false }),
+                () = &mut pulse => return Ok(Outcome::TimedOut { is_heartbeat: true }),
             }
         }
     }
@@ -122,7 +129,7 @@ impl Visit<'_> {
             Outcome::Answered(Ok(value)) => {
                 let data = Data::new(value);
                 if data.is_too_large() {
-                    let fault = self.too_large("result");
+                    let fault = self.too_large(resource.in_words());
                     self.emit(EventKind::TaskFailed(resource, Self::failure(&fault)))?;
                     return Err(fault);
                 }
@@ -135,10 +142,11 @@ impl Visit<'_> {
                 self.emit(EventKind::TaskFailed(resource, Self::failure(&fault)))?;
                 Err(fault)
             }
-            Outcome::TimedOut(error) => {
-                let failure = FailureDetails { error: Some(error.to_owned()), cause: None };
+            Outcome::TimedOut { is_heartbeat } => {
+                let error = Some(TIMEOUT.to_owned());
+                let failure = FailureDetails { error: error.clone(), cause: None };
                 self.emit(EventKind::TaskTimedOut(resource, failure))?;
-                Err(Fault { error: Some(error.to_owned()), cause: None })
+                Err(Fault { error, is_heartbeat, ..Fault::default() })
             }
         }
     }

@@ -12,12 +12,15 @@ use crate::checkpoint::{Position, Slot};
 use crate::context::MapItem;
 use crate::data::{Data, Variables};
 use crate::definition::{After, Catcher, Choice, Handling, Kind, State, Wait};
-use crate::errors::{DATA_LIMIT, Fault, NO_CHOICE_MATCHED};
+use crate::errors::{DATA_LIMIT, Fault, NO_CHOICE_MATCHED, RUNTIME};
 use crate::expression::Program;
 use crate::history::{EventKind, FailureDetails};
 
 /// The most seconds that a Wait state or a time-out may last.
 const MAX_SECONDS: f64 = 99_999_999.0;
+/// How far a Wait state's `Timestamp` may lie ahead: as far as 31 bits count seconds, which AWS
+/// does not document and a recording shows.
+const FARTHEST: Duration = Duration::from_secs(i32::MAX as u64);
 
 pub(super) struct Visit<'a> {
     pub(super) engine: &'a Engine,
@@ -42,11 +45,17 @@ impl Visit<'_> {
             frame.children.clear();
             frame.map_run = None;
         }
-        self.emit(EventKind::StateEntered {
-            state: self.state.kind.state_type(),
-            name: self.state.name.clone(),
-            input: self.at.input.text().clone(),
-        })
+        let before = self.slot.lock().last_event;
+        let entered = self.engine.journal.emit(
+            self.slot,
+            EventKind::StateEntered {
+                state: self.state.kind.state_type(),
+                name: self.state.name.clone(),
+                input: self.at.input.text().clone(),
+            },
+        )?;
+        self.slot.lock().entered = (entered, before);
+        Ok(())
     }
 
     pub(super) async fn run(&self) -> Result<Moved, Fault> {
@@ -65,14 +74,21 @@ impl Visit<'_> {
                 plain(input())
             }
             Kind::Pass | Kind::Succeed => plain(input()),
-            Kind::Fail { error, cause } => {
-                Err(Fault { error: self.text(error.as_ref())?, cause: self.text(cause.as_ref())? })
-            }
+            Kind::Fail { error, cause } => Err(Fault {
+                error: self.text(error.as_ref())?,
+                cause: self.text(cause.as_ref())?,
+                ..Fault::default()
+            }),
         }
     }
 
     pub(super) fn emit(&self, kind: EventKind) -> Result<(), Fault> {
-        self.engine.journal.emit(self.slot, kind)
+        self.engine.journal.emit(self.slot, kind).map(|_| ())
+    }
+
+    /// Writes an event that the next one does not follow.
+    pub(super) fn emit_aside(&self, kind: EventKind) -> Result<u64, Fault> {
+        self.engine.journal.emit_aside(self.slot, kind)
     }
 
     /// Attempts a state that may fail, again and again as its retriers say, and then asks its
@@ -93,6 +109,10 @@ impl Visit<'_> {
                 count += 1;
                 continue;
             }
+            // Said once, when nothing is tried again: a retry starts the state without it.
+            if let Some(failed) = self.failed_for_good(&fault) {
+                self.emit(failed)?;
+            }
             let catcher = handling
                 .catch
                 .iter()
@@ -104,21 +124,35 @@ impl Visit<'_> {
         }
     }
 
+    /// The event that says of a Parallel or Map state that it failed. None for one that did its
+    /// work and failed in what it makes of the result.
+    fn failed_for_good(&self, fault: &Fault) -> Option<EventKind> {
+        match &self.state.kind {
+            _ if fault.is_after_the_work || fault.error.as_deref() == Some(RUNTIME) => None,
+            Kind::Parallel(_) => Some(EventKind::ParallelStateFailed),
+            Kind::Map(_) => Some(EventKind::MapStateFailed),
+            _ => None,
+        }
+    }
+
     async fn attempt(&self, retry_count: u64) -> Result<Moved, Fault> {
         let is_resumed = self.is_resumed && retry_count == 0;
         let result = match &self.state.kind {
-            Kind::Task(task) => self.call(task, retry_count).await?,
-            Kind::Parallel(parallel) => self.branch(parallel, retry_count, is_resumed).await?,
-            Kind::Map(map) => self.map(map, retry_count, is_resumed).await?,
+            Kind::Task(task) => self.call(task, retry_count).await,
+            Kind::Parallel(parallel) => self.branch(parallel, retry_count, is_resumed).await,
+            Kind::Map(map) => self.map(map, retry_count, is_resumed).await,
             // The other types do not fail in a way that can be handled.
-            _ => self.at.input.clone(),
+            _ => Ok(self.at.input.clone()),
         };
+        // Where a state inside this one stood when it failed says nothing about this one.
+        let result = result.map_err(|fault| Fault { is_after_the_work: false, ..fault })?;
         if result.is_too_large() {
-            return Err(self.too_large("result"));
+            return Err(self.too_large(&self.state.name));
         }
         let seen = Seen { result: Some(&result), retry_count, ..Seen::default() };
         let state = self.state;
         self.leave(&state.assign, state.output.as_ref(), result.clone(), &state.after, seen)
+            .map_err(|fault| Fault { is_after_the_work: true, ..fault })
     }
 
     fn caught(&self, catcher: &Catcher, fault: &Fault, retry_count: u64) -> Result<Moved, Fault> {
@@ -140,7 +174,7 @@ impl Visit<'_> {
                     let output = rule.output.as_ref();
                     return self.leave(&rule.assign, output, input, &after, Seen::default());
                 }
-                other => return Err(self.misfit(&rule.condition, &other, "true or false")),
+                other => return Err(self.misfit(&rule.condition, &other, "boolean")),
             }
         }
         match &choice.default {
@@ -164,12 +198,22 @@ impl Visit<'_> {
             )?),
             Wait::Timestamp(program) => {
                 let value = self.evaluate(program, Seen::default())?;
-                let until = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-                let until =
-                    until.ok_or_else(|| self.misfit(program, &value, "an RFC 3339 timestamp"))?;
+                let text = value.as_str().ok_or_else(|| self.misfit(program, &value, "string"))?;
+                let until = text.parse::<Timestamp>().map_err(|_| {
+                    let problem = format!(
+                        "The Timestamp field cannot be parsed as an ISO-8601 extended offset \
+                         date-time format string: {text}"
+                    );
+                    self.unfit(Some(&program.location), &problem, true)
+                })?;
                 // A moment that has passed is waited for no longer.
                 let left = self.engine.host.now().duration_until(until);
-                Duration::try_from(left).unwrap_or_default()
+                let left = Duration::try_from(left).unwrap_or_default();
+                if left > FARTHEST {
+                    let cause = self.while_executing("Wait state delay is too long.");
+                    return Err(Fault::new(RUNTIME, cause));
+                }
+                left
             }
         };
         if !duration.is_zero() {
@@ -182,7 +226,7 @@ impl Visit<'_> {
         let Some(program) = program else { return Ok(None) };
         match self.evaluate(program, Seen::default())? {
             Value::String(text) => Ok(Some(text)),
-            other => Err(self.misfit(program, &other, "a string")),
+            other => Err(self.misfit(program, &other, "string")),
         }
     }
 
@@ -197,11 +241,11 @@ impl Visit<'_> {
         Ok(Some(Duration::from_secs_f64(seconds)))
     }
 
-    pub(super) fn too_large(&self, what: &str) -> Fault {
+    /// What this state or its task answers is larger than [`MAX_DATA_BYTES`](crate::MAX_DATA_BYTES).
+    pub(super) fn too_large(&self, state_or_task: &str) -> Fault {
         let cause = format!(
-            "The {what} of the state '{}' has more than the most bytes allowed, {}.",
-            self.state.name,
-            crate::MAX_DATA_BYTES
+            "The state/task '{state_or_task}' returned a result with a size exceeding the maximum \
+             number of bytes service limit."
         );
         Fault::new(DATA_LIMIT, cause)
     }

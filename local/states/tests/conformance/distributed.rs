@@ -115,7 +115,7 @@ async fn listed_objects_are_items_up_to_the_most_wanted() {
 async fn a_file_that_is_missing_or_wrong_is_an_item_reader_failure() {
     let world = World::echo();
     put(&world, "runs/object", "{}");
-    for (key, says) in [("missing", "NoSuchKey"), ("object", "no list")] {
+    for (key, says) in [("missing", "NoSuchKey"), ("object", "map over non-iterable node")] {
         let definition = distributed(json!({"ItemReader": reader("JSON")}));
         let (name, cause, _) = error(world.run(definition, json!({"key": key})).await);
         assert_eq!(name, "States.ItemReaderFailed");

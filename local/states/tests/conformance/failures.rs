@@ -244,6 +244,22 @@ async fn heartbeats_keep_a_task_alive_and_their_absence_ends_it() {
         .boxed()
     });
     let (name, _, _) = error(world.run(waiting_for_a_token(), json!({})).await);
-    assert_eq!(name, "States.HeartbeatTimeout");
+    // Its error is that of any time-out, as AWS recorded it; a name of its own catches it.
+    assert_eq!(name, "States.Timeout");
     assert_eq!(world.elapsed(), 55_000);
+    for (matcher, is_caught) in [("States.HeartbeatTimeout", true), ("States.TaskFailed", false)] {
+        let mut definition = waiting_for_a_token();
+        definition["States"]["Only"]["Catch"] = json!([
+            {"ErrorEquals": [matcher], "Output": "{% $states.errorOutput %}", "Next": "Caught"},
+        ]);
+        definition["States"]["Caught"] = json!({"Type": "Succeed"});
+        let world = World::with(|_| std::future::pending().boxed());
+        match world.run(definition, json!({})).await {
+            Ended::Succeeded { output } => {
+                assert!(is_caught, "{matcher}");
+                assert_eq!(output, json!({"Error": "States.Timeout", "Cause": ""}));
+            }
+            ended => assert!(!is_caught, "{matcher}: {ended:?}"),
+        }
+    }
 }

@@ -34,7 +34,7 @@ async fn a_task_is_reported_with_the_events_and_details_of_aws() {
     let mut succeeded = call.clone();
     succeeded["output"] = json!("{\"Payload\":1}");
     succeeded["outputDetails"] = ok.clone();
-    let event = |at: f64, id: u64, name: &str, member: &str, details: Value| json!({"timestamp": at, "type": name, "id": id, "previousEventId": id - 1, member: details});
+    let event = |at: f64, id: u64, name: &str, member: &str, details: Value| json!({"timestamp": at, "type": name, "id": id, "previousEventId": if id == 2 { 0 } else { id - 1 }, member: details});
     let (end, output) = (start + 2.0, "{\"Payload\":1}");
     assert_eq!(
         api(&world),
@@ -103,9 +103,12 @@ async fn the_failed_step_is_found_by_walking_back_from_the_end() {
     let history = world.history.lock().unwrap();
     let mut event = history.last().unwrap();
     let mut walked = Vec::new();
-    while event.previous_event_id > 0 {
+    loop {
         let api = event.to_api(true);
         walked.push((event.event_type(), api["stateEnteredEventDetails"]["name"].clone()));
+        if event.previous_event_id == 0 {
+            break;
+        }
         event = &history[event.previous_event_id as usize - 1];
     }
     let names: Vec<_> = walked.iter().map(|(name, _)| *name).collect();
@@ -148,7 +151,7 @@ async fn an_evaluation_that_failed_is_an_event() {
     let event = api(&world).into_iter().find(|event| event["type"] == "EvaluationFailed").unwrap();
     assert_eq!(
         event["evaluationFailedEventDetails"],
-        json!({"state": "Only", "location": "Output.a", "error": name, "cause": cause})
+        json!({"state": "Only", "location": "Output/a", "error": name, "cause": cause})
     );
 }
 

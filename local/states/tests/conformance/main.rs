@@ -15,6 +15,7 @@ mod expressions;
 mod failures;
 mod history;
 mod properties;
+mod recorded;
 mod redrive;
 mod retirement;
 mod shipped;
