@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and waits on a paused clock"
 )]
 
+mod events;
 mod first_deploy;
 mod fleet;
 mod iam;

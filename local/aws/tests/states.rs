@@ -26,6 +26,39 @@ fn invoke(function: &str, more: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_text_is_the_payload_as_it_stands_and_a_function_may_be_named_by_its_arn() {
+    let world = World::new().await;
+    world.function("echo", json!({})).await;
+    world.answers("echo", |invocation| {
+        Ok(json!({ "got": String::from_utf8_lossy(&invocation.payload) }))
+    });
+    let by_arn = json!({
+        "Type": "Task",
+        "Resource": "arn:aws:lambda:eu-central-1:111122223333:function:echo",
+        "Arguments": "text",
+        "Output": "{% $states.result.got %}",
+        "End": true,
+    });
+    let payload = |payload: Value| {
+        let arguments = json!({ "FunctionName": "echo", "Payload": payload });
+        invoke(
+            "echo",
+            json!({ "Arguments": arguments, "Output": "{% $states.result.Payload.got %}" }),
+        )
+    };
+    for (name, state, got) in [
+        ("text", payload(json!("\"a\"")), "\"a\""),
+        ("null", payload(json!(null)), "null"),
+        ("list", payload(json!([1])), "[1]"),
+        ("arn", by_arn, "\"text\""),
+    ] {
+        let arn = world.machine(name, ADMIN_ROLE, &machine("Call", json!({ "Call": state }))).await;
+        let ended = world.execute(&arn, "one", json!({})).await;
+        assert_eq!(ended["output"], json!(got).to_string(), "{name}: {ended}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_execution_runs_its_function_and_tells_its_history() {
     let world = World::new().await;
     world.function("double", json!({})).await;

@@ -3,6 +3,7 @@
 
 mod archive;
 mod deliver;
+mod limits;
 mod pattern;
 mod rules;
 
@@ -59,6 +60,7 @@ pub(crate) fn access(_state: &State, call: &Call) -> Vec<Access> {
 
 /// Performs a call.
 pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
+    limits::check(call)?;
     match call.operation.as_str() {
         "CreateEventBus" | "DeleteEventBus" | "DescribeEventBus" | "ListEventBuses"
         | "PutPermission" | "RemovePermission" => buses(aws, call),

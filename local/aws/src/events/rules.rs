@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::bus_arn;
 use super::pattern::Pattern;
-use super::{bus_arn, no_such};
 use crate::{Aws, AwsError, Call};
 
 /// A rule of a bus.
@@ -73,7 +73,13 @@ pub(super) fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         return Ok(json!({ "Rules": rows }));
     }
     let name = call.opt_text("Rule").or(call.opt_text("Name")).unwrap_or_default();
-    let rule = bus.rules.get_mut(name).ok_or_else(|| no_such("Rule", name))?;
+    let rule = bus.rules.get_mut(name).ok_or_else(|| {
+        let bus_name = bus_arn.rsplit('/').next().unwrap_or_default();
+        AwsError::new(
+            "ResourceNotFoundException",
+            format!("Rule {name} does not exist on EventBus {bus_name}."),
+        )
+    })?;
     match call.operation.as_str() {
         "DescribeRule" => return Ok(shown(name, rule)),
         "EnableRule" => rule.enabled = true,
@@ -153,6 +159,12 @@ fn put_targets(rule: &mut Rule, call: &Call) -> Result<Value, AwsError> {
         let (Some(id), Some(arn)) = (text("Id"), text("Arn")) else {
             return Err(AwsError::validation("Targets: Id and Arn are required"));
         };
+        let inputs = ["Input", "InputPath", "InputTransformer"];
+        if inputs.iter().filter(|name| members.contains_key(**name)).count() > 1 {
+            return Err(AwsError::validation(format!(
+                "Only one of Input, InputPath, or InputTransformer must be provided for target {id}."
+            )));
+        }
         let service = arn.split(':').nth(2).unwrap_or_default();
         if !["lambda", "sqs", "sns", "states", "events"].contains(&service) {
             return Err(AwsError::validation(format!(

@@ -405,6 +405,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn dead_letters_go_to_a_queue_that_is_there_and_of_the_same_type() {
+        let aws = Aws::new(Settings::default());
+        queue(&aws, "letters.fifo", json!({ "FifoQueue": "true" })).await;
+        let url = queue(&aws, "q", json!({})).await;
+        let home = "arn:aws:sqs:eu-central-1:111122223333";
+        for (target, reason) in [
+            (format!("{home}:missing"), "Dead letter target does not exist."),
+            (
+                format!("{home}:letters.fifo"),
+                "Dead-letter queue must be same type of queue as the source.",
+            ),
+            (
+                "arn:aws:sqs:eu-central-1:444455556666:letters".to_owned(),
+                "Dead-letter target owner should be same as the source.",
+            ),
+        ] {
+            let policy = json!({ "deadLetterTargetArn": target, "maxReceiveCount": 2 }).to_string();
+            let change = json!({ "QueueUrl": url, "Attributes": { "RedrivePolicy": policy } });
+            let refused = ask(&aws, "SetQueueAttributes", change).await.unwrap_err();
+            let says =
+                format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}");
+            assert_eq!(refused.message, says);
+            let new = json!({ "QueueName": "r", "Attributes": { "RedrivePolicy": policy } });
+            assert_eq!(ask(&aws, "CreateQueue", new).await.unwrap_err().message, says);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_long_poll_is_answered_when_a_message_comes() {
         let aws = Aws::new(Settings::default());
         let url = queue(&aws, "q", json!({})).await;

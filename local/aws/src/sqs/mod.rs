@@ -92,7 +92,11 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         "GetQueueAttributes" => attributes(aws, call),
         "SetQueueAttributes" => {
             let changes = read_attributes(call)?;
-            with_queue(aws, call, |queue| queue.set_attributes(changes))
+            let arn = arn_of(call, call.text("QueueUrl")?)?;
+            let mut state = aws.lock();
+            check_dead_letters(&state.sqs, &arn, &changes)?;
+            let queue = state.sqs.queues.get_mut(&arn).ok_or_else(no_queue)?;
+            queue.set_attributes(changes)
         }
         "ListDeadLetterSourceQueues" => dead_letter_sources(aws, call),
         "PurgeQueue" => with_queue(aws, call, |queue| {
@@ -183,11 +187,40 @@ fn create(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         }
         return Ok(json!({ "QueueUrl": url }));
     }
+    check_dead_letters(&state.sqs, &arn, &given)?;
     let mut queue = Queue::new(name, aws.now())?;
     queue.set_attributes(given)?;
     queue.tag(call);
     state.sqs.queues.insert(arn, queue);
     Ok(json!({ "QueueUrl": url }))
+}
+
+/// Dead letters go to a queue that exists, of the same account and Region and of the same type.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
+fn check_dead_letters(
+    sqs: &Sqs,
+    source: &str,
+    attributes: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let policy = attributes.get("RedrivePolicy").map(String::as_str).unwrap_or_default();
+    let parsed: Value = serde_json::from_str(policy).unwrap_or_default();
+    let Some(target) = parsed.get("deadLetterTargetArn").and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let home = |arn: &str| arn.rsplit_once(':').map(|(home, _)| home.to_owned());
+    let reason = if home(target) != home(source) {
+        "Dead-letter target owner should be same as the source"
+    } else if !sqs.queues.contains_key(target) {
+        "Dead letter target does not exist"
+    } else if target.ends_with(".fifo") != source.ends_with(".fifo") {
+        "Dead-letter queue must be same type of queue as the source"
+    } else {
+        return Ok(());
+    };
+    Err(AwsError::new(
+        "InvalidParameterValue",
+        format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}."),
+    ))
 }
 
 fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {

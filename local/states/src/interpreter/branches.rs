@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::leave::Seen;
 use super::visit::Visit;
-use crate::checkpoint::Slot;
 use crate::context::MapItem;
 use crate::data::Data;
-use crate::definition::{Flow, Kind, Map, Parallel, Processor};
+use crate::definition::{Flow, Map, Parallel, Processor};
 use crate::errors::{Fault, TOLERATED_FAILURES};
 use crate::expression::Program;
 use crate::history::{EventKind, Iteration};
@@ -89,10 +88,9 @@ impl Visit<'_> {
                     // The other branches end here, wherever they are.
                     drop(running);
                     self.abort(&parallel.branches[index], &child, true)?;
-                    for (other, flow) in parallel.branches.iter().enumerate() {
-                        if other != index {
-                            self.abort(flow, &self.slot.child(other), false)?;
-                        }
+                    let others = parallel.branches.iter().enumerate();
+                    for (other, flow) in others.filter(|(other, _)| *other != index) {
+                        self.abort(flow, &self.slot.child(other), false)?;
                     }
                     return Err(fault);
                 }
@@ -100,46 +98,6 @@ impl Visit<'_> {
         }
         self.emit_aside(EventKind::ParallelStateSucceeded)?;
         Ok(collect(outputs))
-    }
-
-    /// Writes which states of a sequence that is given up end without an exit: those that wait for
-    /// something. The one that failed is among them when it is a task.
-    fn abort(&self, flow: &Flow, slot: &Slot, has_failed: bool) -> Result<(), Fault> {
-        let (at, is_done) = {
-            let frame = slot.lock();
-            (frame.at.as_ref().map(|at| at.state.clone()), frame.output.is_some())
-        };
-        let Some(state) = at.and_then(|at| flow.states.get(&at)).filter(|_| !is_done) else {
-            return Ok(());
-        };
-        let children: Vec<(usize, Slot)> =
-            slot.lock().children.iter().map(|(index, child)| (*index, child.clone())).collect();
-        match &state.kind {
-            Kind::Parallel(parallel) if !has_failed => {
-                for (index, child) in &children {
-                    if let Some(flow) = parallel.branches.get(*index) {
-                        self.abort(flow, child, false)?;
-                    }
-                }
-            }
-            Kind::Map(map) if !has_failed => {
-                if let Processor::Inline(flow) = &map.processor {
-                    for (index, child) in &children {
-                        if child.lock().output.is_none() {
-                            let (name, index) = (state.name.clone(), *index as u64);
-                            self.emit_aside(EventKind::MapIterationAborted(Iteration {
-                                name,
-                                index,
-                            }))?;
-                            self.abort(flow, child, false)?;
-                        }
-                    }
-                }
-            }
-            Kind::Task(_) | Kind::Wait(_) => {}
-            _ => return Ok(()),
-        }
-        self.emit_aside(EventKind::StateAborted { state: state.kind.state_type() }).map(|_| ())
     }
 
     pub(super) async fn map(
@@ -210,11 +168,7 @@ impl Visit<'_> {
                     failed += 1;
                     if tolerance.is_exceeded(failed, total) {
                         drop(running);
-                        self.abort(flow, &child, true)?;
-                        for index in under_way {
-                            self.emit_aside(EventKind::MapIterationAborted(self.iteration(index)))?;
-                            self.abort(flow, &self.slot.child(index), false)?;
-                        }
+                        self.give_up(flow, &child, under_way)?;
                         return Err(if tolerance.is_given() { Tolerance::fault() } else { fault });
                     }
                 }
@@ -300,7 +254,7 @@ impl Visit<'_> {
         program.map(|program| self.number(program, limits, seen)).transpose()
     }
 
-    fn iteration(&self, index: usize) -> Iteration {
+    pub(super) fn iteration(&self, index: usize) -> Iteration {
         Iteration { name: self.state.name.clone(), index: index as u64 }
     }
 }

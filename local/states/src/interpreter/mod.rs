@@ -1,6 +1,7 @@
 //! Runs a machine: one future for the whole execution, branches and iterations included, so
 //! dropping it stops everything and nothing runs behind anybody's back.
 
+mod abort;
 mod branches;
 mod distributed;
 mod leave;
