@@ -51,8 +51,8 @@ fn every_machine_loads_with_its_placeholders_filled_in() {
             };
             text = text.replace(&format!("${{{name}}}"), value);
         }
-        let parsed = Machine::parse(&text)
-            .unwrap_or_else(|faults| panic!("{}: {faults:?}", machine.name));
+        let parsed =
+            Machine::parse(&text).unwrap_or_else(|faults| panic!("{}: {faults:?}", machine.name));
         // A variable that nothing assigns is taken by AWS, and fails the execution.
         assert_eq!(parsed.warnings(), [], "{}", machine.name);
     }
