@@ -130,7 +130,7 @@ deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, 
 	@$(MAKE) check-gate
 	@mkdir -p .aws-sam
 	@$(STACK_TOOL) parameters $(PARAMETERS)
-	@$(STACK_TOOL) preflight
+	@$(STACK_TOOL) preflight $(PARAMETERS)
 	@# SAM passes cargo no --locked: a Cargo.lock that would change is refused here.
 	cargo metadata --locked --format-version 1 >/dev/null
 	$(WITH_TOOLS) sam build --parameter-overrides file://$(PARAMETERS)

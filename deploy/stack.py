@@ -1,7 +1,7 @@
 """What `make deploy` does around SAM. Usage (with .tools/python):
 
     stack.py parameters FILE   reads deployment.yaml and tiers.json, writes FILE for SAM
-    stack.py preflight         says what stands in the way of a deploy of this stack
+    stack.py preflight FILE    says what stands in the way of a deploy of this stack with these parameters
     stack.py verify FILE       compares the parameters that stand in AWS, protects the stack
 
 DEPLOYMENT and STACK are as in the Makefile; the Region is that of the AWS tools.
@@ -16,6 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 import parameters
+import units
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STACK = os.environ.get("STACK", "landlord")
@@ -59,7 +60,7 @@ def in_the_way(stack):
     return None
 
 
-def preflight(client, organizations, account):
+def preflight(client, organizations, tagging, account, path):
     told = in_the_way(described(client))
     if told:
         raise parameters.Fault(told)
@@ -76,6 +77,9 @@ def preflight(client, organizations, account):
             raise parameters.Fault(
                 f"{kind} is not enabled, or not yet: aws organizations enable-policy-type "
                 f"--root-id {roots[0]['Id']} --policy-type {kind}")
+    told = units.faults(json.loads(pathlib.Path(path).read_text(encoding="utf-8")), organizations, tagging)
+    if told:
+        raise parameters.Fault("; ".join(told))
 
 
 def verify(client, path):
@@ -92,9 +96,11 @@ def main(arguments):
         match arguments:
             case ["parameters", path]:
                 write(path)
-            case ["preflight"]:
+            case ["preflight", path]:
                 account = boto3.client("sts").get_caller_identity()["Account"]
-                preflight(boto3.client("cloudformation"), boto3.client("organizations"), account)
+                # Accounts are indexed in us-east-1 only.
+                tagging = boto3.client("resourcegroupstaggingapi", region_name="us-east-1")
+                preflight(boto3.client("cloudformation"), boto3.client("organizations"), tagging, account, path)
             case ["verify", path]:
                 verify(boto3.client("cloudformation"), path)
             case _:

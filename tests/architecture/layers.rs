@@ -53,14 +53,22 @@ const SERVICES: [(&str, &[&str]); 18] = [
         &["cloudformation", "cloudwatch", "lambda", "organizations", "s3", "ssm", "sts"],
     ),
     ("enroll-baseline", &["cloudformation"]),
-    ("find-tenant", &["resourcegroupstagging"]),
+    ("find-tenant", &["resourcegroupstagging", "sns", "ssm"]),
     ("finish-rollout", &["cloudformation", "s3"]),
     ("label-account", &["sts", "ssm"]),
     ("place-account", &["organizations"]),
     ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
     (
         "plan-rollout",
-        &["organizations", "cloudformation", "cloudwatch", "resourcegroupstagging", "s3", "sfn"],
+        &[
+            "organizations",
+            "cloudformation",
+            "cloudwatch",
+            "resourcegroupstagging",
+            "s3",
+            "sfn",
+            "ssm",
+        ],
     ),
     ("request-quotas", &["sts", "servicequotas", "lambda"]),
     ("retire-tenant", &[]),
@@ -69,7 +77,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
 ];
 
 /// What the functions of a roll-out have in common may call, so that each of them does not.
-const OF_ROLLOUT: [&str; 3] = ["cloudformation", "cloudwatch", "s3"];
+const OF_ROLLOUT: [&str; 5] = ["cloudformation", "cloudwatch", "organizations", "s3", "ssm"];
 
 /// A dependency, as the rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -92,7 +92,8 @@ fn examples() -> Vec<(&'static str, Value)> {
             "regions": ["eu-central-1"], "leftOut": 1, "inoperable": 0, "redBefore": [],
             "planKey": "rollouts/landlord-tenant-baseline_7/plan.json", "excepted": 2,
             "knownOffenders": 1, "knownOffenderAccounts": ["222222222222"], "overriding": 1,
-            "overridingAccounts": ["333333333333"],
+            "overridingAccounts": ["333333333333"], "outside": 1,
+            "outsideAccounts": [{ "accountId": "444444444444", "because": "NO_TENANT" }],
         },
         "waves": [{
             "number": 1, "name": "canary", "accounts": 300, "instances": 330, "operations": 2,
@@ -197,11 +198,12 @@ const MAY_BE_LEFT_OUT: [&str; 6] =
     ["rootEmail", "tags", "retireAfterDays", "metadata", "originalTenantId", "ignored"];
 
 /// And of which event alone: a tenant without an account, a sweep that was not stopped, a signup that
-/// is nobody else's business.
-const MAY_BE_LEFT_OUT_OF: [(&str, &str); 6] = [
+/// is nobody else's business, a cooling-off time that was not raised.
+const MAY_BE_LEFT_OUT_OF: [(&str, &str); 7] = [
     ("TenantAdmitted", "behindEventId"),
     ("TenantAdmitted", "differences"),
     ("TenantAdmitted", "changeWith"),
+    ("TenantRetiring", "raisedToDays"),
     ("TenantUnchanged", "accountId"),
     ("TenantUnchanged", "state"),
     ("RetirementSweepFinished", "stopped"),

@@ -64,7 +64,8 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             with(
                 &tenant,
                 json!({
-                    "retireAfter": at, "reason": "the contract ended", "occurredAt": at,
+                    "retireAfter": at, "raisedToDays": 30, "reason": "the contract ended",
+                    "occurredAt": at,
                     "requestedBy": "saas.signup 111122223333 7bf73129", "eventId": "7bf73129",
                     "homeOrganizationalUnitId": "ou-root-general0",
                 }),
@@ -81,6 +82,7 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("TenantUnchanged", unchanged.clone()),
+        ("TenantUnchanged", with(&unchanged, json!({ "because": "DROPPED" }))),
         (
             "TenantUnchanged",
             with(&unchanged, json!({ "because": "ALREADY_CLOSED", "state": "CLOSED" })),

@@ -84,6 +84,7 @@ pub struct Naming {
     account_name_prefix: String,
     email_local_part: String,
     email_domain: String,
+    given_domains: Vec<String>,
 }
 
 impl Naming {
@@ -100,6 +101,7 @@ impl Naming {
             account_name_prefix: account_name_prefix.into(),
             email_local_part: email_local_part.into(),
             email_domain: email_domain.into(),
+            given_domains: Vec::new(),
         };
         let mut faults = Faults::new();
         let prefix = &naming.account_name_prefix;
@@ -118,6 +120,63 @@ impl Naming {
             faults.push(fault.at("emailLocalPart and emailDomain"));
         }
         faults.none_or(Some(naming))
+    }
+
+    /// The same, where signups may give addresses of these domains; without it they may give none.
+    ///
+    /// # Errors
+    /// Every domain that is none.
+    pub fn with_given_domains(
+        mut self,
+        domains: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, Faults> {
+        let mut faults = Faults::new();
+        for domain in domains.into_iter().map(Into::into) {
+            if let Err(rule) = check_domain(&domain) {
+                faults.push(Fault::new("givenDomains", &domain, rule));
+            }
+            self.given_domains.push(domain);
+        }
+        faults.none_or(Some(self))
+    }
+
+    /// Whether a signup of this tenant may give this address. Its own derived one it always may. One
+    /// that another tenant's id leads to it never may: that tenant could not sign up any more. Any
+    /// other has to be of a domain that is named for this, for whoever reads its mail owns the
+    /// account.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check_given(&self, tenant: Option<&TenantId>, email: &Email) -> Result<(), Fault> {
+        let fault = |rule: String| Err(Fault::new("rootEmail", email.as_str(), rule));
+        if tenant.is_some_and(|tenant| email.is_same_as(&self.email_text(tenant.as_str()))) {
+            return Ok(());
+        }
+        if self.is_derived(email) {
+            let (local, domain) = (&self.email_local_part, &self.email_domain);
+            return fault(format!(
+                "must not be of the form {local}+<id>@{domain} with another id than the tenant's \
+                 own: leave rootEmail out"
+            ));
+        }
+        let domain = email.as_str().rsplit('@').next().unwrap_or_default();
+        if self.given_domains.iter().any(|it| it.eq_ignore_ascii_case(domain)) {
+            return Ok(());
+        }
+        fault(
+            "must not be given, for its domain is not among those from which signups may give \
+             addresses: Landlord's parameter RootEmailDomains"
+                .to_owned(),
+        )
+    }
+
+    /// Whether the address is one to which some tenant's id leads, or that a mailbox takes for one:
+    /// case never counts, and many do not count dots before the `@`.
+    fn is_derived(&self, email: &Email) -> bool {
+        let Some((local, domain)) = email.as_str().rsplit_once('@') else { return false };
+        let bare = |text: &str| text.replace('.', "").to_ascii_lowercase();
+        domain.eq_ignore_ascii_case(&self.email_domain)
+            && bare(local).starts_with(&format!("{}+", bare(&self.email_local_part)))
     }
 
     /// The name of the tenant's account.
@@ -237,6 +296,51 @@ mod tests {
         let faults = Naming::new("ü", "a b", "localhost").unwrap_err();
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["accountNamePrefix", "emailLocalPart", "emailDomain"]);
+    }
+
+    #[test]
+    fn an_address_is_given_only_from_domains_that_are_named() {
+        let naming = Naming::new("tenant-", "aws", "accounts.example.com").unwrap();
+        let mallory: TenantId = "mallory".parse().unwrap();
+        let check = |naming: &Naming, email: &str| {
+            naming.check_given(Some(&mallory), &email.parse().unwrap()).map_err(|it| it.rule)
+        };
+        for own in ["aws+mallory@accounts.example.com", "AWS+Mallory@Accounts.Example.COM"] {
+            assert_eq!(check(&naming, own), Ok(()), "{own}");
+        }
+        let closed = check(&naming, "root@mallory.example").unwrap_err();
+        assert!(closed.contains("RootEmailDomains"), "{closed}");
+        let open = naming.with_given_domains(["accounts.example.com", "Corp.example"]).unwrap();
+        for fine in ["root@corp.example", "x+aws+victim@CORP.example", "root@accounts.example.com"]
+        {
+            assert_eq!(check(&open, fine), Ok(()), "{fine}");
+        }
+        for foreign in ["root@corp.example.org", "root@sub.corp.example", "root@corp.exampl"] {
+            assert!(check(&open, foreign).unwrap_err().contains("RootEmailDomains"), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn nobody_takes_the_address_to_which_another_tenants_id_leads() {
+        let naming = Naming::new("tenant-", "aws", "accounts.example.com").unwrap();
+        let open = naming.with_given_domains(["accounts.example.com"]).unwrap();
+        let mallory: TenantId = "mallory".parse().unwrap();
+        for theirs in [
+            "aws+victim@accounts.example.com",
+            "AWS+VICTIM@ACCOUNTS.EXAMPLE.COM",
+            "aws+mallory-2@accounts.example.com",
+            "aws+mallory+x@accounts.example.com",
+            "aws+mallory.@accounts.example.com",
+            "a.ws+victim@accounts.example.com",
+            "aws+@accounts.example.com",
+        ] {
+            let email: Email = theirs.parse().unwrap();
+            for tenant in [Some(&mallory), None] {
+                let fault = open.check_given(tenant, &email).unwrap_err();
+                assert!(fault.rule.contains("leave rootEmail out"), "{theirs}: {fault}");
+            }
+        }
+        assert!(Naming::new("t-", "aws", "a.example").unwrap().with_given_domains(["*"]).is_err());
     }
 
     proptest! {

@@ -173,6 +173,12 @@ impl TenantDocument {
         if let (Some(tier), Some(name)) = (tier, &draft.tier) {
             tier.check_units(name, admission.units, &mut faults);
         }
+        let tenant = draft.tenant_id.as_ref().map(|(tenant, _)| tenant);
+        if let Some(Err(fault)) =
+            draft.root_email.as_ref().map(|it| admission.naming.check_given(tenant, it))
+        {
+            faults.push(fault);
+        }
         let names = draft.tenant_id.as_ref().map(|(tenant, _)| {
             let name = faults.keep(AccountName::FIELD, admission.naming.account_name(tenant));
             let email = match (draft.root_email_is_given, draft.root_email.clone()) {

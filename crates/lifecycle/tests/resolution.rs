@@ -28,6 +28,7 @@ fn tiers_json() -> Value {
 fn resolve(tiers: &Value, units: &str, detail: &Value) -> Result<TenantDocument, Faults> {
     let tiers: TiersConfig = tiers.to_string().parse()?;
     let naming = Naming::new("tenant-", "aws", "example.com")?;
+    let naming = naming.with_given_domains(["acme.example"])?;
     let units: OrganizationalUnits = units.parse()?;
     let event =
         SignupEvent { id: "event-1", time: "2026-11-21T10:00:00Z".parse().unwrap(), detail };
@@ -86,6 +87,15 @@ fn an_email_that_is_given_is_taken() {
     detail["rootEmail"] = "root@acme.example".into();
     let document = resolve(&tiers_json(), UNITS, &detail).unwrap();
     assert_eq!(document.email.as_str(), "root@acme.example");
+    for (taken, word) in
+        [("aws+victim@example.com", "leave rootEmail out"), ("a@b.example", "RootEmailDomains")]
+    {
+        detail["rootEmail"] = taken.into();
+        detail["tier"] = "none".into();
+        let faults = resolve(&tiers_json(), UNITS, &detail).unwrap_err();
+        assert_eq!(fields(&faults), ["tier", "rootEmail"], "all at once");
+        assert!(faults.to_string().contains(word), "{faults}");
+    }
 }
 
 #[test]

@@ -138,6 +138,12 @@ impl TenantRecord {
         if is_newer || is_the_same { Received::Newest } else { Received::Stale }
     }
 
+    /// Whether a wish is neither known nor older than what is known.
+    pub fn is_news(&self, wish: &LifecycleWish) -> bool {
+        let known = self.newest_lifecycle.as_ref();
+        known.is_none_or(|known| known.rank() < wish.rank() && !known.same_as(wish))
+    }
+
     /// What a signup of this moment finds.
     pub fn signup(&self, signed_up_at: Timestamp) -> Signup {
         match &self.newest_lifecycle {

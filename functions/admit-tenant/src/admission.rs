@@ -12,6 +12,7 @@ use crate::answers::{
 };
 use crate::behind;
 use crate::checks::{check, tell, version_of};
+use crate::day;
 use crate::decide::checks::Verdict;
 use crate::decide::{Event, Lane, Meaning, Room, Standing, execution_name, meaning, read_event};
 use crate::error::{Call, Error};
@@ -158,9 +159,15 @@ async fn onboard(
             if let Some(because) = Box::pin(lack_of_room(app)).await? {
                 return Ok(Outcome::NoRoom(because));
             }
+            if let Some(because) = Box::pin(day::is_full(app)).await? {
+                return Ok(Outcome::DayFull(because));
+            }
         }
     }
     let started = Box::pin(start(app, &execution_name(tenant_id, number), document)).await?;
+    if room == Room::Needed && started == Started::Now {
+        day::count(app).await;
+    }
     admitted(app, event, tenant_id, number, started == Started::Before).await
 }
 

@@ -157,19 +157,19 @@ async fn try_to_tell(
     if app.files.read(&note).await?.is_some() {
         return Ok(());
     }
-    let call = Call { service: "sns", name: "Publish" };
     let (subject, text) = notice(tier, version, verdict);
-    app.topics
-        .publish()
-        .topic_arn(&app.config.topic_arn)
-        .subject(subject)
-        .message(text)
-        .send()
-        .await
-        .map_err(|error| call.error(&error))?;
+    publish(app, &subject, &text).await?;
     app.files.write(&note, "{}".to_owned(), Condition::Absent).await?;
     tracing::warn!(tier = %tier, faults = ?verdict.faults, "operators are told of a tier's faults");
     Ok(())
+}
+
+/// Tells operators.
+pub(crate) async fn publish(app: &App, subject: &str, text: &str) -> Result<(), Error> {
+    let call = Call { service: "sns", name: "Publish" };
+    let topic = &app.config.topic_arn;
+    let sent = app.topics.publish().topic_arn(topic).subject(subject).message(text).send().await;
+    sent.map(drop).map_err(|error| call.error(&error))
 }
 
 fn later(call: Call) -> Error {

@@ -12,7 +12,8 @@ const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// How accounts are named: `ACCOUNT_NAME_PREFIX` (`tenant-` unless given),
-    /// `EMAIL_LOCAL_PART`, `EMAIL_DOMAIN`.
+    /// `EMAIL_LOCAL_PART`, `EMAIL_DOMAIN`; and the domains of which signups may give addresses:
+    /// `ROOT_EMAIL_DOMAINS`, separated by commas, none unless given.
     pub naming: Naming,
     /// The SSM parameter that holds the tiers: `TIERS_PARAMETER`.
     pub tiers_parameter: String,
@@ -40,6 +41,8 @@ pub struct Config {
     pub admission_window: usize,
     /// How long onboarding may take: `DEADLINE_SECONDS`, a day unless given.
     pub deadline_seconds: u32,
+    /// How many accounts may be begun within 24 hours: `SIGNUPS_A_DAY`, 1,000 unless given.
+    pub signups_a_day: u32,
     /// Whether events that EventBridge replays from an archive are signups: `ADMIT_REPLAYS`.
     pub admit_replays: bool,
 }
@@ -57,6 +60,11 @@ impl Config {
         let naming = Naming::new(prefix, local_part, domain).map_err(|faults| {
             Error::invalid("ACCOUNT_NAME_PREFIX, EMAIL_LOCAL_PART or EMAIL_DOMAIN", given, faults)
         })?;
+        let domains = optional(lookup, "ROOT_EMAIL_DOMAINS").unwrap_or_default();
+        let named = domains.split(',').map(str::trim).filter(|domain| !domain.is_empty());
+        let naming = naming
+            .with_given_domains(named)
+            .map_err(|faults| Error::invalid("ROOT_EMAIL_DOMAINS", domains.clone(), faults))?;
         let state_machine_arn = required(lookup, STATE_MACHINE_ARN)?;
         if !state_machine_arn.contains(":stateMachine:") {
             let rule = "must be the ARN of a state machine";
@@ -79,6 +87,7 @@ impl Config {
             topic_arn: required(lookup, "TOPIC_ARN")?,
             admission_window: positive(lookup, "ADMISSION_WINDOW", 10_usize)?,
             deadline_seconds: positive(lookup, "DEADLINE_SECONDS", 86_400_u32)?,
+            signups_a_day: positive(lookup, "SIGNUPS_A_DAY", 1_000_u32)?,
             admit_replays: parsed_or(lookup, "ADMIT_REPLAYS", false)?,
         })
     }
@@ -146,6 +155,8 @@ mod tests {
             ("STATE_MACHINE_ARN", "onboard-tenant", "state machine"),
             ("TENANT_OUS", "General", "name=id"),
             ("ADMIT_REPLAYS", "maybe", "maybe"),
+            ("ROOT_EMAIL_DOMAINS", "corp.example, *", "letters, digits"),
+            ("SIGNUPS_A_DAY", "0", "must be 1 or more"),
             ("QUEUE_URL", "", "not set"),
         ] {
             let error = Config::load(&|name| {

@@ -3,10 +3,11 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, Metric, Metrics, Named, chain, client};
 use lifecycle::{Fault, TenantId, TierName};
+use rate_brake::Brake;
 use run_files::Files;
 use serde::{Deserialize, Serialize};
 use tenant_records::TenantRecords;
@@ -27,6 +28,9 @@ pub const NAMESPACE: &str = "Landlord/Signups";
 /// `TENANT`, `AWS`, `FAULT`) and by `Reason`.
 pub const HEAD_WAITING: &str = "SignupHeadWaiting";
 
+/// The window in which new accounts are counted.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// The length of the ids that most signup systems give.
 const LENGTH_OF_A_UUID: usize = 36;
 
@@ -44,6 +48,7 @@ pub struct App {
     pub(crate) stack_sets: aws_sdk_cloudformation::Client,
     pub(crate) files: Files,
     pub(crate) records: TenantRecords,
+    pub(crate) signups: Brake,
     pub(crate) memo: Memo,
     wire: Wire,
     pub(crate) clock: Clock,
@@ -55,6 +60,7 @@ impl App {
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         Self {
             records: TenantRecords::new(wire, &config.runs_bucket),
+            signups: Brake::new(wire, &config.runs_bucket, "signups", DAY),
             files: Files::new(wire, &config.runs_bucket),
             config,
             topics: client!(aws_sdk_sns, wire),
@@ -174,6 +180,8 @@ pub(crate) enum Outcome {
     Answered,
     /// It waits for room, for this reason.
     NoRoom(String),
+    /// As many accounts were begun as may be within a day, in these words.
+    DayFull(String),
     /// Its tier has a fault, in these words.
     TierHeld(TierName, String),
     /// Its tenant's onboarding runs for an earlier signup, in these words.
@@ -219,6 +227,7 @@ async fn process(app: &App, record: &Record) -> Place {
     let (finding, because, error) = match outcome {
         Ok(Outcome::Answered) => return Place::Leaves,
         Ok(Outcome::NoRoom(because)) => (Finding::NeedsRoom, because, None),
+        Ok(Outcome::DayFull(because)) => (Finding::DayFull, because, None),
         Ok(Outcome::TierHeld(tier, because)) => (Finding::TierHeld(tier), because, None),
         Ok(Outcome::InHand(tenant, because)) => (Finding::InHand(tenant), because, None),
         Err(error) => (Finding::Failed(error.blame()), chain(&error), Some(error)),

@@ -5,6 +5,7 @@ mod answers;
 mod behind;
 mod checks;
 mod config;
+mod day;
 pub mod decide;
 mod error;
 mod executions;

@@ -1,8 +1,11 @@
 //! The function's environment.
 
+use std::collections::BTreeSet;
+
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed, required};
-use lifecycle::RoleName;
+use lambda_kit::config::{Error, list, parsed, required};
+use lifecycle::{OrganizationalUnits, RoleName};
+use rollout::{House, StackSets};
 
 /// What the environment says.
 #[derive(Debug, Clone)]
@@ -11,6 +14,11 @@ pub struct Config {
     pub runs_bucket: String,
     /// The role by which gates are opened on the way back.
     pub role: RoleName,
+    /// Whose accounts an operation may name: `TENANT_OUS`, `ONBOARDING_OU_ID`, `RETIRING_OU_ID`,
+    /// `SUSPENDED_OU_ID`, `MANAGEMENT_ACCOUNT_ID`, `PROTECTED_ACCOUNT_IDS`.
+    pub house: House,
+    /// Which stack sets: `ROLLOUT_STACK_SETS`, and those of the tiers in `TIERS_PARAMETER`.
+    pub stack_sets: StackSets,
 }
 
 impl Config {
@@ -19,8 +27,25 @@ impl Config {
     /// # Errors
     /// Names the first variable that is missing or wrong.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
+        let runs_bucket = required(lookup, "RUNS_BUCKET")?;
+        let tenants: OrganizationalUnits = parsed(lookup, "TENANT_OUS")?;
+        let others =
+            ["ONBOARDING_OU_ID", "RETIRING_OU_ID", "SUSPENDED_OU_ID"].map(|it| parsed(lookup, it));
+        let mut units = tenants.iter().map(|(_, id)| id.clone()).collect::<BTreeSet<_>>();
+        for unit in others {
+            units.insert(unit?);
+        }
         Ok(Self {
-            runs_bucket: required(lookup, "RUNS_BUCKET")?,
+            house: House {
+                units,
+                management: parsed(lookup, "MANAGEMENT_ACCOUNT_ID")?,
+                protected: list(lookup, "PROTECTED_ACCOUNT_IDS")?.into_iter().collect(),
+            },
+            stack_sets: StackSets {
+                named: list::<String>(lookup, "ROLLOUT_STACK_SETS")?.into_iter().collect(),
+                tiers_parameter: required(lookup, "TIERS_PARAMETER")?,
+            },
+            runs_bucket,
             role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
         })
     }

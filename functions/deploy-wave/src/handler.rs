@@ -30,6 +30,7 @@ pub struct App {
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     /// The second witness of suspended accounts.
     pub(crate) organizations: aws_sdk_organizations::Client,
+    pub(crate) parameters: aws_sdk_ssm::Client,
     cloudformation: aws_sdk_cloudformation::Client,
     objects: aws_sdk_s3::Client,
     clock: Clock,
@@ -44,6 +45,7 @@ impl App {
             sts: client!(aws_sdk_sts, wire),
             cloudwatch: alarms::alarms_client(wire),
             organizations: client!(aws_sdk_organizations, wire.global()),
+            parameters: client!(aws_sdk_ssm, wire),
             cloudformation: StackSet::client(wire),
             objects: Files::client(wire),
             clock,

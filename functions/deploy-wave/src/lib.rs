@@ -8,6 +8,7 @@ mod definition;
 mod error;
 mod gates;
 mod handler;
+mod house;
 mod joined;
 mod proof;
 mod results;

@@ -204,6 +204,7 @@ impl Run<'_> {
         if let Stage::Back { .. } = self.stage {
             self.renew_gates(state, now).await?;
         }
+        self.look_ahead(state, now).await?;
         // One that waits for its turn has changed nothing yet.
         if status == OperationStatus::Running {
             self.remember_definition(state).await?;

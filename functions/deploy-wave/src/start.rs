@@ -2,19 +2,22 @@
 
 use jiff::Timestamp;
 use lifecycle::rollout::{OperationName, Stage};
-use rollout::manifest::{PREVIOUS_TEMPLATE, folder};
+use rollout::manifest::PREVIOUS_TEMPLATE;
 use rollout::plan::{ConcurrencyMode, RegionConcurrency};
 use rollout::stack_set::{Pace, Started};
-use rollout::{Batch, Class, Manifest, Reason, ReasonCode, Row, Stop};
+use rollout::{Batch, Manifest, Stop};
 
 use crate::definition::Changed;
 use crate::gates;
+use crate::house::{Look, without};
 use crate::rounds::nobody_took_it;
 use crate::run::{Next, Run, WAIT_AFTER_START, WAIT_WHILE_BUSY, wait};
 use crate::state::{Open, State};
 
 /// Between two calls that open gates.
 const WAIT_FOR_GATES: u32 = 1;
+/// Between two calls that look at accounts.
+const WAIT_FOR_LOOKS: u32 = 1;
 
 impl Run<'_> {
     pub(crate) fn concurrent(&self, batch: &Batch) -> usize {
@@ -71,6 +74,17 @@ impl Run<'_> {
             }
         }
         let changes = self.changes_the_set(state);
+        match self.look_at(state, state.next, batch, now).await? {
+            Look::Clear => {}
+            Look::More(left) => {
+                let because = format!("Organizations is asked about {left} more accounts");
+                return Ok(wait(WAIT_FOR_LOOKS, because));
+            }
+            Look::Outside(outside) => {
+                let (left, rows) = without(batch, &outside);
+                return self.leave_out(state, left, rows, restores || changes).await;
+            }
+        }
         // The way back changes the set again and again; what it must not change is another rollout's.
         if (!changes && !restores) || matches!(self.stage, Stage::Back { .. }) {
             match self.changed_by_others(state, now).await? {
@@ -140,48 +154,5 @@ impl Run<'_> {
             return self.set.update_set(id, batch, &pace, (&self.manifest.next, None), keeps).await;
         }
         self.set.update_instances(id, batch, &pace, keeps).await
-    }
-
-    /// Goes on without the accounts of the batch whose instances were withdrawn meanwhile.
-    async fn shrink(&self, state: &mut State, batch: &Batch, first: bool) -> Result<Next, Stop> {
-        let left = self.still_there(batch).await?;
-        let gone: Vec<Row> = batch
-            .accounts
-            .iter()
-            .filter(|account| !left.iter().any(|batch| batch.accounts.contains(*account)))
-            .flat_map(|account| batch.regions.iter().map(move |region| (account, region)))
-            .map(|(account, region)| {
-                let why = "its stack instance was withdrawn";
-                Row::new(account.clone(), region.clone(), Class::Suspended, why)
-            })
-            .collect();
-        if gone.is_empty() {
-            return Ok(wait(WAIT_WHILE_BUSY, "an instance is not to be found"));
-        }
-        let mut operations = self.operations(state).await?;
-        let place = state.next;
-        match left.into_iter().next() {
-            Some(smaller) => operations.operations[place] = smaller,
-            None if first => {
-                let text = "no account of the first operation has an instance any more";
-                let reason = Reason { code: ReasonCode::StepFailed, text: text.to_owned() };
-                state.reason = Some(reason);
-                return self.done(state).await;
-            }
-            None => {
-                operations.operations.remove(place);
-            }
-        }
-        let name = match state.round {
-            0 => format!("{}.json", folder(self.stage)),
-            round => format!("{}/round-{round}.json", folder(self.stage)),
-        };
-        let standing = self.standing(state).await?.with(&gone);
-        let settled = format!("{}/standing-{}.json", folder(self.stage), state.settled + 1);
-        self.files.write(&settled, &standing).await?;
-        // Last: who reads the smaller file finds the standing written.
-        self.files.write(&name, &operations).await?;
-        state.settled += 1;
-        Ok(wait(1, format!("{} instances were withdrawn", gone.len())))
     }
 }

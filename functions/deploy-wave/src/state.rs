@@ -55,6 +55,9 @@ pub struct State {
     /// Whether the operation only marks that all waves have passed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub marks: bool,
+    /// How far the accounts of the next operation are looked at.
+    #[serde(skip_serializing_if = "Checked::is_default")]
+    pub checked: Checked,
     /// Accounts of the operation whose gates are open, and until when.
     pub gates_open: usize,
     /// Until when they are.
@@ -76,6 +79,27 @@ pub struct Gathering {
     /// An instance that has the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Instance>,
+}
+
+/// How many accounts of an operation were seen to be tenants' own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Checked {
+    /// The round.
+    pub round: u32,
+    /// The operation in it.
+    pub operation: usize,
+    /// The first of its accounts, so many.
+    pub accounts: usize,
+    /// When the look began; nothing before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl Checked {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

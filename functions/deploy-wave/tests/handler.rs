@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 mod excuses;
 #[path = "handler/gates.rs"]
 mod gates;
+#[path = "handler/house.rs"]
+mod house;
 #[path = "handler/joined.rs"]
 mod joined;
 #[path = "handler/late.rs"]
@@ -68,9 +70,17 @@ fn planned(accounts: usize, wave: Value) -> World {
     let file = json!({"operations": batches, "restores": false}).to_string();
     world.put(&format!("{FOLDER}/waves/01.json"), &file);
     world.put(&format!("{FOLDER}/waves/02.json"), &file);
-    let world = world.on("DescribeAccount", |request| {
-        json!({"Account": {"Id": request["AccountId"], "State": "SUSPENDED"}}).to_string().into()
-    });
+    let world = world
+        .on("DescribeAccount", |request| {
+            json!({"Account": {"Id": request["AccountId"], "State": "SUSPENDED",
+                               "Paths": ["o-1/r-root/ou-root-general1/"]}})
+            .to_string()
+            .into()
+        })
+        .on("ListTagsForResource", |_| {
+            json!({"Tags": [{"Key": "landlord:tenant", "Value": "x"}]}).to_string().into()
+        })
+        .on("ListDelegatedAdministrators", |_| json!({}).to_string().into());
     world.on("DescribeStackSet", |_| {
         xml("DescribeStackSet", "<StackSet><TemplateBody>new</TemplateBody></StackSet>").into()
     })
@@ -208,7 +218,17 @@ fn result(account: &str, word: &str) -> String {
 
 async fn answer(world: &World, request: &Value, now: Timestamp) -> Result<Value, Diagnostic> {
     let config = Config::load(&|name| {
-        Some(if name == "RUNS_BUCKET" { "runs" } else { "Execution" }.to_owned())
+        let value = match name {
+            "RUNS_BUCKET" => "runs",
+            "TENANT_OUS" => "General=ou-root-general1",
+            "ONBOARDING_OU_ID" | "RETIRING_OU_ID" | "SUSPENDED_OU_ID" => "ou-root-landlord",
+            "MANAGEMENT_ACCOUNT_ID" => "999999999999",
+            "PROTECTED_ACCOUNT_IDS" => "888888888888",
+            "ROLLOUT_STACK_SETS" => "base",
+            "TIERS_PARAMETER" => "/landlord/tiers",
+            _ => "Execution",
+        };
+        Some(value.to_owned())
     });
     let app = App::new(&world.wire(), config.unwrap(), Clock::fixed(now));
     lambda_kit::call(&app, &handle, request.clone()).await

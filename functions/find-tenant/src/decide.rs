@@ -80,6 +80,10 @@ mod tests {
         let config = Config {
             unknown_after: SignedDuration::from_secs(600),
             runs_bucket: "runs".to_owned(),
+            topic_arn: "topic".to_owned(),
+            offboardings_percent: 2,
+            offboardings_floor: 20,
+            decision_parameter: "/landlord/offboardings".to_owned(),
         };
         let creating = tenant_records::Creating {
             event_id: "s".into(),

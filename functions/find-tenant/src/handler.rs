@@ -5,33 +5,51 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use jiff::SignedDuration;
 use lambda_kit::sdk::{Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
-use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, tags, waiting};
+use lifecycle::waiting::{self, Poll};
+use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, tags};
 use organization_accounts::Accounts;
+use rate_brake::Brake as RateBrake;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenant_records::{LifecycleWish, Received, TenantRecords};
 
+use crate::brake::{self, Brake, State};
 use crate::config::Config;
 use crate::decide::{Confirmed, Nothing, Picked, nothing, pick};
 use crate::error::{Error, Halt, halt};
 use crate::event::{LifecycleEvent, Said};
+use crate::fleet::Fleet;
 
 /// What the function is made of.
 #[derive(Debug, Clone)]
 pub struct App {
     accounts: Accounts,
     tagging: aws_sdk_resourcegroupstagging::Client,
-    records: TenantRecords,
-    config: Config,
-    clock: Clock,
+    pub(crate) parameters: aws_sdk_ssm::Client,
+    pub(crate) topics: aws_sdk_sns::Client,
+    pub(crate) records: TenantRecords,
+    pub(crate) offboardings: RateBrake,
+    pub(crate) fleet: Fleet,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
 }
 
 impl App {
     /// The function on this wire.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         let tagging = client!(aws_sdk_resourcegroupstagging, wire.global());
-        let records = TenantRecords::new(wire, config.runs_bucket.clone());
-        Self { accounts: Accounts::new(wire), tagging, records, config, clock }
+        let bucket = config.runs_bucket.clone();
+        Self {
+            accounts: Accounts::new(wire),
+            tagging,
+            parameters: client!(aws_sdk_ssm, wire),
+            topics: client!(aws_sdk_sns, wire),
+            records: TenantRecords::new(wire, &bucket),
+            offboardings: RateBrake::new(wire, &bucket, brake::NAME, brake::HOUR),
+            fleet: Fleet::new(wire, &bucket),
+            config,
+            clock,
+        }
     }
 
     /// The function as Lambda starts it.
@@ -53,7 +71,7 @@ pub struct Request {
     pub deadline_seconds: u32,
     /// The execution's times.
     pub execution: ExecutionTimes,
-    /// The `resume` of the last answer; nothing is kept.
+    /// The `resume` of the last answer: how long it was held.
     #[serde(default)]
     pub resume: Resume,
 }
@@ -72,6 +90,14 @@ pub enum Answer {
         organizational_unit_id: ParentId,
         /// AWS's word for its state.
         state: String,
+        /// How long it was held before, in seconds: what follows may take that much longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_seconds: Option<u32>,
+    },
+    /// It was held, and operators dropped it: nothing is done, now or when it comes again.
+    Dropped {
+        /// The tenant.
+        tenant_id: TenantId,
     },
     /// There is no account, and none in the making. The wish is remembered: an older signup that
     /// comes later ends as left.
@@ -119,33 +145,71 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Answer>, Err
             return Ok(Progress::Done(Answer::Rejected { tenant_id, reasons: faults.reasons() }));
         }
     };
-    let elapsed = request.execution.elapsed(now);
+    let mut state: State = request.resume.read()?;
+    let times = &request.execution;
+    let elapsed = times.elapsed(now);
     // Boxed: the SDK's futures lie deep within each other, and a compiler has to lay them out.
-    let because = match Box::pin(app.answer(&tenant, &wish, elapsed)).await {
-        Ok(answer) => {
+    let because = match Box::pin(app.step(&tenant, &wish, times, &mut state)).await {
+        Ok(Step::Done(answer)) => {
             tracing::info!(tenant.id = %tenant, event.id = wish.event_id, "found: {answer:?}");
             return Ok(Progress::Done(answer));
+        }
+        Ok(Step::Held(because)) => {
+            tracing::warn!(tenant.id = %tenant, event.id = wish.event_id, "held: {because}");
+            let seconds = HELD.after(elapsed, tenant.as_str());
+            return Progress::pending(seconds, because, Resume::of(&state)?)
+                .within(times.deadline(brake::LONGEST), now)
+                .map_err(|source| Error::DeadlinePassed { subject: subject(&tenant), source });
         }
         Err(Halt::Wait(because)) => because,
         Err(Halt::Fail(error)) => return Err(error),
     };
     tracing::info!(tenant.id = %tenant, "waiting: {because}");
     let seconds = waiting::retry_after(15, waiting::CEILING, elapsed, tenant.as_str());
-    Progress::pending(seconds, because, Resume::default())
-        .within(request.execution.deadline(request.deadline_seconds), now)
+    Progress::pending(seconds, because, Resume::of(&state)?)
+        .within(times.deadline(brake::extended(request.deadline_seconds, &state)), now)
         .map_err(|source| Error::DeadlinePassed { subject: subject(&tenant), source })
 }
 
-fn subject(tenant: &TenantId) -> String {
+/// How often one that is held looks for a decision.
+const HELD: Poll = Poll { floor: 60, ceiling: waiting::CEILING_IN_PARALLEL, part: 8 };
+
+/// What one look comes to.
+enum Step {
+    /// It is answered.
+    Done(Answer),
+    /// It is held until operators decide.
+    Held(String),
+}
+
+pub(crate) fn subject(tenant: &TenantId) -> String {
     format!("tenant {tenant}")
 }
 
 impl App {
+    async fn step(
+        &self,
+        tenant: &TenantId,
+        wish: &LifecycleWish,
+        times: &ExecutionTimes,
+        state: &mut State,
+    ) -> Result<Step, Halt> {
+        match Box::pin(self.brake(tenant, wish, times, state)).await? {
+            Brake::Holds(because) => return Ok(Step::Held(because)),
+            Brake::Drops => return Ok(Step::Done(Answer::Dropped { tenant_id: tenant.clone() })),
+            Brake::Passes => {}
+        }
+        let elapsed = times.elapsed(self.clock.now());
+        let answer = Box::pin(self.answer(tenant, wish, elapsed, state.held_seconds)).await?;
+        Ok(Step::Done(answer))
+    }
+
     async fn answer(
         &self,
         tenant: &TenantId,
         wish: &LifecycleWish,
         elapsed: SignedDuration,
+        held_seconds: Option<u32>,
     ) -> Result<Answer, Halt> {
         let about = subject(tenant);
         let tenant_id = tenant.clone();
@@ -163,6 +227,7 @@ impl App {
                     account_id: one.account,
                     organizational_unit_id: one.parent,
                     state: one.state.to_string(),
+                    held_seconds,
                 })
             }
             Picked::Several(accounts) => {

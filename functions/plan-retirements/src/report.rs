@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Trouble};
-use lifecycle::retirement::sweep::{Candidate, Outcome, OutcomeKind, STUCK, Stuck};
+use lifecycle::retirement::sweep::{Candidate, LEFT, Outcome, OutcomeKind, STUCK, Stuck};
 use lifecycle::{AccountId, TenantId};
 use run_files::Condition;
 use serde::{Deserialize, Serialize};
@@ -208,6 +208,31 @@ impl Lists {
         }
     }
 
+    /// What was left behind in an account that the plan chose, and why.
+    fn take_left(&mut self, candidate: &Candidate, left: &[Stuck]) {
+        let of = left.iter().filter(|one| one.account_id == candidate.account_id);
+        let stacks: Vec<String> = of
+            .map(|one| {
+                let place = [one.stack_set.as_deref(), one.region.as_deref()];
+                let place: Vec<&str> = place.into_iter().flatten().collect();
+                format!("{}: {:?}: {}", place.join(" in "), one.code, one.reason)
+            })
+            .collect();
+        if stacks.is_empty() {
+            return;
+        }
+        let reason = format!("stacks were left behind: {}", stacks.join("; "));
+        let listed = Listed { reason: Some(reason.clone()), ..of_candidate(candidate) };
+        self.attention.push(Attention::of_left(&listed));
+        // Beside why it was closed.
+        for closed in &mut self.closed.shown {
+            if closed.account_id == candidate.account_id {
+                let why = closed.reason.take().unwrap_or_default();
+                closed.reason = Some(format!("{why}; {reason}"));
+            }
+        }
+    }
+
     /// An account that the plan chose, and how it ended.
     fn take_outcome(
         &mut self,
@@ -305,6 +330,8 @@ impl Call<'_> {
         for one in read.map_err(|trouble| self.halt(trouble))? {
             stuck.entry(one.account_id.clone()).or_insert(one);
         }
+        let left = files.read_lines::<Stuck>(&sweep.key(LEFT)).await;
+        let left = left.map_err(|trouble| self.halt(trouble))?;
         let written = Box::pin(self.written_outcomes()).await?;
         for candidate in &closing {
             let key = sweep.outcome_key(&candidate.account_id);
@@ -314,6 +341,7 @@ impl Call<'_> {
                 None
             };
             lists.take_outcome(candidate, outcome, &stuck);
+            lists.take_left(candidate, &left);
         }
         Ok(lists)
     }

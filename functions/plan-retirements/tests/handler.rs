@@ -310,6 +310,9 @@ async fn the_report_says_how_it_ended_for_everybody_once() {
     let stuck = json!({"accountId": "000000000013", "tenantId": "t13", "stackSet": "baseline",
         "region": "eu-central-1", "code": "Inoperable", "reason": "DELETE_FAILED"});
     world.put("sweeps/sweep-1/stuck.jsonl", &format!("{stuck}\n"));
+    let left = json!({"accountId": "000000000001", "tenantId": "t1", "stackSet": "baseline",
+        "region": "eu-west-1", "code": "Failed", "reason": "DeleteConflict"});
+    world.put("sweeps/sweep-1/left.jsonl", &format!("{left}\n"));
 
     let reported = ask(&world, report).await.unwrap();
     let numbers =
@@ -324,6 +327,7 @@ async fn the_report_says_how_it_ended_for_everybody_once() {
         "OnHold: so   it is",
         "QuotaExceeded",
         "Inoperable: baseline in eu-central-1 DELETE_FAILED",
+        "stacks were left behind: baseline in eu-west-1: Failed: DeleteConflict",
         "| 000000000014 | t14 | its execution ended without an outcome |",
     ] {
         assert!(document.contains(words), "{words} in\n{document}");
@@ -336,6 +340,9 @@ async fn the_report_says_how_it_ended_for_everybody_once() {
     let detail: Value = serde_json::from_str(event["Detail"].as_str().unwrap()).unwrap();
     assert_eq!((&detail["closedCount"], &detail["dryRun"]), (&json!(1), &json!(false)));
     assert_eq!(detail["stuck"][0]["code"], "Inoperable");
+    let told = detail["attention"].as_array().unwrap();
+    let left = told.iter().find(|it| it["code"] == "LeftBehind").unwrap();
+    assert!(left["reason"].as_str().unwrap().contains("DeleteConflict"), "{left}");
 
     // The lock is free, and a second report says nothing again.
     assert!(!world.0.lock().unwrap().objects.contains_key("retirements/lock.json"));

@@ -1,11 +1,11 @@
 //! Reads what is too much for one call, page by page, into files: the stack set's instances, and
 //! who stands in the units of the plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::AccountState;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use lifecycle::{AccountId, OuId, OuName};
+use lifecycle::{AccountId, OuId, OuName, tags};
 use rollout::cut::Members;
 use rollout::manifest::listed_before;
 use rollout::stack_set::Listed;
@@ -61,6 +61,11 @@ pub(crate) struct Gathering {
     unit_files: Vec<usize>,
     /// The next page of what is being read.
     token: Option<String>,
+    /// Files of marks that are written.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    mark_files: usize,
+    /// Whether these are all.
+    marks_read: bool,
     /// How far the overrides are read.
     #[serde(skip_serializing_if = "Reading::is_default")]
     pub(crate) overrides: Reading,
@@ -72,17 +77,49 @@ pub(crate) struct Unit {
     pub(crate) id: OuId,
 }
 
-/// The units of a plan, each once.
-pub(crate) fn units(app: &App, plan: &Plan) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
-    let of_waves = plan.waves.iter().filter_map(|wave| wave.accounts.unit());
-    for name in of_waves.chain(&plan.except.units) {
-        let known = units.iter().any(|unit| unit.name == *name);
-        if let Some(id) = app.config.tenant_units.id_of(name).filter(|_| !known) {
-            units.push(Unit { name: name.clone(), id: id.clone() });
-        }
-    }
-    units
+/// Landlord's units: whoever stands elsewhere is none of a rollout's business.
+pub(crate) fn units(app: &App) -> Vec<Unit> {
+    let units = app.config.units.iter();
+    units.map(|(name, id)| Unit { name: name.clone(), id: id.clone() }).collect()
+}
+
+fn marks_file(number: usize) -> String {
+    format!("planning/marks-{number:03}.json")
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none_yet(number: &usize) -> bool {
+    *number == 0
+}
+
+/// An account that stands in a unit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stands {
+    id: AccountId,
+    /// The tenant's id or, without a tenant, the account's own.
+    tenant: String,
+    /// Closed: it stands there, and no wave takes it by its unit.
+    closed: bool,
+}
+
+/// An account that carries the mark of a tenant, by the index of tags.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Marked {
+    id: AccountId,
+    protected: bool,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(crate) struct All {
+    pub(crate) instances: Vec<Instance>,
+    /// Open accounts by unit.
+    pub(crate) members: Members,
+    pub(crate) aside: Aside,
+    /// In which unit an account stands.
+    pub(crate) units: BTreeMap<AccountId, OuId>,
+    /// Those that carry the mark of a tenant, by the index of tags, and whether they are protected.
+    pub(crate) marked: BTreeMap<AccountId, bool>,
 }
 
 fn unit_file(unit: &OuId, number: usize) -> String {
@@ -117,6 +154,9 @@ impl Gathering {
             self.instances_read = !more;
             return Ok(());
         }
+        if self.unit_files.len() == units.len() && (self.token.is_none() || self.mark_files > 0) {
+            return self.read_marks(app, files).await;
+        }
         // Each unit has a number of files; the last of them is the one being read.
         let index = self.unit_files.len().saturating_sub(usize::from(self.token.is_some()));
         let Some(unit) = units.get(index) else { return Ok(()) };
@@ -138,35 +178,65 @@ impl Gathering {
         Ok(())
     }
 
+    async fn read_marks(&mut self, app: &App, files: &Files) -> Result<(), Stop> {
+        let filter = TagFilter::builder().key(tags::TENANT).build();
+        let mut found = Vec::new();
+        for _ in 0..PAGES {
+            let page = app
+                .tagging
+                .get_resources()
+                .resource_type_filters("organizations:account")
+                .tag_filters(filter.clone())
+                .resources_per_page(100)
+                .set_pagination_token(self.token.take())
+                .send()
+                .await
+                .map_err(|error| Stop::of("tag", "GetResources", tags::TENANT, &error))?;
+            found.extend(page.resource_tag_mapping_list().iter().filter_map(|one| {
+                let id = one.resource_arn()?.rsplit('/').next()?.parse().ok()?;
+                let protected = one.tags().iter().any(|tag| tag.key() == tags::PROTECTED);
+                Some(Marked { id, protected })
+            }));
+            self.token = page.pagination_token.filter(|token| !token.is_empty());
+            if self.token.is_none() {
+                self.marks_read = true;
+                break;
+            }
+        }
+        files.write(&marks_file(self.mark_files), &found).await?;
+        self.mark_files += 1;
+        Ok(())
+    }
+
     /// Whether all is read.
-    pub(crate) fn is_read(&self, units: &[Unit]) -> bool {
-        self.instances_read && self.token.is_none() && self.unit_files.len() == units.len()
+    pub(crate) fn is_read(&self) -> bool {
+        self.instances_read && self.marks_read
     }
 
     /// All that was read.
-    pub(crate) async fn all(
-        &self,
-        files: &Files,
-        units: &[Unit],
-    ) -> Result<(Vec<Instance>, Members, Aside), Halt> {
-        let mut instances: Vec<Instance> = Vec::new();
-        let mut told = Aside::default();
+    pub(crate) async fn all(&self, files: &Files, units: &[Unit]) -> Result<All, Halt> {
+        let mut all = All::default();
         for number in 0..self.instance_files {
             let part: Aside = files.read(&aside(number)).await?;
-            told.known.extend(part.known);
-            told.busy.extend(part.busy);
-            instances.extend(files.read::<Vec<Instance>>(&listed_before(number)).await?);
+            all.aside.known.extend(part.known);
+            all.aside.busy.extend(part.busy);
+            all.instances.extend(files.read::<Vec<Instance>>(&listed_before(number)).await?);
         }
-        let mut members = Members::new();
         for (unit, count) in units.iter().zip(&self.unit_files) {
-            let here = members.entry(unit.name.clone()).or_default();
+            let here = all.members.entry(unit.name.clone()).or_default();
             for number in 0..*count {
-                let part: Vec<(AccountId, String)> =
-                    files.read(&unit_file(&unit.id, number)).await?;
-                here.extend(part);
+                let part: Vec<Stands> = files.read(&unit_file(&unit.id, number)).await?;
+                for one in part {
+                    all.units.insert(one.id.clone(), unit.id.clone());
+                    here.extend((!one.closed).then_some((one.id, one.tenant)));
+                }
             }
         }
-        Ok((instances, members, told))
+        for number in 0..self.mark_files {
+            let part: Vec<Marked> = files.read(&marks_file(number)).await?;
+            all.marked.extend(part.into_iter().map(|one| (one.id, one.protected)));
+        }
+        Ok(all)
     }
 
     /// How far it is, in words.
@@ -179,13 +249,12 @@ impl Gathering {
     }
 }
 
-/// One page of the accounts that stand in a unit, each with its tenant's id or, without a tenant,
-/// its own. Those that are closed are left out.
+/// One page of the accounts that stand in a unit.
 async fn accounts(
     app: &App,
     unit: &OuId,
     token: Option<String>,
-) -> Result<(Vec<(AccountId, String)>, Option<String>), Stop> {
+) -> Result<(Vec<Stands>, Option<String>), Stop> {
     let page = app
         .organizations
         .list_accounts_for_parent()
@@ -198,14 +267,13 @@ async fn accounts(
             Stop::of("organizations", "ListAccountsForParent", format!("unit {unit}"), &error)
         })?;
     let prefix = app.config.account_name_prefix.as_str();
-    let accounts = page.accounts().iter().filter(|account| {
-        !matches!(account.state(), Some(AccountState::Suspended | AccountState::Closed))
-    });
-    let accounts = accounts.filter_map(|account| {
+    let accounts = page.accounts().iter().filter_map(|account| {
         let id: AccountId = account.id()?.parse().ok()?;
         let tenant = account.name().and_then(|name| name.strip_prefix(prefix));
         let tenant = tenant.unwrap_or(id.as_str()).to_owned();
-        Some((id, tenant))
+        let closed =
+            matches!(account.state(), Some(AccountState::Suspended | AccountState::Closed));
+        Some(Stands { id, tenant, closed })
     });
     let accounts = accounts.collect();
     Ok((accounts, page.next_token.filter(|token| !token.is_empty())))

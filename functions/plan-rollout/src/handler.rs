@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
-use lifecycle::{AccountId, ExecutionTimes, Progress, RegionName, Resume, StackSetName};
+use lifecycle::{
+    AccountId, ExecutionTimes, Fault, Faults, Progress, RegionName, Resume, StackSetName,
+};
 use rollout::cut::Cut;
 use rollout::known::KNOWN;
 use rollout::manifest::{MANIFEST, OVERRIDES, Overriding, PREVIOUS_TEMPLATE, WaveSize};
-use rollout::{Files, Header, Input, Instance, Known, Manifest, StackSet, alarms};
+use rollout::{Files, Header, Input, Instance, Known, Manifest, StackSet, StackSets, alarms};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +19,7 @@ use crate::config::Config;
 use crate::decide;
 use crate::error::{Error, Halt};
 use crate::gather::{Gathering, units};
+use crate::house::{OUTSIDE, Outside, outside};
 use crate::maker::{Made, Maker};
 
 /// Reading goes on at once; a throttle has its time to pass.
@@ -30,6 +33,7 @@ const NAMED: usize = 20;
 pub struct App {
     pub(crate) config: Config,
     pub(crate) organizations: aws_sdk_organizations::Client,
+    parameters: aws_sdk_ssm::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
@@ -46,6 +50,7 @@ impl App {
         Self {
             config,
             organizations: client!(aws_sdk_organizations, wire.global()),
+            parameters: client!(aws_sdk_ssm, wire),
             tagging: client!(aws_sdk_resourcegroupstagging, wire.global()),
             cloudformation: StackSet::client(wire),
             cloudwatch: alarms::alarms_client(wire),
@@ -120,6 +125,12 @@ pub struct Summary {
     /// Accounts with instances that the plan excepts.
     #[serde(default)]
     pub excepted: usize,
+    /// Accounts with instances that no rollout touches: they are not a tenant's own.
+    #[serde(default)]
+    pub outside: usize,
+    /// The first of them, with the reason.
+    #[serde(default)]
+    pub outside_accounts: Vec<Outside>,
     /// Instances in waves that failed before: counted apart if they fail the same way again.
     #[serde(default)]
     pub known_offenders: usize,
@@ -177,14 +188,20 @@ async fn step(
 ) -> Result<Option<Planned>, Halt> {
     let files = Files::of(&app.objects, &app.config.runs_bucket, &request.name);
     let set = StackSet::of(&app.cloudformation, &input.stack_set);
-    let units = units(app, &input.plan);
-    if !gathering.is_read(&units) {
+    let units = units(app);
+    if *gathering == Gathering::default() {
+        may_roll_out(app, input).await?;
+    }
+    if !gathering.is_read() {
         gathering.go_on(app, &files, &set, &units).await?;
         return Ok(None);
     }
-    let (instances, members, aside) = gathering.all(&files, &units).await?;
+    let mut all = gathering.all(&files, &units).await?;
+    let Some(outside) = outside(app, &files, &all).await? else { return Ok(None) };
+    let left_out: BTreeSet<&AccountId> = outside.iter().map(|it| &it.account_id).collect();
+    all.instances.retain(|one| !left_out.contains(&one.account));
     let maker = Maker { app, request, input, files, set };
-    let Some(made) = maker.make(&instances, &members, &aside, gathering, now).await? else {
+    let Some(made) = maker.make(&all, &outside, gathering, now).await? else {
         return Ok(None);
     };
     let Made { manifest, previous_template, cut, known, known_faults, overriding } = made;
@@ -195,6 +212,7 @@ async fn step(
         maker.files.write(&format!("waves/{:02}.json", size.number), &operations).await?;
     }
     maker.files.write(KNOWN, &known).await?;
+    maker.files.write(OUTSIDE, &outside).await?;
     maker.files.write(OVERRIDES, &overriding).await?;
     maker.files.write_text(PREVIOUS_TEMPLATE, &previous_template).await?;
     if !input.dry_run {
@@ -203,7 +221,7 @@ async fn step(
     // Last: a plan that is there is whole.
     maker.files.write(MANIFEST, &manifest).await?;
     let told = (&cut, &*known, &*overriding);
-    let summary = summary(&manifest, &instances, told, maker.files.key(MANIFEST));
+    let summary = summary(&manifest, &all.instances, told, &outside, maker.files.key(MANIFEST));
     let planned = Planned {
         rollout: manifest.header.clone(),
         dry_run: input.dry_run,
@@ -219,11 +237,23 @@ async fn step(
     Ok(Some(planned))
 }
 
+/// Refuses a stack set that nobody named for this.
+async fn may_roll_out(app: &App, input: &Input) -> Result<(), Halt> {
+    let set = &input.stack_set;
+    if app.config.stack_sets.name(&app.parameters, set).await? {
+        return Ok(());
+    }
+    let mut faults = Faults::new();
+    faults.push(Fault::new("stackSet", set.as_str(), StackSets::RULE));
+    Err(Error::PlanRefused(faults).into())
+}
+
 /// What the rollout would touch, of the plan and of what was read beside it.
 fn summary(
     manifest: &Manifest,
     instances: &[Instance],
     (cut, known, overriding): (&Cut, &[Known], &[Overriding]),
+    outside: &[Outside],
     plan_key: String,
 ) -> Summary {
     let regions: BTreeSet<&RegionName> = instances.iter().map(|one| &one.region).collect();
@@ -237,6 +267,8 @@ fn summary(
         red_before: manifest.red_before.clone(),
         plan_key,
         excepted: cut.excepted.len(),
+        outside: outside.len(),
+        outside_accounts: outside.iter().take(NAMED).cloned().collect(),
         known_offenders: known.len(),
         known_offender_accounts: first_accounts(known.iter().map(|one| &one.account)),
         known_offenders_faults: Vec::new(),

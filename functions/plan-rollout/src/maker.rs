@@ -1,6 +1,6 @@
 //! Puts the plan together, or says everything that is in its way at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{code, is_transient};
@@ -9,7 +9,7 @@ use lifecycle::{Fault, Faults};
 use rollout::cut::{Cut, Members, cut};
 use rollout::input::Wanted;
 use rollout::known::{change_of, known_key};
-use rollout::manifest::{Overriding, PREVIOUS_TEMPLATE};
+use rollout::manifest::{Overriding, PREVIOUS_TEMPLATE, WaveSize};
 use rollout::stack_set::{Described, Summary};
 use rollout::{
     Files, Header, Input, Instance, Known, KnownFile, Manifest, StackSet, Stop, Template, alarms,
@@ -18,13 +18,17 @@ use rollout::{
 use crate::change::{self, Change, Parts};
 use crate::constraints::{self, Constraints};
 use crate::error::Halt;
-use crate::gather::{Aside, Gathering, tagged};
+use crate::gather::{All, Aside, Gathering, tagged};
 use crate::handler::{App, Request};
+use crate::house::Outside;
 use crate::overrides::Asked;
 use crate::{checks, decide};
 
 /// The file with a rehearsal's template.
 const REHEARSAL_TEMPLATE: &str = "rehearsal-template";
+
+/// How many accounts a fault names.
+const NAMED: usize = 5;
 
 /// What a plan is made of.
 pub(crate) struct Maker<'a> {
@@ -53,12 +57,12 @@ impl Maker<'_> {
     /// The plan; nothing while something has to be read on.
     pub(crate) async fn make(
         &self,
-        instances: &[Instance],
-        members: &Members,
-        aside: &Aside,
+        all: &All,
+        outside: &[Outside],
         gathering: &mut Gathering,
         now: Timestamp,
     ) -> Result<Option<Made>, Halt> {
+        let (instances, aside) = (&all.instances, &all.aside);
         let mut faults = Faults::new();
         // Enrolments go on meanwhile: the newest operation of a rollout may be far back.
         let is_of_a_rollout = |id: &str| OperationName::read(id).is_some();
@@ -69,7 +73,17 @@ impl Maker<'_> {
         checks::administration_role(&set, &self.app.config.administration_role, &mut faults);
         checks::automatic_deployment(&set, &mut faults);
         checks::others(self.input, &log, &aside.busy, &mut faults);
-        let cut = self.cut(instances, members, &mut faults).await?;
+        let cut = self.cut(instances, &all.members, outside, &mut faults).await?;
+        let first = cut.waves.iter().position(|accounts| !accounts.is_empty());
+        let waves = (1..).zip(&cut.waves).zip(&self.input.plan.waves);
+        let sizes: Vec<WaveSize> = waves
+            .enumerate()
+            .map(|(index, ((number, accounts), plan))| {
+                decide::wave(number, plan, accounts.clone(), first == Some(index)).1
+            })
+            .collect();
+        let reached: BTreeSet<_> = instances.iter().map(|one| &one.account).collect();
+        self.app.config.floor.check(&self.input.plan, &sizes, reached.len(), &mut faults);
         let (was, previous_template) = match before {
             Some((manifest, template)) => (manifest.previous_values, template),
             None => (set.parameters.clone(), set.template.clone()),
@@ -93,11 +107,6 @@ impl Maker<'_> {
         let Change { next, previous } = faults.none_or(Some(change))?;
         let id = text.map(|text| change_of(&text, &values));
         let (known, known_faults) = self.known(aside, &cut, id.as_deref()).await?;
-        let first = cut.waves.iter().position(|accounts| !accounts.is_empty());
-        let waves = (1..).zip(&cut.waves).zip(&self.input.plan.waves);
-        let sizes = waves.enumerate().map(|(index, ((number, accounts), plan))| {
-            decide::wave(number, plan, accounts.clone(), first == Some(index)).1
-        });
         let manifest = Manifest {
             header: Header {
                 execution: self.request.name.clone(),
@@ -114,7 +123,7 @@ impl Maker<'_> {
             previous_values: was,
             keeps,
             plan: self.input.plan.clone(),
-            waves: sizes.collect(),
+            waves: sizes,
             red_before,
         };
         let overriding = found.overriding;
@@ -143,6 +152,7 @@ impl Maker<'_> {
         &self,
         instances: &[Instance],
         members: &Members,
+        outside: &[Outside],
         faults: &mut Faults,
     ) -> Result<Cut, Stop> {
         let plan = &self.input.plan;
@@ -150,13 +160,33 @@ impl Maker<'_> {
         match cut(plan, instances, members, &tagged, &self.app.config.canary_salt.0) {
             Ok(cut) => {
                 if cut.waves.iter().all(BTreeMap::is_empty) {
-                    let rule = "must have an instance that a wave takes";
+                    let named: Vec<String> = outside
+                        .iter()
+                        .take(NAMED)
+                        .map(|one| format!("; account {}: {}", one.account_id, one.because))
+                        .collect();
+                    let rule = format!(
+                        "must have an instance that a wave takes, in an account that is a tenant's \
+                         own{}",
+                        named.concat()
+                    );
                     faults.push(Fault::new("stackSet", self.input.stack_set.as_str(), rule));
                 }
                 Ok(cut)
             }
             Err(found) => {
-                found.into_iter().for_each(|fault| faults.push(fault));
+                for fault in found {
+                    let is_it =
+                        |one: &&Outside| fault.value == format!("{:?}", one.account_id.as_str());
+                    let rule = outside
+                        .iter()
+                        .find(is_it)
+                        .map(|one| format!("must be left to others: {}", one.because));
+                    faults.push(match rule {
+                        Some(rule) => Fault { rule, ..fault },
+                        None => fault,
+                    });
+                }
                 Ok(Cut::default())
             }
         }

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 const BASELINE: &str = "landlord-tenant-baseline";
 const ADMINISTRATION: &str = "arn:aws:iam::999999999999:role/landlord/Administration";
 
+#[path = "handler/house.rs"]
+mod house;
 #[path = "handler/refusals.rs"]
 mod refusals;
 
@@ -25,6 +27,7 @@ fn request(plan: Value) -> Value {
 }
 
 async fn answer(world: &World, request: Value) -> Result<Value, Diagnostic> {
+    let floor = world.text("floor").unwrap_or_default();
     let config = Config::load(&|name| {
         Some(match name {
             "RUNS_BUCKET" => "runs".into(),
@@ -32,8 +35,18 @@ async fn answer(world: &World, request: Value) -> Result<Value, Diagnostic> {
                 "Canary=ou-root-canary01,Early=ou-root-early001,General=ou-root-general1".into()
             }
             "ADMINISTRATION_ROLE_ARN" => ADMINISTRATION.into(),
-            "CANARY_SALT" => String::new(),
-            _ => "tenant-".into(),
+            "ONBOARDING_OU_ID" => "ou-root-onboard1".into(),
+            "RETIRING_OU_ID" => "ou-root-retiring".into(),
+            "SUSPENDED_OU_ID" => "ou-root-suspend1".into(),
+            "MANAGEMENT_ACCOUNT_ID" => "999999999999".into(),
+            "PROTECTED_ACCOUNT_IDS" => "888888888888".into(),
+            "TIERS_PARAMETER" => "/landlord/tiers".into(),
+            "ACCOUNT_NAME_PREFIX" => "tenant-".into(),
+            "ROLLOUT_STACK_SETS" => "other,landlord-account-gate,doors".into(),
+            _ => match floor.split_once('=') {
+                Some((floor, value)) if floor == name => value.into(),
+                _ => return None,
+            },
         })
     });
     let clock = Clock::fixed("2026-11-21T10:00:00Z".parse().unwrap());
@@ -55,6 +68,17 @@ async fn settled(world: &World, mut request: Value) -> Result<Value, Diagnostic>
 
 fn id(number: usize) -> String {
     format!("{number:012}")
+}
+
+/// What the index of tags says of these accounts, as tenants'.
+fn marked(accounts: std::ops::Range<usize>) -> String {
+    let rows: Vec<Value> = accounts
+        .map(|n| {
+            json!({"ResourceARN": format!("arn:aws:organizations::999999999999:account/o-1/{}", id(n)),
+                   "Tags": [{"Key": "landlord:tenant", "Value": format!("t{n}")}]})
+        })
+        .collect();
+    json!({"ResourceTagMappingList": rows}).to_string()
 }
 
 /// A stack set with instances in so many accounts: the first 20 in Canary, 40 in Early.
@@ -95,11 +119,18 @@ fn fleet(accounts: usize) -> World {
             )
             .into()
         })
+        .on("GetParameter", |_| {
+            let tiers = json!({"tiers": {"a": {"baseline": [{"stackSet": BASELINE}]}}});
+            json!({"Parameter": {"Value": tiers.to_string()}}).to_string().into()
+        })
+        .on("ListDelegatedAdministrators", |_| json!({}).to_string().into())
+        .on("GetResources", move |_| marked(0..accounts).into())
         .on("ListAccountsForParent", move |request| {
             let range = match request["ParentId"].as_str().unwrap() {
                 "ou-root-canary01" => 0..20,
                 "ou-root-early001" => 20..60,
-                _ => 60..accounts,
+                "ou-root-general1" => 60..accounts,
+                _ => 0..0,
             };
             let accounts: Vec<_> = range
                 .map(|n| json!({"Id": id(n), "Name": format!("tenant-t{n}"), "State": "ACTIVE"}))

@@ -47,6 +47,9 @@ pub struct Settled {
     /// From when the account may be closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retire_after: Option<Timestamp>,
+    /// The cooling-off time in days, when the event asked for less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_to_days: Option<u32>,
     /// Since when it is out of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retiring_at: Option<Timestamp>,
@@ -95,6 +98,9 @@ impl Settled {
             state: is_closed.then(|| facts.state.to_string()),
             occurred_at: request.occurred_at,
             retire_after: time(tags::RETIRE_AFTER).filter(|_| retiring),
+            raised_to_days: Some(config.least_retire_after_days).filter(|least| {
+                retiring && request.retire_after_days.is_some_and(|it| it < *least)
+            }),
             retiring_at: time(tags::RETIRING_AT).filter(|_| retiring),
             reason: tag(tags::RETIRE_REASON).filter(|_| retiring),
             requested_by: tag(tags::RETIRE_BY).filter(|_| retiring),

@@ -20,6 +20,9 @@ pub struct Config {
     /// `RETIRE_AFTER_DAYS`: the cooling-off time of events that name none, in days; 30 unless
     /// given.
     pub retire_after_days: u32,
+    /// `LEAST_RETIRE_AFTER_DAYS`: the shortest cooling-off time that an event may ask for, in days;
+    /// that of events that name none, unless given.
+    pub least_retire_after_days: u32,
 }
 
 impl Config {
@@ -33,6 +36,14 @@ impl Config {
             let rule = format!("must be 1 to {LONGEST_DAYS} days");
             return Err(Error::invalid("RETIRE_AFTER_DAYS", days.to_string(), rule));
         }
+        let least = match parsed_or(lookup, "LEAST_RETIRE_AFTER_DAYS", 0)? {
+            0 => days,
+            least if least <= LONGEST_DAYS => least,
+            more => {
+                let rule = format!("must be at most {LONGEST_DAYS} days");
+                return Err(Error::invalid("LEAST_RETIRE_AFTER_DAYS", more.to_string(), rule));
+            }
+        };
         Ok(Self {
             units: RetirementUnits {
                 retiring: parsed(lookup, "RETIRING_OU_ID")?,
@@ -41,7 +52,14 @@ impl Config {
             onboarding: parsed(lookup, "ONBOARDING_OU_ID")?,
             tenant_units: parsed(lookup, "TENANT_OUS")?,
             retire_after_days: days,
+            least_retire_after_days: least,
         })
+    }
+
+    /// The cooling-off time of an event that asks for this, in days: never less than the least,
+    /// whatever an event or the default says.
+    pub(crate) fn days(&self, asked: Option<u32>) -> u32 {
+        asked.unwrap_or(self.retire_after_days).max(self.least_retire_after_days)
     }
 
     /// Whether an account that stands in this unit is in service, or on its way there.
@@ -64,11 +82,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_event_undercuts_the_least_cooling_off_time() {
+        for (default, least, asked, expected) in [
+            ("30", "", None, 30),
+            ("30", "", Some(1), 30),
+            ("30", "0", Some(29), 30),
+            ("30", "", Some(90), 90),
+            ("30", "7", None, 30),
+            ("30", "7", Some(7), 7),
+            ("30", "7", Some(1), 7),
+            ("30", "45", None, 45),
+            ("30", "45", Some(31), 45),
+        ] {
+            let variables = |name: &str| match name {
+                "TENANT_OUS" => Some("General=ou-root-general0".to_owned()),
+                "RETIRE_AFTER_DAYS" => Some(default.to_owned()),
+                "LEAST_RETIRE_AFTER_DAYS" => (!least.is_empty()).then(|| least.to_owned()),
+                _ => Some("ou-root-retiring".to_owned()),
+            };
+            let config = Config::load(&variables).unwrap();
+            assert_eq!(config.days(asked), expected, "{default} {least} {asked:?}");
+        }
+    }
+
+    #[test]
     fn a_cooling_off_time_of_no_days_is_refused() {
         let variables = |name: &str| {
             Some(match name {
                 "TENANT_OUS" => "General=ou-root-general0".to_owned(),
-                "RETIRE_AFTER_DAYS" => "0".to_owned(),
+                "RETIRE_AFTER_DAYS" | "LEAST_RETIRE_AFTER_DAYS" => "0".to_owned(),
                 _ => "ou-root-retiring".to_owned(),
             })
         };

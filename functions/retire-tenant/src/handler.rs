@@ -61,7 +61,8 @@ pub struct Request {
     pub requested_by: String,
     /// When the tenant left or came back.
     pub occurred_at: Timestamp,
-    /// The cooling-off time, 1 to 3650 days; the configuration's, when there is none.
+    /// The cooling-off time, 1 to 3650 days; the configuration's, when there is none, and never
+    /// less than its least.
     #[serde(default)]
     pub retire_after_days: Option<u32>,
     /// Why, in words.
@@ -152,7 +153,7 @@ impl App {
             tenant: &request.tenant_id,
             account,
             occurred_at: request.occurred_at,
-            days: request.retire_after_days.unwrap_or(self.config.retire_after_days),
+            days: self.config.days(request.retire_after_days),
             reason: request.reason.as_deref().unwrap_or_default(),
             by: &by,
         };

@@ -29,6 +29,7 @@ fn config() -> Config {
             "SUSPENDED_OU_ID" => "ou-root-suspended",
             "ONBOARDING_OU_ID" => ONBOARDING,
             "TENANT_OUS" => "General=ou-root-general0",
+            "LEAST_RETIRE_AFTER_DAYS" => "1",
             _ => return None,
         };
         Some(value.to_owned())

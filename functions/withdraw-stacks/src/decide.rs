@@ -22,6 +22,8 @@ pub(crate) struct Instance {
 pub(crate) struct Plan {
     pub(crate) groups: Vec<Group>,
     pub(crate) stuck: Vec<(Instance, StuckCode)>,
+    /// Those among the groups whose stacks are left behind because no attempt deleted them.
+    pub(crate) left: Vec<(Instance, StuckCode)>,
 }
 
 /// How the instances of a stack set are dealt with.
@@ -48,6 +50,10 @@ pub(crate) fn plan(instances: Vec<Instance>, manner: Manner<'_>) -> Plan {
         let is_last = retains && attempt == most;
         if attempt < most || is_last {
             let is_retained = is_gone || is_last;
+            if is_last && !is_gone {
+                let code = class(&instance);
+                plan.left.push((instance.clone(), code));
+            }
             regions.entry((instance.account, is_retained)).or_default().push(instance.region);
         } else {
             let code = class(&instance);
@@ -147,6 +153,7 @@ mod tests {
             assert_eq!(planned(found(), 3, false).stuck[0].1, code);
             let kept = planned(found(), 3, true);
             assert!(kept.stuck.is_empty() && kept.groups[0].retain);
+            assert_eq!(kept.left, [(found().remove(0), code)], "and it is known why");
             assert_eq!(planned(found(), 4, true).stuck[0].1, code);
         }
     }

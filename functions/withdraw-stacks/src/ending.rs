@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lifecycle::retirement::sweep::{CLOSABLE, Candidate, STUCK, STUCK_BEFORE, Stuck, StuckCode};
+use lifecycle::retirement::sweep::{
+    CLOSABLE, Candidate, LEFT, STUCK, STUCK_BEFORE, Stuck, StuckCode,
+};
 use lifecycle::{AccountId, TenantId};
 use stop_switch::Stop;
 
 use crate::error::Halt;
 use crate::handler::{Withdrawal, Withdrawn};
-use crate::work::{Checked, Phase, StuckBefore, StuckSince};
+use crate::work::{Checked, Phase, StuckBefore, StuckSince, left_key};
 
 impl Withdrawal<'_> {
     /// Everything irreversible is stopped: no account of this sweep goes on.
@@ -88,6 +90,11 @@ impl Withdrawal<'_> {
             stuck_key: stuck_key.clone(),
         };
         files.write_lines(&stuck_key, &stuck).await.map_err(|trouble| self.halt(trouble))?;
+        let left = self.left_behind().await?;
+        if !left.is_empty() {
+            let written = files.write_lines(&sweep.key(LEFT), &left).await;
+            written.map_err(|trouble| self.halt(trouble))?;
+        }
         self.remember(&checked, &stuck).await?;
         let written = files.write_lines(&closable_key, closable).await;
         written.map_err(|trouble| self.halt(trouble))?;
@@ -99,6 +106,17 @@ impl Withdrawal<'_> {
             "the stacks are withdrawn"
         );
         Ok(withdrawn)
+    }
+
+    /// The stacks that were left behind, at whatever look.
+    async fn left_behind(&self) -> Result<Vec<Stuck>, Halt> {
+        let mut left = Vec::new();
+        for attempt in &self.state.left {
+            let key = left_key(&self.request.sweep, *attempt);
+            let read = self.app.files.read_lines::<Stuck>(&key).await;
+            left.extend(read.map_err(|trouble| self.halt(trouble))?);
+        }
+        Ok(left)
     }
 
     /// Remembers who is stuck, for the next plans; one sweep runs at a time.

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::decide::{Instance, Manner, operation_id, plan};
 use crate::error::{Error, Halt, halt};
 use crate::stack_sets::Received;
-use crate::work::{Checked, Phase, SetWork, Sets, State, checked_key, set_key, sets_key};
+use crate::work::{Checked, Phase, SetWork, Sets, State, checked_key, left_key, set_key, sets_key};
 
 /// How long a call works before it answers and is called again.
 const WORKS_FOR: SignedDuration = SignedDuration::from_secs(200);
@@ -301,7 +301,7 @@ impl Withdrawal<'_> {
                 Some(said) => denied(found, said),
                 None => plan(found, manner),
             };
-            let stuck = plan.stuck.into_iter().filter_map(|(instance, code)| {
+            let of = |(instance, code): (Instance, StuckCode)| {
                 Some(Stuck {
                     tenant_id: tenants.get(&instance.account)?.clone(),
                     account_id: instance.account,
@@ -310,11 +310,12 @@ impl Withdrawal<'_> {
                     code,
                     reason: instance.reason,
                 })
-            });
+            };
             let work = SetWork {
                 stack_set: name.clone(),
                 service_managed: *service_managed,
-                stuck: stuck.collect(),
+                stuck: plan.stuck.into_iter().filter_map(of).collect(),
+                left: plan.left.into_iter().filter_map(of).collect(),
                 groups: plan.groups,
             };
             let key = set_key(&self.request.sweep, self.state.attempt, self.state.next);
@@ -325,6 +326,16 @@ impl Withdrawal<'_> {
         let works = self.works().await?;
         if works.iter().all(|work| work.groups.is_empty()) {
             return Ok(Found::Nothing);
+        }
+        let left: Vec<&Stuck> = works.iter().flat_map(|work| &work.left).collect();
+        if !left.is_empty() {
+            let attempt = self.state.attempt;
+            let key = left_key(&self.request.sweep, attempt);
+            let written = self.app.files.write_lines(&key, left).await;
+            written.map_err(|trouble| self.halt(trouble))?;
+            if !self.state.left.contains(&attempt) {
+                self.state.left.push(attempt);
+            }
         }
         // The gates of a level's first attempt stay open.
         let is_first = self.state.attempt == self.state.level_since;
@@ -486,7 +497,7 @@ fn denied(found: Vec<Instance>, said: &str) -> crate::decide::Plan {
     let stuck = found
         .into_iter()
         .map(|instance| (Instance { reason: said.to_owned(), ..instance }, StuckCode::NotAllowed));
-    crate::decide::Plan { groups: Vec::new(), stuck: stuck.collect() }
+    crate::decide::Plan { stuck: stuck.collect(), ..crate::decide::Plan::default() }
 }
 
 /// How far the deletions were started.

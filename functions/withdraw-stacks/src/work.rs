@@ -39,6 +39,9 @@ pub(crate) struct State {
     /// The last looks at the levels that are done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) done: Vec<u32>,
+    /// The looks after which stacks were left behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<u32>,
     /// From when on the deletions are tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) again_at: Option<Timestamp>,
@@ -84,6 +87,9 @@ pub(crate) struct SetWork {
     pub(crate) groups: Vec<Group>,
     /// The instances that are left and are not tried again.
     pub(crate) stuck: Vec<Stuck>,
+    /// Those that no attempt deleted, and whose stacks are left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<Stuck>,
 }
 
 /// The accounts with instances in the same Regions.
@@ -117,6 +123,11 @@ pub(crate) fn checked_key(sweep: &Sweep, start: usize) -> String {
 
 pub(crate) fn sets_key(sweep: &Sweep) -> String {
     sweep.key("withdrawal/sets.json")
+}
+
+/// What was left behind, by look.
+pub(crate) fn left_key(sweep: &Sweep, attempt: u32) -> String {
+    sweep.key(&format!("withdrawal/left-{attempt}.jsonl"))
 }
 
 pub(crate) fn set_key(sweep: &Sweep, attempt: u32, set: usize) -> String {

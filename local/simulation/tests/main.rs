@@ -1,6 +1,7 @@
 //! Worlds in virtual time.
 
 mod alarms;
+mod brakes;
 mod observed;
 mod offboarding;
 mod onboarding;

@@ -28,7 +28,13 @@ struct Scene {
 
 impl Scene {
     async fn found(tenants: &[&str]) -> Self {
-        let world = World::found(settings(5), BTreeMap::new()).await.unwrap();
+        Self::found_with(tenants, &[]).await
+    }
+
+    async fn found_with(tenants: &[&str], parameters: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let parameters: BTreeMap<_, _> = parameters.iter().map(pair).collect();
+        let world = World::found(settings(5), parameters).await.unwrap();
         let text = std::fs::read_to_string("../../tiers.json").unwrap();
         let tenants: Vec<Tenant> = tenants
             .iter()
@@ -309,7 +315,7 @@ const PARAMETER: &str = r#"{"Resources":{"Setting":{"Type":"AWS::SSM::Parameter"
 /// From a live account to a closed one, with stack sets of both permission models.
 #[tokio::test(start_paused = true)]
 async fn a_retirement_withdraws_service_managed_stack_sets_as_well() {
-    let mut scene = Scene::found(&["acme"]).await;
+    let mut scene = Scene::found_with(&["acme"], &[("LeastRetireAfterDays", "1")]).await;
     let deployment = scene.world.deployment.clone();
     let ask = |operation: &'static str, input: Value| {
         let deployment = deployment.clone();

@@ -53,7 +53,8 @@ fn a_dry_run_closes_nobody_and_says_who_would_be() {
 }
 
 async fn world() -> World {
-    World::found(settings(3), BTreeMap::new()).await.unwrap()
+    let days = BTreeMap::from([("LeastRetireAfterDays".to_owned(), "1".to_owned())]);
+    World::found(settings(3), days).await.unwrap()
 }
 
 async fn start(world: &World, name: &str) {

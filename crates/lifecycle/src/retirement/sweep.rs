@@ -34,6 +34,9 @@ pub const CLOSING: &str = "closing.jsonl";
 pub const CLOSABLE: &str = "closable.jsonl";
 /// Those of them whose stacks could not be withdrawn, a line for each [`Stuck`].
 pub const STUCK: &str = "stuck.jsonl";
+/// Stacks that were left behind in accounts that are to be closed all the same, a line for each
+/// [`Stuck`]: what kept them.
+pub const LEFT: &str = "left.jsonl";
 /// The folder of the outcomes, one file for each account.
 pub const OUTCOMES: &str = "outcomes/";
 /// Written when AWS says that its quota is used up; nobody asks again in this sweep.

@@ -5,6 +5,7 @@
 //!                       Front         Waiting       Held          Apart         Behind
 //! answered              done          done          done          done          done
 //! needs room            ▶ Waiting     waits         waits         waits         ▶ Waiting
+//! the day is full       ▶ Waiting     waits         waits         waits         ▶ Waiting
 //! its tier has a fault  ▶ Held        ▶ Held        waits         waits         ▶ Held
 //! its tenant is in hand ▶ Behind      ▶ Behind      ▶ Behind      ▶ Behind      waits
 //! AWS cannot answer now waits         waits         waits         waits         waits
@@ -106,6 +107,8 @@ pub enum Reason {
     NoRoom,
     /// The tenant's onboarding runs for an earlier signup.
     InHand,
+    /// As many accounts were begun within a day as may be.
+    DayFull,
     /// A throttle, an outage, a race.
     TryAgain,
     /// The tiers cannot be read, or none of them.
@@ -151,6 +154,7 @@ impl Reason {
         match self {
             Self::NoRoom => "NoRoom",
             Self::InHand => "InHand",
+            Self::DayFull => "DayFull",
             Self::TryAgain => "TryAgain",
             Self::TiersInvalid => "TiersInvalid",
             Self::TierHeld => "TierHeld",
@@ -163,7 +167,7 @@ impl Reason {
     /// What has to happen.
     pub fn class(self) -> Class {
         match self {
-            Self::NoRoom => Class::Room,
+            Self::NoRoom | Self::DayFull => Class::Room,
             Self::InHand => Class::Tenant,
             Self::TryAgain => Class::Aws,
             Self::TiersInvalid
@@ -205,6 +209,8 @@ pub enum Finding {
     Answered,
     /// It waits for room, or is to.
     NeedsRoom,
+    /// It waits for the day to have room.
+    DayFull,
     /// Its tier has a fault.
     TierHeld(TierName),
     /// Its tenant's onboarding runs for an earlier signup.
@@ -230,10 +236,13 @@ pub enum Fate {
 pub fn fate(lane: Lane, id: &str, receives: u32, found: Finding) -> Fate {
     match (found, lane) {
         (Finding::Answered, _) => Fate::Done,
-        (Finding::NeedsRoom, Lane::Front | Lane::Behind) => Fate::MoveTo(Group::Waiting),
+        (Finding::NeedsRoom | Finding::DayFull, Lane::Front | Lane::Behind) => {
+            Fate::MoveTo(Group::Waiting)
+        }
         (Finding::NeedsRoom, Lane::Waiting | Lane::Held | Lane::Apart) => {
             Fate::Wait(Reason::NoRoom)
         }
+        (Finding::DayFull, Lane::Waiting | Lane::Held | Lane::Apart) => Fate::Wait(Reason::DayFull),
         (Finding::TierHeld(tier), Lane::Front | Lane::Waiting | Lane::Behind) => {
             Fate::MoveTo(Group::Held(tier))
         }
@@ -285,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_table_of_fates() {
-        use Reason::{AccessDenied, AwsRefused, InHand, NoRoom, TierHeld, TryAgain};
+        use Reason::{AccessDenied, AwsRefused, DayFull, InHand, NoRoom, TierHeld, TryAgain};
         let tier = || "gold".parse::<TierName>().unwrap();
         let (waiting, held) = (Group::Waiting, Group::Held(tier()));
         let tenant = || "acme".parse::<TenantId>().unwrap();
@@ -300,6 +309,16 @@ mod tests {
                     Fate::Wait(NoRoom),
                     Fate::Wait(NoRoom),
                     Fate::Wait(NoRoom),
+                    Fate::MoveTo(waiting.clone()),
+                ],
+            ),
+            (
+                Finding::DayFull,
+                [
+                    Fate::MoveTo(waiting.clone()),
+                    Fate::Wait(DayFull),
+                    Fate::Wait(DayFull),
+                    Fate::Wait(DayFull),
                     Fate::MoveTo(waiting.clone()),
                 ],
             ),

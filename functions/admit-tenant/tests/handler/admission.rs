@@ -318,7 +318,43 @@ async fn one_admission_makes_few_calls_whatever_the_fleet() {
     assert_eq!(aws.calls_of("StartExecution").len(), 1);
     assert_eq!(aws.calls_of("ListExecutions").len(), 1);
     assert_eq!(aws.calls_of("GetResources").len(), 5, "a hundred of them, by twenties");
-    assert!(aws.calls().len() <= 18, "{:?}", aws.operations());
+    assert!(aws.calls().len() <= 20, "{:?}", aws.operations());
+}
+
+#[tokio::test]
+async fn an_address_that_signups_may_not_give_is_rejected_by_the_parameters_name() {
+    for (address, word) in [
+        ("root@other.example", "RootEmailDomains"),
+        ("AWS+victim@Example.com", "leave rootEmail out"),
+    ] {
+        let mut given = signup();
+        given["detail"]["rootEmail"] = json!(address);
+        let aws = empty();
+        assert_eq!(call(&aws, one(&given)).await.unwrap(), answered());
+        let (name, detail) = events(&aws).remove(0);
+        assert_eq!(name, "TenantRejected");
+        assert!(detail["reasons"][0].as_str().unwrap().contains(word), "{detail}");
+        assert!(aws.calls_of("StartExecution").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_full_day_makes_signups_wait_in_their_place_and_operators_are_told() {
+    let since = "2026-11-21T11:59:00Z";
+    let full = json!({"passed": [{"since": since, "count": 1_000}]}).to_string();
+    let day = move |call: &scripted_wire::Seen| match key(call).as_str() {
+        "brakes/signups.json" => Reply::Text(full.clone()),
+        _ => error(404, "NoSuchKey"),
+    };
+    let aws = empty().always("GetObject", day.clone());
+    assert_eq!(call(&aws, one(&signup())).await.unwrap(), waits());
+    assert!(aws.calls_of("StartExecution").is_empty());
+    assert_eq!(aws.calls_of("Publish").len(), 1);
+    // What needs no account does not wait.
+    let aws = empty()
+        .always("GetObject", day)
+        .json("DescribeExecution", execution("RUNNING", "another-event"));
+    assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
 }
 
 #[tokio::test]

@@ -122,6 +122,7 @@ fn app(aws: &Aws, [(unusual, given)]: [(&str, &str); 1], metrics: Metrics) -> Ap
             "EMAIL_LOCAL_PART" => "aws",
             "EMAIL_DOMAIN" => "example.com",
             "TIERS_PARAMETER" => "/landlord/tiers",
+            "ROOT_EMAIL_DOMAINS" => "acme.example",
             "TENANT_OUS" => "General=ou-root-general0",
             "ADMINISTRATION_ROLE_ARN" => ADMINISTRATION,
             "ACCOUNT_ROLE_NAME" => "Execution",

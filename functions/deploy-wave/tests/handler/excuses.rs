@@ -5,7 +5,10 @@ use super::*;
 /// An organization that says the same of every account.
 fn organization(world: World, state: &'static str) -> World {
     world.on("DescribeAccount", move |request| {
-        json!({"Account": {"Id": request["AccountId"], "State": state}}).to_string().into()
+        let paths = ["o-1/r-root/ou-root-general1/"];
+        json!({"Account": {"Id": request["AccountId"], "State": state, "Paths": paths}})
+            .to_string()
+            .into()
     })
 }
 
@@ -43,11 +46,16 @@ async fn accounts_that_are_suspended_are_left_out_and_asked_about_once() {
     let done = deployed(&world, request("WAVE", 1)).await.unwrap();
     assert_eq!(done["verdict"], "GO", "{done}");
     assert_eq!(done["counts"]["suspended"], 4, "{done}");
-    assert_eq!(world.calls_of("DescribeAccount").len(), 4);
+    assert_eq!(world.calls_of("DescribeAccount").len(), 6 + 4, "beside the look at all of them");
     let set = Set::default();
     set.fate(0, &["suspended"]);
     let world = set.serve(planned(6, json!({})));
-    let gone = world.on("DescribeAccount", |_| Reply::Refusal(400, "AccountNotFoundException"));
+    let gone = world.on("DescribeAccount", |request| {
+        if request["AccountId"] == id(0).as_str() {
+            return Reply::Refusal(400, "AccountNotFoundException");
+        }
+        json!({"Account": {"Paths": ["o-1/r-root/ou-root-general1/"]}}).to_string().into()
+    });
     let done = deployed(&gone, request("WAVE", 1)).await.unwrap();
     assert_eq!(done["counts"]["suspended"], 1, "{done}");
 }

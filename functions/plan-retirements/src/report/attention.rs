@@ -99,6 +99,12 @@ impl Attention {
         Some(Self::of(listed, &format!("{code:?}"), next))
     }
 
+    /// Stacks that were left behind in an account that is closed all the same.
+    pub(super) fn of_left(listed: &Listed) -> Self {
+        let next = "nothing: AWS deletes them with the account; find out who kept them";
+        Self::of(listed, "LeftBehind", next)
+    }
+
     /// An account with a slot of which it is not known how it ended.
     pub(super) fn of_unfinished(listed: &Listed) -> Self {
         Self::of(listed, "Unfinished", "see the child execution of this account, and redrive it")

@@ -66,8 +66,12 @@ impl ReturnDemo {
         let root = place::workspace(self.options.workspace.as_deref())?;
         let right = std::fs::read_to_string(root.join("tiers.json"));
         let right = right.map_err(|_| Error::Tiers("tiers.json"))?;
-        let wrong = BTreeMap::from([("Tiers".to_owned(), mistaken(&right)?)]);
-        let place = place::start_with(&self.options, 0, wrong).await?;
+        let domain = story::OTHER_ADDRESS.rsplit('@').next().unwrap_or_default();
+        let parameters = BTreeMap::from([
+            ("Tiers".to_owned(), mistaken(&right)?),
+            ("RootEmailDomains".to_owned(), domain.to_owned()),
+        ]);
+        let place = place::start_with(&self.options, 0, parameters).await?;
         let result = self.show(&place, right).await;
         place.host.shutdown().await;
         place.deployment.aws().shut_down();

@@ -19,7 +19,7 @@ pub(super) const OVERRIDE: &str = "LogRetentionDays";
 /// Its wrong value; the template allows it.
 pub(super) const MISTAKE: &str = "30";
 /// The address with which the tenant signs up again.
-const OTHER_ADDRESS: &str = "aws+acme-again@accounts.example.com";
+pub(super) const OTHER_ADDRESS: &str = "acme-again@accounts.example.com";
 /// The switch that stops everything irreversible.
 const STOP: &str = "/landlord/stop";
 /// Why it is thrown.

@@ -82,7 +82,8 @@ pub async fn simulate(
         quota_decision: if onboarding.crowd.waiting > 0 { A_MONTH } else { onboarding.quota },
         ..ordinary.durations
     };
-    let mut parameters = BTreeMap::new();
+    // How fast accounts come is what is measured here, and not how many may come in a day.
+    let mut parameters = BTreeMap::from([("SignupsADay".to_owned(), "100000".to_owned())]);
     if onboarding.crowd.waiting > 0 {
         parameters.insert("Tiers".to_owned(), Crowd::tiers(TIERS));
     }

@@ -168,6 +168,7 @@ fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
             ("SweepSchedule", "cron(0 0/6 * * ? *)".to_owned()),
             ("SweepIntervalHours", "6".to_owned()),
             ("SettleHours", "1".to_owned()),
+            ("LeastRetireAfterDays", "1".to_owned()),
             // All of a handful may leave at once: it is nobody's mistake.
             ("BreakerPercent", "100".to_owned()),
         ]);
