@@ -33,12 +33,18 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
         "executionArn": "arn:aws:states:eu-central-1:111122223333:execution:landlord-sweep-retirements:daily",
         "startedAt": at, "finishedAt": "2026-11-21T13:00:00Z", "fleet": 6000,
         "counts": {"WAIT": 1, "WITHDRAW": 2, "CLOSE": 0, "DEFER": 1, "HOLD": 0, "REFUSE": 2, "CLOSED": 9},
-        "closed": [listed], "closedCount": 1, "wouldClose": [], "wouldCloseCount": 0, "deferred": [dated], "deferredCount": 1,
+        "closed": [listed], "closedCount": 1, "closedByHand": [listed],
+        "closedByHandCount": 1, "stoppedCount": 0, "wouldClose": [], "wouldCloseCount": 0, "deferred": [dated], "deferredCount": 1,
         "refused": [explained, nobodys], "refusedCount": 2, "stuck": [explained], "stuckCount": 1,
-        "unfinished": [], "unfinishedCount": 0, "attention": [{
+        "unfinished": [], "unfinishedCount": 0,
+        "unreadStackSets": [{"stackSet": "theirs", "reason": "AccessDenied"}],
+        "unreadStackSetCount": 1, "attention": [{
             "accountId": "222222222222", "tenantId": "acme", "code": "Protected",
             "reason": "it has the tag", "next": "move it",
-        }], "attentionCount": 1, "attentionText": "account 222222222222 of tenant acme: Protected",
+        }, {
+            "stackSet": "theirs", "code": "StackSetUnread", "reason": "AccessDenied",
+            "next": "name it in LeaveStackSets",
+        }], "attentionCount": 2, "attentionText": "account 222222222222 of tenant acme: Protected",
         "budget": {
             "quota": 1000, "reserve": 10, "closedInWindow": 40, "closeAtMost": 50, "allowed": 50,
         },

@@ -4,7 +4,7 @@ use aws_sdk_organizations::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_organizations::operation::close_account::CloseAccountError;
 use jiff::Timestamp;
 use lambda_kit::sdk::{self, Trouble};
-use lifecycle::retirement::sweep::{Outcome, OutcomeKind, QUOTA_EXCEEDED};
+use lifecycle::retirement::sweep::{Outcome, OutcomeKind, QUOTA_EXCEEDED, STOPPED, STOPPED_CODE};
 use lifecycle::retirement::{Observed, examine, tag_time};
 use lifecycle::tags;
 use organization_accounts::Facts;
@@ -177,6 +177,14 @@ impl Attempt<'_> {
         self.app.switch.read().await.map_err(|trouble| self.halt(trouble))
     }
 
+    /// Not in this sweep. The stop is kept where the report finds it, however soon the switch is
+    /// taken away.
+    async fn stop(&self, stop: &Stop) -> Result<Outcome, Halt> {
+        let written = self.app.files.write_json(&self.request.sweep.key(STOPPED), stop).await;
+        written.map_err(|trouble| self.halt(trouble))?;
+        Ok(self.outcome(OutcomeKind::Deferred, STOPPED_CODE, &stop.to_string()))
+    }
+
     async fn unmark(&self) -> Result<(), Halt> {
         let account = &self.request.account_id;
         let removed = self.app.accounts.untag(account, &[tags::CLOSING_REQUESTED_AT]).await;
@@ -191,7 +199,7 @@ impl Attempt<'_> {
             return Ok(self.quota_exceeded());
         }
         if let Some(stop) = Box::pin(self.stopped()).await? {
-            return Ok(self.outcome(OutcomeKind::Deferred, "Stopped", &stop.to_string()));
+            return self.stop(&stop).await;
         }
         let account = &self.request.account_id;
         if !is_marked(facts.tags.get(tags::CLOSING_REQUESTED_AT), self.now) {
@@ -213,7 +221,7 @@ impl Attempt<'_> {
         // Read once more, right before the one step that cannot be undone.
         if let Some(stop) = Box::pin(self.stopped()).await? {
             self.unmark().await?;
-            return Ok(self.outcome(OutcomeKind::Deferred, "Stopped", &stop.to_string()));
+            return self.stop(&stop).await;
         }
         let asked = self.app.closing.close_account().account_id(account.as_str()).send().await;
         let Err(error) = asked else {

@@ -438,7 +438,13 @@ const STOPPED: &str =
 #[tokio::test(start_paused = true)]
 async fn a_thrown_switch_defers_the_closing_before_the_mark_or_right_before_the_call() {
     let outcome = not_closed("DEFERRED", "Stopped", STOPPED);
-    let before = [read("ACTIVE", &[]), no_quota_note(), vec![switch(THROWN)], writes(&outcome)];
+    // Where the report finds it, however soon the switch is taken away.
+    let note = || {
+        let said = r#"{"reason":"too many","by":"ops","since":"2026-11-21T09:00:00Z"}"#;
+        vec![call("PutObject", json!({"key": "sweeps/sweep-1/stopped.json", "body": said}))]
+    };
+    let thrown = || vec![switch(THROWN)];
+    let before = [read("ACTIVE", &[]), no_quota_note(), thrown(), note(), writes(&outcome)];
     let script = Script::new(before.concat());
     ended(answer_of(0, request(json!({})), script).await, "DEFERRED", "Stopped");
     let late = [
@@ -447,8 +453,9 @@ async fn a_thrown_switch_defers_the_closing_before_the_mark_or_right_before_the_
         vec![switch(r#"{"stopped":false}"#)],
         marks(),
         read("ACTIVE", &[MARK]),
-        vec![switch(THROWN)],
+        thrown(),
         unmarks(),
+        note(),
         writes(&outcome),
     ];
     let script = Script::new(late.concat());

@@ -167,6 +167,7 @@ impl Call<'_> {
                         tenant_id: tenant.clone(),
                         place: assessed.place,
                         retire_after: at,
+                        closed_by_hand: false,
                         leaving: assessed.leaving.clone(),
                     });
                 }
@@ -176,12 +177,14 @@ impl Call<'_> {
                     && assessed.place == Place::Retiring
                     && blocked.is_none()
                     && (finishing.len() as u64) < most_finished;
+                let is_finished = is_left_behind && assessed.tenant_id.is_some();
                 if let (true, Some(tenant)) = (is_left_behind, &assessed.tenant_id) {
                     finishing.push(Candidate {
                         account_id: assessed.account_id.clone(),
                         tenant_id: tenant.clone(),
                         place: assessed.place,
                         retire_after: self.now,
+                        closed_by_hand: true,
                         leaving: assessed.leaving.clone(),
                     });
                 }
@@ -189,7 +192,7 @@ impl Call<'_> {
                     .then(|| ranks.next(&turn))
                     .filter(|_| !has_slot && blocked.is_none())
                     .and_then(|rank| schedule.date(rank));
-                let line = verdict(assessed, has_slot, blocked.as_deref(), expected);
+                let line = verdict(assessed, has_slot || is_finished, blocked.as_deref(), expected);
                 *planned.counts.entry(line.verdict).or_default() += 1;
                 lines.push(line);
             }
@@ -205,7 +208,7 @@ impl Call<'_> {
     }
 }
 
-/// One account's verdict, with its reason.
+/// One account's verdict, with its reason. `has_slot`: whether this sweep deals with it.
 fn verdict(
     assessed: Assessed,
     has_slot: bool,
@@ -215,9 +218,17 @@ fn verdict(
     let since = assessed.at.map(|at| at.to_string()).unwrap_or_default();
     let why = assessed.leaving.as_ref().map(|leaving| format!("; {leaving}")).unwrap_or_default();
     let (verdict, reason, code) = match (assessed.standing, has_slot) {
-        (Standing::Closed, _) if assessed.place == Place::Retiring => {
+        (Standing::Closed, true) => {
             let reason = "it was closed by hand: it is moved, and its instances are given up";
             (Verdict::Closed, reason.to_owned(), None)
+        }
+        (Standing::Closed, false) if assessed.place == Place::Retiring => {
+            let why = blocked.unwrap_or("this sweep finishes as many as it may");
+            (
+                Verdict::Closed,
+                format!("it was closed by hand, and is not finished yet: {why}"),
+                None,
+            )
         }
         (Standing::Closed | Standing::Closing, _) => (Verdict::Closed, assessed.reason, None),
         (Standing::Refuse, _) => (Verdict::Refuse, assessed.reason, assessed.code),

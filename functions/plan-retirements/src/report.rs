@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Trouble};
-use lifecycle::retirement::sweep::{Candidate, LEFT, Outcome, OutcomeKind, STUCK, Stuck};
+use lifecycle::retirement::sweep::{
+    Candidate, LEFT, Outcome, OutcomeKind, STOPPED, STOPPED_CODE, STUCK, Stuck, StuckCode, UNREAD,
+    Unread,
+};
 use lifecycle::{AccountId, TenantId};
 use run_files::Condition;
 use serde::{Deserialize, Serialize};
@@ -38,11 +41,16 @@ pub struct Reported {
     pub counts: BTreeMap<Verdict, u64>,
     /// How many were closed in this sweep.
     pub closed: usize,
+    /// How many had been closed by hand, and were finished.
+    pub closed_by_hand: usize,
     /// How many a dry run would have closed.
     pub would_close: usize,
-    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    /// Why everything irreversible was stopped when it planned, while it worked, or is now; by whom
+    /// and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,
+    /// How many did not go on because of that.
+    pub stopped_accounts: usize,
     /// How many have to wait for a slot, or for AWS's quota.
     pub deferred: usize,
     /// How many were refused, by the plan or by the guards afterwards.
@@ -111,13 +119,21 @@ pub struct RetirementSweepFinished {
     pub fleet: u64,
     /// How many accounts got which verdict.
     pub counts: BTreeMap<Verdict, u64>,
-    /// Why everything irreversible is stopped, by whom and since when, when it is.
+    /// Why everything irreversible was stopped when it planned, while it worked, or is now; by whom
+    /// and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,
+    /// How many accounts did not go on because of that.
+    pub stopped_count: usize,
     /// The accounts that were closed; none in a dry run.
     pub closed: Vec<Listed>,
     /// How many they are.
     pub closed_count: usize,
+    /// The accounts that had been closed by hand and were finished: moved, their instances given
+    /// up; none in a dry run.
+    pub closed_by_hand: Vec<Listed>,
+    /// How many they are.
+    pub closed_by_hand_count: usize,
     /// The accounts that a dry run would have closed.
     pub would_close: Vec<Listed>,
     /// How many they are.
@@ -138,6 +154,10 @@ pub struct RetirementSweepFinished {
     pub unfinished: Vec<Listed>,
     /// How many they are.
     pub unfinished_count: usize,
+    /// The stack sets of which nobody knows whether an account has an instance in them.
+    pub unread_stack_sets: Vec<Unread>,
+    /// How many they are.
+    pub unread_stack_set_count: usize,
     /// What the sweep might close.
     pub budget: Budget,
     /// When the backlog will be empty.
@@ -161,12 +181,16 @@ impl RetirementSweepFinished {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     pub(crate) closed: List,
+    pub(crate) closed_by_hand: List,
     pub(crate) would_close: List,
     pub(crate) attention: Vec<Attention>,
     pub(crate) deferred: List,
     pub(crate) refused: List,
     pub(crate) stuck: List,
     pub(crate) unfinished: List,
+    pub(crate) unread: Vec<Unread>,
+    /// How many did not go on because everything irreversible was stopped.
+    pub(crate) stopped: usize,
 }
 
 fn of_candidate(candidate: &Candidate) -> Listed {
@@ -181,7 +205,11 @@ fn of_candidate(candidate: &Candidate) -> Listed {
 
 /// Why an account has its slot: since when it is due, and on whose word.
 fn why(candidate: &Candidate) -> String {
-    let due = format!("due since {}", candidate.retire_after);
+    let due = if candidate.closed_by_hand {
+        "it was closed by hand".to_owned()
+    } else {
+        format!("due since {}", candidate.retire_after)
+    };
     match &candidate.leaving {
         Some(leaving) => format!("{due}; {leaving}"),
         None => due,
@@ -242,6 +270,7 @@ impl Lists {
     ) {
         let listed = of_candidate(candidate);
         if let Some(stuck) = stuck.get(&candidate.account_id) {
+            self.stopped += usize::from(stuck.code == StuckCode::Stopped);
             let place = [stuck.stack_set.as_deref(), stuck.region.as_deref()];
             let place: Vec<&str> = place.into_iter().flatten().collect();
             let reason = format!("{} {}", place.join(" in "), stuck.reason);
@@ -259,12 +288,14 @@ impl Lists {
             return;
         };
         // What was closed was closed for the plan's reason.
+        self.stopped += usize::from(outcome.code.as_deref() == Some(STOPPED_CODE));
         let reason = outcome.reason.or(listed.reason);
         let listed = Listed { code: outcome.code, reason, ..listed };
         if outcome.outcome == OutcomeKind::Refused {
             self.attention.extend(Attention::of_refusal(&listed));
         }
         match outcome.outcome {
+            OutcomeKind::Closed if candidate.closed_by_hand => self.closed_by_hand.push(listed),
             OutcomeKind::Closed => self.closed.push(listed),
             OutcomeKind::Deferred => self.deferred.push(listed),
             OutcomeKind::Refused => self.refused.push(listed),
@@ -282,11 +313,14 @@ impl Call<'_> {
             return Err(Halt::Wait("the plan's summary is not there".to_owned()));
         };
         let mut lists = Box::pin(self.lists(&planned)).await?;
-        lists.attention.extend(Attention::of_plan(&planned));
+        let stopped = Box::pin(self.stopped(&planned)).await?;
+        lists.attention.extend(Attention::of_breaker(&planned));
+        lists.attention.extend(stopped.as_ref().map(Attention::of_stop));
+        lists.attention.extend(lists.unread.iter().map(Attention::of_unread));
         let (news, told) = Box::pin(self.news(std::mem::take(&mut lists.attention))).await?;
         lists.attention = news;
         let report_key = sweep.key("report.md");
-        let event = self.event(&planned, &lists, &report_key);
+        let event = self.event(&planned, stopped.clone(), &lists, &report_key);
         let text = document::write(&event, planned.verdict_files);
         let written = files.write(&report_key, text, Condition::Always).await;
         written.map_err(|trouble| self.halt(trouble))?;
@@ -299,14 +333,29 @@ impl Call<'_> {
             report_key,
             counts: planned.counts,
             closed: lists.closed.count,
+            closed_by_hand: lists.closed_by_hand.count,
             would_close: lists.would_close.count,
-            stopped: planned.stopped,
+            stopped,
+            stopped_accounts: event.stopped_count,
             deferred: lists.deferred.count,
             refused: lists.refused.count,
             stuck: lists.stuck.count,
             unfinished: lists.unfinished.count,
             forecast: planned.forecast,
         })
+    }
+
+    /// The stop that this sweep met: when it planned, or in a step afterwards; or the one that is
+    /// there now.
+    async fn stopped(&self, planned: &Planned) -> Result<Option<Stop>, Halt> {
+        if planned.stopped.is_some() {
+            return Ok(planned.stopped.clone());
+        }
+        let met = self.app.files.read_json(&self.request.sweep.key(STOPPED)).await;
+        if let Some(met) = met.map_err(|trouble| self.halt(trouble))? {
+            return Ok(Some(met));
+        }
+        self.app.switch.read().await.map_err(|trouble| self.halt(trouble))
     }
 
     async fn lists(&self, planned: &Planned) -> Result<Lists, Halt> {
@@ -322,7 +371,8 @@ impl Call<'_> {
         let read = files.read_lines::<Candidate>(&planned.closing_key).await;
         let closing = read.map_err(|trouble| self.halt(trouble))?;
         if planned.dry_run {
-            closing.iter().for_each(|candidate| lists.would_close.push(of_candidate(candidate)));
+            let would_close = closing.iter().filter(|candidate| !candidate.closed_by_hand);
+            would_close.for_each(|candidate| lists.would_close.push(of_candidate(candidate)));
             return Ok(lists);
         }
         let read = files.read_lines::<Stuck>(&sweep.key(STUCK)).await;
@@ -332,6 +382,8 @@ impl Call<'_> {
         }
         let left = files.read_lines::<Stuck>(&sweep.key(LEFT)).await;
         let left = left.map_err(|trouble| self.halt(trouble))?;
+        let unread = files.read_lines(&sweep.key(UNREAD)).await;
+        lists.unread = unread.map_err(|trouble| self.halt(trouble))?;
         let written = Box::pin(self.written_outcomes()).await?;
         for candidate in &closing {
             let key = sweep.outcome_key(&candidate.account_id);
@@ -360,10 +412,20 @@ impl Call<'_> {
         }
     }
 
-    fn event(&self, planned: &Planned, lists: &Lists, key: &str) -> RetirementSweepFinished {
+    fn event(
+        &self,
+        planned: &Planned,
+        stopped: Option<Stop>,
+        lists: &Lists,
+        key: &str,
+    ) -> RetirementSweepFinished {
         let sweep = &self.request.sweep;
-        let Lists { closed, would_close, attention, deferred, refused, stuck, unfinished } =
-            lists.clone();
+        let Lists { closed, closed_by_hand, would_close, attention, .. } = lists.clone();
+        let Lists { deferred, refused, stuck, unfinished, unread, .. } = lists.clone();
+        let stopped_count = match planned.outcome {
+            PlanOutcome::Stopped => deferred.count,
+            _ => lists.stopped,
+        };
         RetirementSweepFinished {
             sweep: sweep.name.clone(),
             execution_arn: sweep.arn.clone(),
@@ -373,9 +435,12 @@ impl Call<'_> {
             finished_at: self.now,
             fleet: planned.fleet,
             counts: planned.counts.clone(),
-            stopped: planned.stopped.clone(),
+            stopped,
+            stopped_count,
             closed: closed.shown,
             closed_count: closed.count,
+            closed_by_hand: closed_by_hand.shown,
+            closed_by_hand_count: closed_by_hand.count,
             would_close: would_close.shown,
             would_close_count: would_close.count,
             deferred: deferred.shown,
@@ -386,6 +451,8 @@ impl Call<'_> {
             stuck_count: stuck.count,
             unfinished: unfinished.shown,
             unfinished_count: unfinished.count,
+            unread_stack_set_count: unread.len(),
+            unread_stack_sets: unread.into_iter().take(MOST_OF_A_LIST).collect(),
             budget: planned.budget.clone(),
             forecast: planned.forecast.clone(),
             attention_count: attention.len(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lambda_kit::sdk::Trouble;
 use lifecycle::AccountId;
-use lifecycle::retirement::sweep::{Candidate, Outcome, OutcomeKind};
+use lifecycle::retirement::sweep::{Candidate, Outcome, OutcomeKind, STOPPED_CODE};
 use lifecycle::retirement::{Code, Finding, Observed, examine, tag_time};
 use lifecycle::tags;
 use std::collections::BTreeSet;
@@ -30,7 +30,8 @@ impl Withdrawal<'_> {
         let fail = |trouble: Trouble| halt(&format!("account {account}"), trouble);
         let now = self.app.clock.now();
         if let Some(stop) = Box::pin(self.stopped()).await? {
-            let code = "Stopped".to_owned();
+            self.note_stop(&stop).await?;
+            let code = STOPPED_CODE.to_owned();
             return self.set_aside(candidate, OutcomeKind::Deferred, code, stop.to_string()).await;
         }
         let mut said = self.ask(candidate, delegates, now).await?;

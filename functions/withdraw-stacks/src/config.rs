@@ -26,8 +26,10 @@ pub struct Config {
     pub retain_inoperable: bool,
     /// `MAX_WITHDRAW_ATTEMPTS`: 1 or more, 3 unless given.
     pub max_attempts: u32,
-    /// `LEAVE_STACK_SETS`: stack sets that are none of the sweep's business, as names or beginnings
-    /// with `*`.
+    /// `WITHDRAW_STACK_SETS`: stack sets that are the sweep's business, as names or beginnings with
+    /// `*`; all unless given.
+    pub withdraw: Vec<Pattern>,
+    /// `LEAVE_STACK_SETS`: those of them that are not, written in the same way.
     pub leave: Vec<Pattern>,
     /// `TIERS_PARAMETER`: the tiers, which say what depends on what; nothing when there is none.
     pub tiers_parameter: Option<String>,
@@ -62,6 +64,7 @@ impl Config {
             open_for: SignedDuration::from_hours(i64::from(open_for)),
             retain_inoperable: parsed_or(lookup, "RETAIN_INOPERABLE", false)?,
             max_attempts,
+            withdraw: list(lookup, "WITHDRAW_STACK_SETS")?,
             leave: list(lookup, "LEAVE_STACK_SETS")?,
             tiers_parameter: optional(lookup, "TIERS_PARAMETER"),
             stop_parameter: parsed_or(lookup, "STOP_PARAMETER", STOP_PARAMETER.to_owned())?,

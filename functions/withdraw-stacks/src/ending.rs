@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lifecycle::retirement::sweep::{
-    CLOSABLE, Candidate, LEFT, STUCK, STUCK_BEFORE, Stuck, StuckCode,
+    CLOSABLE, Candidate, LEFT, STOPPED, STUCK, STUCK_BEFORE, Stuck, StuckCode, UNREAD, Unread,
 };
 use lifecycle::{AccountId, TenantId};
 use stop_switch::Stop;
@@ -14,8 +14,16 @@ use crate::handler::{Withdrawal, Withdrawn};
 use crate::work::{Checked, Phase, StuckBefore, StuckSince, left_key};
 
 impl Withdrawal<'_> {
+    /// Keeps the stop where the report finds it, however soon the switch is taken away.
+    pub(crate) async fn note_stop(&self, stop: &Stop) -> Result<(), Halt> {
+        let key = self.request.sweep.key(STOPPED);
+        let written = self.app.files.write_json(&key, stop).await;
+        written.map_err(|trouble| self.halt(trouble))
+    }
+
     /// Everything irreversible is stopped: no account of this sweep goes on.
     pub(crate) async fn stop(&mut self, stop: Stop) -> Result<Withdrawn, Halt> {
+        self.note_stop(&stop).await?;
         let stopped = self.checked().await?.into_iter().map(|account| Stuck {
             account_id: account.candidate.account_id,
             tenant_id: account.candidate.tenant_id,
@@ -67,10 +75,16 @@ impl Withdrawal<'_> {
         stopped: Option<Stop>,
     ) -> Result<Withdrawn, Halt> {
         let checked = self.checked().await?;
-        let mut stuck: Vec<Stuck> = late.to_vec();
-        stuck.extend(self.stuck_so_far().await?);
+        let mut works = self.works_so_far().await?;
         if !checked.is_empty() {
-            stuck.extend(self.works().await?.into_iter().flat_map(|work| work.stuck));
+            works.extend(self.works().await?);
+        }
+        let mut stuck: Vec<Stuck> = late.to_vec();
+        let mut unread = Vec::new();
+        for work in works {
+            let stack_set = work.stack_set;
+            unread.extend(work.unread.map(|reason| Unread { stack_set, reason }));
+            stuck.extend(work.stuck);
         }
         let ids: BTreeSet<&AccountId> = stuck.iter().map(|stuck| &stuck.account_id).collect();
         let closable: Vec<&Candidate> = checked
@@ -81,10 +95,19 @@ impl Withdrawal<'_> {
         let sweep = &self.request.sweep;
         let (closable_key, stuck_key) = (sweep.key(CLOSABLE), sweep.key(STUCK));
         let files = &self.app.files;
+        // An account that the switch stopped before it was marked is among the refused.
+        let stopped = match stopped {
+            None if self.state.refused > 0 => {
+                let noted = files.read_json(&sweep.key(STOPPED)).await;
+                noted.map_err(|trouble| self.halt(trouble))?
+            }
+            stopped => stopped,
+        };
         let withdrawn = Withdrawn {
             closable: closable.len(),
             stuck: ids.len(),
             refused: self.state.refused,
+            unread: unread.len(),
             stopped,
             closable_key: closable_key.clone(),
             stuck_key: stuck_key.clone(),
@@ -93,6 +116,10 @@ impl Withdrawal<'_> {
         let left = self.left_behind().await?;
         if !left.is_empty() {
             let written = files.write_lines(&sweep.key(LEFT), &left).await;
+            written.map_err(|trouble| self.halt(trouble))?;
+        }
+        if !unread.is_empty() {
+            let written = files.write_lines(&sweep.key(UNREAD), &unread).await;
             written.map_err(|trouble| self.halt(trouble))?;
         }
         self.remember(&checked, &stuck).await?;

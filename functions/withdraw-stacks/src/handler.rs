@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::sdk::{Pace, Trouble, Wire};
+use lambda_kit::sdk::{Pace, Refusal, Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::retirement::sweep::{Candidate, Stuck, StuckCode, Sweep};
 use lifecycle::{AccountId, ExecutionTimes, Progress, Resume, TenantId, waiting};
@@ -17,7 +17,9 @@ use crate::config::Config;
 use crate::decide::{Instance, Manner, operation_id, plan};
 use crate::error::{Error, Halt, halt};
 use crate::stack_sets::Received;
-use crate::work::{Checked, Phase, SetWork, Sets, State, checked_key, left_key, set_key, sets_key};
+use crate::work::{
+    Checked, Phase, SetEntry, SetWork, Sets, State, checked_key, left_key, set_key, sets_key,
+};
 
 /// How long a call works before it answers and is called again.
 const WORKS_FOR: SignedDuration = SignedDuration::from_secs(200);
@@ -91,6 +93,9 @@ pub struct Withdrawn {
     pub stuck: usize,
     /// How many the guards refused, or were stopped.
     pub refused: usize,
+    /// How many stack sets could not be read.
+    #[serde(default)]
+    pub unread: usize,
     /// Why everything irreversible is stopped, by whom and since when, when it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,
@@ -272,7 +277,7 @@ impl Withdrawal<'_> {
             .map(|account| (account.candidate.account_id, account.candidate.tenant_id))
             .collect();
         // What an account that is stuck still has may need what comes later.
-        for stuck in self.stuck_so_far().await? {
+        for stuck in self.works_so_far().await?.iter().flat_map(|work| &work.stuck) {
             tenants.remove(&stuck.account_id);
         }
         let accounts: BTreeSet<AccountId> = tenants.keys().cloned().collect();
@@ -280,24 +285,34 @@ impl Withdrawal<'_> {
             return Ok(Found::Nothing);
         }
         let sets = self.sets().await?;
-        self.state.highest = sets.iter().map(|(_, _, level)| *level).max().unwrap_or(0);
-        while let Some((name, service_managed, level)) = sets.get(self.state.next) {
+        self.state.highest = sets.iter().map(|set| set.level).max().unwrap_or(0);
+        while let Some(set) = sets.get(self.state.next) {
             if self.is_over() {
                 return Ok(Found::More);
             }
-            if *level != self.state.level {
+            if set.level != self.state.level {
                 self.state.next += 1;
                 continue;
             }
-            let found = Box::pin(self.app.instances(name, &accounts)).await;
-            let found = found.map_err(|trouble| self.halt(trouble))?;
+            let found = match Box::pin(self.app.instances(&set.name, &accounts)).await {
+                // One stack set that Landlord may not read stops nothing else.
+                Err(Trouble::Refused(refusal)) => {
+                    let said = said(&refusal);
+                    tracing::error!("stack set {} is not read: {said}", set.name);
+                    let work = unread(set, said, &tenants);
+                    self.write_work(&work).await?;
+                    self.state.next += 1;
+                    continue;
+                }
+                found => found.map_err(|trouble| self.halt(trouble))?,
+            };
             let manner = Manner {
                 attempt: self.state.attempt - self.state.level_since,
                 most: self.app.config.max_attempts,
                 retains: self.app.config.retain_inoperable,
                 gone: &gone,
             };
-            let plan = match self.state.denied.get(name) {
+            let plan = match self.state.denied.get(&set.name) {
                 Some(said) => denied(found, said),
                 None => plan(found, manner),
             };
@@ -305,22 +320,21 @@ impl Withdrawal<'_> {
                 Some(Stuck {
                     tenant_id: tenants.get(&instance.account)?.clone(),
                     account_id: instance.account,
-                    stack_set: Some(name.clone()),
+                    stack_set: Some(set.name.clone()),
                     region: Some(instance.region),
                     code,
                     reason: instance.reason,
                 })
             };
             let work = SetWork {
-                stack_set: name.clone(),
-                service_managed: *service_managed,
+                stack_set: set.name.clone(),
+                service_managed: set.service_managed,
                 stuck: plan.stuck.into_iter().filter_map(of).collect(),
                 left: plan.left.into_iter().filter_map(of).collect(),
                 groups: plan.groups,
+                unread: None,
             };
-            let key = set_key(&self.request.sweep, self.state.attempt, self.state.next);
-            let written = self.app.files.write_json(&key, &work).await;
-            written.map_err(|trouble| self.halt(trouble))?;
+            self.write_work(&work).await?;
             self.state.next += 1;
         }
         let works = self.works().await?;
@@ -341,6 +355,13 @@ impl Withdrawal<'_> {
         let is_first = self.state.attempt == self.state.level_since;
         self.state.enter(if is_first { Phase::Open } else { Phase::Delete });
         Ok(Found::Some)
+    }
+
+    /// Keeps what the stack set that was just looked at comes to.
+    async fn write_work(&self, work: &SetWork) -> Result<(), Halt> {
+        let key = set_key(&self.request.sweep, self.state.attempt, self.state.next);
+        let written = self.app.files.write_json(&key, work).await;
+        written.map_err(|trouble| self.halt(trouble))
     }
 
     /// Goes on with what the stack sets of this level depended on. False when there is nothing.
@@ -365,7 +386,7 @@ impl Withdrawal<'_> {
     async fn works_of(&self, of_level: u32, attempt: u32) -> Result<Vec<SetWork>, Halt> {
         let mut works = Vec::new();
         let sets = self.sets().await?;
-        for (set, _) in sets.iter().enumerate().filter(|(_, (_, _, level))| *level == of_level) {
+        for (set, _) in sets.iter().enumerate().filter(|(_, set)| set.level == of_level) {
             let key = set_key(&self.request.sweep, attempt, set);
             let read = self.app.files.read_json(&key).await;
             works.extend(read.map_err(|trouble| self.halt(trouble))?);
@@ -373,14 +394,13 @@ impl Withdrawal<'_> {
         Ok(works)
     }
 
-    /// What is stuck in the levels that are done.
-    pub(crate) async fn stuck_so_far(&self) -> Result<Vec<Stuck>, Halt> {
-        let mut stuck = Vec::new();
+    /// What was found at the last look at each level that is done.
+    pub(crate) async fn works_so_far(&self) -> Result<Vec<SetWork>, Halt> {
+        let mut works = Vec::new();
         for (level, attempt) in (0_u32..).zip(&self.state.done) {
-            let works = Box::pin(self.works_of(level, *attempt)).await?;
-            stuck.extend(works.into_iter().flat_map(|work| work.stuck));
+            works.extend(Box::pin(self.works_of(level, *attempt)).await?);
         }
-        Ok(stuck)
+        Ok(works)
     }
 
     async fn open_all(&mut self) -> Result<bool, Halt> {
@@ -429,8 +449,7 @@ impl Withdrawal<'_> {
                 // whose instances are left in it.
                 Err(Trouble::Refused(refusal)) => {
                     tracing::error!("stack set {} is left: {refusal}", work.stack_set);
-                    let said: String = refusal.to_string().chars().take(SAID).collect();
-                    self.state.denied.insert(work.stack_set.clone(), said);
+                    self.state.denied.insert(work.stack_set.clone(), said(&refusal));
                     self.state.next += 1;
                     continue;
                 }
@@ -465,8 +484,16 @@ impl Withdrawal<'_> {
             for group in &work.groups {
                 let sweep = &self.request.sweep.name;
                 let id = operation_id(sweep, self.state.attempt, &work.stack_set, group);
-                let ended = Box::pin(self.app.has_ended(&work.stack_set, &id)).await;
-                if !ended.map_err(|trouble| self.halt(trouble))? {
+                let ended = match Box::pin(self.app.has_ended(&work.stack_set, &id)).await {
+                    // It cannot be followed. What is left at the next look is this stack set's alone.
+                    Err(Trouble::Refused(refusal)) => {
+                        tracing::error!("stack set {} is not followed: {refusal}", work.stack_set);
+                        self.state.denied.insert(work.stack_set.clone(), said(&refusal));
+                        true
+                    }
+                    ended => ended.map_err(|trouble| self.halt(trouble))?,
+                };
+                if !ended {
                     let because = format!("stack set {}: {id} is on its way", work.stack_set);
                     return Err(Halt::Wait(because));
                 }
@@ -482,6 +509,32 @@ impl Withdrawal<'_> {
 
 /// How many characters of AWS's words are kept of a stack set that may not be touched.
 const SAID: usize = 300;
+
+fn said(refusal: &Refusal) -> String {
+    refusal.to_string().chars().take(SAID).collect()
+}
+
+/// A stack set whose instances cannot be read. In one that a tier names every tenant's account has
+/// some, so none of them is known to be empty. In another owner's nobody is known to have any: it is
+/// named, and stops no account.
+fn unread(set: &SetEntry, said: String, tenants: &BTreeMap<AccountId, TenantId>) -> SetWork {
+    let stuck = tenants.iter().filter(|_| set.own).map(|(account, tenant)| Stuck {
+        account_id: account.clone(),
+        tenant_id: tenant.clone(),
+        stack_set: Some(set.name.clone()),
+        region: None,
+        code: StuckCode::NotAllowed,
+        reason: said.clone(),
+    });
+    SetWork {
+        stack_set: set.name.clone(),
+        service_managed: set.service_managed,
+        groups: Vec::new(),
+        stuck: stuck.collect(),
+        left: Vec::new(),
+        unread: Some(said.clone()),
+    }
+}
 
 /// How long deletions that failed are left alone: a resource may have to settle first.
 fn pause(attempts: u32) -> SignedDuration {

@@ -17,7 +17,7 @@ impl FromStr for Pattern {
         let beginning = text.strip_suffix('*').unwrap_or(text);
         if text.is_empty() || beginning.contains('*') {
             let rule = "must be a name, or the beginning of one with * at its end";
-            return Err(Fault::new("LEAVE_STACK_SETS", text, rule));
+            return Err(Fault::new("stackSets", text, rule));
         }
         Ok(Self(text.to_owned()))
     }
@@ -31,6 +31,13 @@ impl Pattern {
             None => self.0 == stack_set,
         }
     }
+}
+
+/// Whether a stack set is the sweep's business: named by what is withdrawn, where that is given, and
+/// not by what is left.
+pub(crate) fn is_withdrawn(stack_set: &str, withdraw: &[Pattern], leave: &[Pattern]) -> bool {
+    let names = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.holds(stack_set));
+    (withdraw.is_empty() || names(withdraw)) && !names(leave)
 }
 
 /// What each stack set depends on.
@@ -93,6 +100,24 @@ mod tests {
         assert!(holds("baseline", "baseline") && !holds("baseline", "baseline-2"));
         for wrong in ["", "*a", "a*b*"] {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_left_even_where_it_is_named_to_be_withdrawn() {
+        let patterns = |texts: &[&str]| -> Vec<Pattern> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        for (withdraw, leave, stack_set, expected) in [
+            (&[][..], &[][..], "any", true),
+            (&["*"], &[], "any", true),
+            (&["landlord-*", "shop"], &[], "landlord-tenant-baseline", true),
+            (&["landlord-*", "shop"], &[], "shop-2", false),
+            (&["*"], &["AWSControlTower*"], "AWSControlTowerBP-VPC", false),
+            (&["shop"], &["shop"], "shop", false),
+        ] {
+            let found = is_withdrawn(stack_set, &patterns(withdraw), &patterns(leave));
+            assert_eq!(found, expected, "{withdraw:?} {leave:?} {stack_set}");
         }
     }
 

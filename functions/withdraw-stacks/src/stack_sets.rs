@@ -14,8 +14,8 @@ use lifecycle::AccountId;
 
 use crate::decide::Instance;
 use crate::handler::App;
-use crate::order::{Dependences, dependences, level};
-use crate::work::{Group, SetWork, Sets};
+use crate::order::{Dependences, dependences, is_withdrawn, level};
+use crate::work::{Group, SetEntry, SetWork, Sets};
 
 /// The most that AWS lists in a page.
 const PAGE: i32 = 100;
@@ -34,21 +34,25 @@ pub(crate) enum Received {
 }
 
 impl App {
-    /// What the tiers say of the order in which stack sets depend on each other.
-    async fn dependences(&self) -> Result<Dependences, Trouble> {
-        let Some(parameter) = &self.config.tiers_parameter else { return Ok(Dependences::new()) };
+    /// What the tiers say of the order in which stack sets depend on each other; nothing when there
+    /// are none that can be read.
+    async fn dependences(&self) -> Result<Option<Dependences>, Trouble> {
+        let Some(parameter) = &self.config.tiers_parameter else { return Ok(None) };
         let read = self.ssm.get_parameter().name(parameter).send().await;
         let read = read.map_err(|error| Trouble::of("ssm", "GetParameter", &error))?;
         let text = read.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
-        Ok(dependences(&text).unwrap_or_else(|error| {
+        let read = dependences(&text).inspect_err(|error| {
             tracing::warn!("the tiers in {parameter} say nothing of an order: {error}");
-            Dependences::new()
-        }))
+        });
+        Ok(read.ok())
     }
 
     /// The stack sets of this account and Region that are the sweep's business.
     pub(crate) async fn stack_sets(&self) -> Result<Sets, Trouble> {
-        let dependences = Box::pin(self.dependences()).await?;
+        let tiers = Box::pin(self.dependences()).await?;
+        // Without tiers nobody knows which ones are the tenants': all may be.
+        let is_own = |name: &str| tiers.as_ref().is_none_or(|tiers| tiers.contains_key(name));
+        let dependences = tiers.clone().unwrap_or_default();
         let mut sets = Sets::new();
         let mut token = None;
         loop {
@@ -62,12 +66,15 @@ impl App {
                 .await
                 .map_err(|error| Trouble::of("cloudformation", "ListStackSets", &error))?;
             sets.extend(page.summaries().iter().filter_map(|set| {
-                let is_service_managed =
+                let service_managed =
                     set.permission_model() == Some(&PermissionModels::ServiceManaged);
                 let name = set.stack_set_name()?;
-                let is_left = self.config.leave.iter().any(|pattern| pattern.holds(name));
-                let level = level(name, &dependences);
-                (!is_left).then(|| (name.to_owned(), is_service_managed, level))
+                is_withdrawn(name, &self.config.withdraw, &self.config.leave).then(|| SetEntry {
+                    name: name.to_owned(),
+                    service_managed,
+                    level: level(name, &dependences),
+                    own: is_own(name),
+                })
             }));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {

@@ -77,6 +77,19 @@ pub(crate) struct Checked {
     pub(crate) gone: bool,
 }
 
+/// A stack set that is the sweep's business.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SetEntry {
+    pub(crate) name: String,
+    /// Whether AWS's own roles deploy it, by organizational units.
+    pub(crate) service_managed: bool,
+    /// At which level of dependence it is withdrawn.
+    pub(crate) level: u32,
+    /// Whether a tier names it: tenants' accounts have instances in it.
+    pub(crate) own: bool,
+}
+
 /// A stack set, and what is to be done in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,6 +103,9 @@ pub(crate) struct SetWork {
     /// Those that no attempt deleted, and whose stacks are left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left: Vec<Stuck>,
+    /// Why its instances could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unread: Option<String>,
 }
 
 /// The accounts with instances in the same Regions.
@@ -113,9 +129,8 @@ pub(crate) struct StuckSince {
 /// All accounts that are stuck.
 pub(crate) type StuckBefore = BTreeMap<AccountId, StuckSince>;
 
-/// The stack sets that are the sweep's business, in the order of their names: whether each is
-/// service-managed, and at which level it is withdrawn.
-pub(crate) type Sets = Vec<(String, bool, u32)>;
+/// The stack sets that are the sweep's business, in the order of their names.
+pub(crate) type Sets = Vec<SetEntry>;
 
 pub(crate) fn checked_key(sweep: &Sweep, start: usize) -> String {
     sweep.key(&format!("withdrawal/checked-{start:05}.jsonl"))

@@ -34,7 +34,7 @@ async fn the_gate_is_opened_before_the_stacks_are_deleted_and_the_end_is_seen() 
     script.extend([
         operation("SUCCEEDED"),
         gets(CHECKED, &checked_line()),
-        gets(SETS, r#"[["baseline",false,0]]"#),
+        gets(SETS, BASELINE),
         lists(&[]),
         puts(&work(1), EMPTY),
     ]);
@@ -54,7 +54,7 @@ async fn an_account_without_stacks_is_closable_at_once() {
 fn set_aside() -> Vec<Vec<Exchange>> {
     let outcome = json!({"key": "sweeps/sweep-1/outcomes/222222222222.json"});
     let mut script = vec![vec![call("PutObject", outcome)]];
-    script.extend(without_stacks("", ""));
+    script.extend(without_stacks(misses(NOTE)));
     script
 }
 
@@ -111,7 +111,7 @@ async fn an_inoperable_stack_is_reported_and_its_account_is_not_closable() {
     let resume = json!({"phase": "FIND", "next": 0, "attempt": 3, "checked": [0], "refused": 0});
     let mut script = vec![
         gets(CHECKED, &checked_line()),
-        gets(SETS, r#"[["baseline",false,0]]"#),
+        gets(SETS, BASELINE),
         lists(&[("INOPERABLE", "TerminationProtection is enabled")]),
         puts(&work(3), &found),
     ];
@@ -160,7 +160,7 @@ async fn instances_that_went_meanwhile_are_looked_for_again() {
     script.extend([
         vec![missing],
         gets(CHECKED, &checked_line()),
-        gets(SETS, r#"[["baseline",false,0]]"#),
+        gets(SETS, BASELINE),
         lists(&[]),
         puts(&work(1), EMPTY),
     ]);

@@ -18,10 +18,14 @@ async fn a_thrown_switch_keeps_an_account_before_it_is_looked_at_or_marked() {
         gets("sweeps/sweep-1/closing.jsonl", &line()),
         delegates(),
         switch(THROWN),
+        puts(NOTE, NOTED),
         puts("sweeps/sweep-1/outcomes/222222222222.json", &outcome.to_string()),
     ];
-    script.extend(without_stacks("", ""));
-    counts(answer_of(0, json!({}), Script::new(script.concat())).await, 0, 0, 1);
+    // The switch was taken away meanwhile: the answer knows of it all the same.
+    script.extend(without_stacks(gets(NOTE, NOTED)));
+    let answer = answer_of(0, json!({}), Script::new(script.concat())).await.unwrap();
+    assert_eq!((&answer["closable"], &answer["refused"]), (&json!(0), &json!(1)));
+    assert_eq!(answer["stopped"]["by"], "ops");
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,7 +35,8 @@ async fn a_switch_that_is_thrown_during_a_sweep_starts_no_further_deletion_and_c
         r#"{{"accountId":"{ACCOUNT}","tenantId":"acme","code":"Stopped","reason":"{SAID}"}}"#
     );
     let mut script = works(0, &group());
-    script.extend([switch(THROWN), gets(CHECKED, &checked_line()), gets(CHECKED, &checked_line())]);
+    script.extend([switch(THROWN), puts(NOTE, NOTED)]);
+    script.extend([gets(CHECKED, &checked_line()), gets(CHECKED, &checked_line())]);
     script.extend(works(0, &group()));
     script.extend([
         puts(STUCK, &format!("{stuck}\n")),
@@ -59,7 +64,7 @@ async fn a_stack_set_that_may_not_be_touched_is_named_and_stops_nothing_else() {
     script.extend([
         vec![missing],
         gets(CHECKED, &checked_line()),
-        gets(SETS, r#"[["baseline",false,0]]"#),
+        gets(SETS, BASELINE),
         lists(&[("CURRENT", "")]),
         puts(&work(1), &found),
     ]);
@@ -72,9 +77,66 @@ async fn a_stack_set_that_may_not_be_touched_is_named_and_stops_nothing_else() {
     counts(answer(resume, script).await, 0, 1, 0);
 }
 
+/// Of a stack set of another owner nobody is known to have instances, so that it is named and stops
+/// no account. In one that a tier names everybody has some: nobody is known to be empty.
+#[tokio::test(start_paused = true)]
+async fn a_stack_set_that_may_not_be_read_is_named_and_stops_nobody_unless_it_is_the_tenants() {
+    let said = "cloudformation:ListStackInstances answered AccessDenied: refused by the test";
+    let unread = format!(r#"{{"stackSet":"baseline","reason":"{said}"}}"#);
+    let stuck = format!(
+        r#"{{"accountId":"{ACCOUNT}","tenantId":"acme","stackSet":"baseline","code":"NotAllowed","reason":"{said}"}}"#
+    );
+    for own in [true, false] {
+        let sets = BASELINE.replace("true", &own.to_string());
+        let stuck = if own { stuck.as_str() } else { "" };
+        let found = format!(
+            r#"{{"stackSet":"baseline","serviceManaged":false,"groups":[],"stuck":[{stuck}],"unread":"{said}"}}"#
+        );
+        let lines = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n") };
+        let resume =
+            json!({"phase": "FIND", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
+        let mut script = vec![
+            gets(CHECKED, &checked_line()),
+            gets(SETS, &sets),
+            vec![call("ListStackInstances", json!({})).refuses_in_xml(403, "AccessDenied")],
+            puts(&work(0), &found),
+            gets(SETS, &sets),
+            gets(&work(0), &found),
+            gets(CHECKED, &checked_line()),
+            gets(SETS, &sets),
+            gets(&work(0), &found),
+            puts(STUCK, &lines(stuck)),
+            puts("sweeps/sweep-1/unread.jsonl", &lines(&unread)),
+            misses("retirements/stuck.json"),
+        ];
+        if own {
+            script.push(vec![call("PutObject", json!({"key": "retirements/stuck.json"}))]);
+        }
+        script.push(puts(CLOSABLE, &if own { String::new() } else { line() }));
+        let answer = answer(resume, script).await.unwrap();
+        let counts = ["closable", "stuck", "unread"].map(|key| answer[key].as_u64());
+        let closable = u64::from(!own);
+        assert_eq!(counts, [Some(closable), Some(1 - closable), Some(1)], "{answer}");
+    }
+}
+
+/// An operation that may not be followed is no reason to wait for ever, nor to fail the others.
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_may_not_be_followed_ends_with_its_own_stack_set() {
+    let resume = json!({"phase": "FOLLOW", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
+    let mut script = works(0, &group());
+    let denied = call("DescribeStackSetOperation", json!({})).refuses_in_xml(403, "AccessDenied");
+    script.push(vec![denied]);
+    // Its instances are gone when they are looked for again.
+    script.extend([gets(CHECKED, &checked_line()), gets(SETS, BASELINE), lists(&[])]);
+    script.push(puts(&work(1), EMPTY));
+    script.extend(finishes(1, EMPTY, "", &line()));
+    counts(answer(resume, script).await, 1, 0, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_others_depend_on_is_looked_for_when_those_are_gone() {
-    let sets = r#"[["network",false,1],["service",false,0]]"#;
+    let sets = r#"[{"name":"network","serviceManaged":false,"level":1,"own":true},{"name":"service","serviceManaged":false,"level":0,"own":true}]"#;
     let set = |attempt: u32, set: u32| {
         format!("sweeps/sweep-1/withdrawal/attempt-{attempt}-set-{set:04}.json")
     };

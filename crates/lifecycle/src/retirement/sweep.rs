@@ -41,6 +41,13 @@ pub const LEFT: &str = "left.jsonl";
 pub const OUTCOMES: &str = "outcomes/";
 /// Written when AWS says that its quota is used up; nobody asks again in this sweep.
 pub const QUOTA_EXCEEDED: &str = "quota-exceeded.json";
+/// Written by the step that met the switch: by whom, since when and why everything irreversible is
+/// stopped. The switch may be taken away before the report is made.
+pub const STOPPED: &str = "stopped.json";
+/// The code of an outcome that the switch is the reason of.
+pub const STOPPED_CODE: &str = "Stopped";
+/// The stack sets whose instances could not be read, a line for each [`Unread`].
+pub const UNREAD: &str = "unread.jsonl";
 /// The accounts that were stuck in earlier sweeps: they get a slot after all others.
 pub const STUCK_BEFORE: &str = "retirements/stuck.json";
 
@@ -56,6 +63,9 @@ pub struct Candidate {
     pub place: Place,
     /// Since when it is due.
     pub retire_after: Timestamp,
+    /// Whether it was closed by hand already: then it is only finished, and needs no slot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed_by_hand: bool,
     /// Why its tenant left, as far as the account's tags say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Leaving>,
@@ -111,6 +121,16 @@ pub struct Stuck {
     /// A stable name of the reason.
     pub code: StuckCode,
     /// The reason, in AWS's words where there are some.
+    pub reason: String,
+}
+
+/// A stack set of which it is not known whether an account of the sweep has an instance in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    /// The stack set.
+    pub stack_set: String,
+    /// Why, in AWS's words.
     pub reason: String,
 }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use lifecycle::AccountId;
 use lifecycle::TenantId;
 use lifecycle::retirement::Code;
-use lifecycle::retirement::sweep::StuckCode;
+use lifecycle::retirement::sweep::{STOPPED_CODE, StuckCode, Unread};
 use serde::{Deserialize, Serialize};
+use stop_switch::Stop;
 
 use super::Listed;
 use crate::error::Halt;
@@ -52,6 +53,9 @@ pub struct Attention {
     /// Its tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
+    /// The stack set, when it is about one as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_set: Option<String>,
     /// A stable name of the reason.
     pub code: String,
     /// Why, in words.
@@ -65,6 +69,7 @@ impl Attention {
         Self {
             account_id: Some(listed.account_id.clone()),
             tenant_id: listed.tenant_id.clone(),
+            stack_set: None,
             code: code.to_owned(),
             reason: listed.reason.clone().unwrap_or_default(),
             next: next.to_owned(),
@@ -110,33 +115,52 @@ impl Attention {
         Self::of(listed, "Unfinished", "see the child execution of this account, and redrive it")
     }
 
-    /// What concerns the whole sweep.
-    pub(super) fn of_plan(planned: &Planned) -> Option<Self> {
-        let whole = |code: &str, reason: String, next: &str| {
-            let (code, next) = (code.to_owned(), next.to_owned());
-            Some(Self { account_id: None, tenant_id: None, code, reason, next })
-        };
+    /// What concerns no account alone.
+    fn whole(stack_set: Option<&str>, code: &str, reason: String, next: &str) -> Self {
+        Self {
+            account_id: None,
+            tenant_id: None,
+            stack_set: stack_set.map(str::to_owned),
+            code: code.to_owned(),
+            reason,
+            next: next.to_owned(),
+        }
+    }
+
+    /// The breaker, when it is open.
+    pub(super) fn of_breaker(planned: &Planned) -> Option<Self> {
         match planned.outcome {
-            PlanOutcome::Planned | PlanOutcome::AlreadyRunning => None,
-            PlanOutcome::BreakerOpen => whole(
+            PlanOutcome::Planned | PlanOutcome::Stopped | PlanOutcome::AlreadyRunning => None,
+            PlanOutcome::BreakerOpen => Some(Self::whole(
+                None,
                 "BreakerOpen",
                 "so much of the fleet is due at once that it must be a mistake: nothing is closed"
                     .to_owned(),
                 "read the report, and hold what must not go or raise BreakerPercent",
-            ),
-            PlanOutcome::Stopped => {
-                let reason = planned.stopped.as_ref().map(ToString::to_string).unwrap_or_default();
-                whole("Stopped", reason, "remove the parameter when the reason is gone")
-            }
+            )),
         }
+    }
+
+    /// The switch, however late it was thrown.
+    pub(super) fn of_stop(stop: &Stop) -> Self {
+        let next = "remove the parameter /landlord/stop when the reason is gone";
+        Self::whole(None, STOPPED_CODE, stop.to_string(), next)
+    }
+
+    /// A stack set that could not be read.
+    pub(super) fn of_unread(unread: &Unread) -> Self {
+        let next = "name it in LeaveStackSets when it is another owner's, or let withdraw-stacks list \
+                    its instances";
+        Self::whole(Some(&unread.stack_set), "StackSetUnread", unread.reason.clone(), next)
     }
 
     /// What it is about.
     fn subject(&self) -> String {
-        match (&self.account_id, &self.tenant_id) {
-            (Some(account), Some(tenant)) => format!("account {account} of tenant {tenant}"),
-            (Some(account), None) => format!("account {account}"),
-            (None, _) => "the sweep".to_owned(),
+        match (&self.account_id, &self.tenant_id, &self.stack_set) {
+            (Some(account), Some(tenant), _) => format!("account {account} of tenant {tenant}"),
+            (Some(account), None, _) => format!("account {account}"),
+            (None, _, Some(stack_set)) => format!("stack set {stack_set}"),
+            (None, _, None) => "the sweep".to_owned(),
         }
     }
 

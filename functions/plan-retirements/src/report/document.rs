@@ -14,11 +14,21 @@ pub(super) fn write(report: &RetirementSweepFinished, verdict_files: usize) -> S
     head(&mut text, report);
     numbers(&mut text, report);
     list(&mut text, "Closed", &report.closed, report.closed_count);
+    let by_hand = "Closed by hand before, and finished";
+    list(&mut text, by_hand, &report.closed_by_hand, report.closed_by_hand_count);
     list(&mut text, "Would be closed", &report.would_close, report.would_close_count);
     list(&mut text, "Deferred", &report.deferred, report.deferred_count);
     list(&mut text, "Refused", &report.refused, report.refused_count);
     list(&mut text, "Stacks that could not be withdrawn", &report.stuck, report.stuck_count);
     list(&mut text, "Without an outcome", &report.unfinished, report.unfinished_count);
+    if !report.unread_stack_sets.is_empty() {
+        let count = report.unread_stack_set_count;
+        let _ = writeln!(text, "## Stack sets that could not be read: {count}\n");
+        for one in &report.unread_stack_sets {
+            let _ = writeln!(text, "- `{}`: {}", one.stack_set, one.reason.replace('\n', " "));
+        }
+        text.push('\n');
+    }
     let _ = writeln!(
         text,
         "Every account's verdict is in the {verdict_files} files under `sweeps/{}/verdicts/`, every \
@@ -40,7 +50,16 @@ fn head(text: &mut String, report: &RetirementSweepFinished) {
         );
     }
     if let Some(stop) = &report.stopped {
-        let _ = writeln!(text, "- **Nothing was closed: {stop}**");
+        let (closed, stopped) = (report.closed_count, report.stopped_count);
+        let _ = match (report.outcome, stopped) {
+            (PlanOutcome::Stopped, _) => writeln!(text, "- **Nothing was closed: {stop}**"),
+            (_, 0) => writeln!(text, "- **{stop}. No account of this sweep was held up by it.**"),
+            _ => writeln!(
+                text,
+                "- **Stopped while it was at work: {stop}. Closed before that: {closed}; not gone on \
+                 with: {stopped}, each with its reason below.**"
+            ),
+        };
     }
     text.push('\n');
 }

@@ -16,6 +16,13 @@ pub(crate) const CLOSABLE: &str = "sweeps/sweep-1/closable.jsonl";
 pub(crate) const STUCK: &str = "sweeps/sweep-1/stuck.jsonl";
 pub(crate) const CANDIDATE: &str = r#"{"accountId":"222222222222","tenantId":"acme","place":"RETIRING","retireAfter":"2026-11-20T10:00:00Z"}"#;
 
+/// The stack sets that are the sweep's business.
+pub(crate) const BASELINE: &str =
+    r#"[{"name":"baseline","serviceManaged":false,"level":0,"own":true}]"#;
+/// What a step notes of the switch.
+pub(crate) const NOTE: &str = "sweeps/sweep-1/stopped.json";
+pub(crate) const NOTED: &str = r#"{"reason":"too many","by":"ops","since":"2026-11-21T09:00:00Z"}"#;
+
 pub(crate) fn line() -> String {
     format!("{CANDIDATE}\n")
 }
@@ -145,7 +152,7 @@ pub(crate) fn up_to_the_first_look() -> Vec<Vec<Exchange>> {
              <StackSetName>baseline</StackSetName><PermissionModel>SELF_MANAGED</PermissionModel>\
              </member></Summaries></ListStackSetsResult></ListStackSetsResponse>",
         )],
-        puts(SETS, r#"[["baseline",false,0]]"#),
+        puts(SETS, BASELINE),
     ]
 }
 
@@ -192,7 +199,7 @@ pub(crate) fn operation(status: &str) -> Vec<Exchange> {
 
 /// What was found is read again.
 pub(crate) fn works(attempt: u32, text: &str) -> Vec<Vec<Exchange>> {
-    vec![gets(SETS, r#"[["baseline",false,0]]"#), gets(&work(attempt), text)]
+    vec![gets(SETS, BASELINE), gets(&work(attempt), text)]
 }
 
 pub(crate) fn finishes(
@@ -219,7 +226,7 @@ pub(crate) fn pending(answer: Result<Value, Diagnostic>) -> Value {
 pub(crate) fn counts(answer: Result<Value, Diagnostic>, closable: u32, stuck: u32, refused: u32) {
     let answer = answer.unwrap();
     let expected = json!({"status": "DONE", "closable": closable, "stuck": stuck,
-        "refused": refused, "closableKey": CLOSABLE, "stuckKey": STUCK});
+        "refused": refused, "unread": 0, "closableKey": CLOSABLE, "stuckKey": STUCK});
     assert_eq!(answer, expected);
 }
 
@@ -235,16 +242,17 @@ pub(crate) fn following() -> Value {
     json!({"phase": "FOLLOW", "next": 0, "attempt": 0, "checked": [0], "refused": 0})
 }
 
-/// Nobody's stacks are to be deleted: `checked` are the lines that passed the guards, `closable`
-/// those who may be closed.
-pub(crate) fn without_stacks(checked: &str, closable: &str) -> Vec<Vec<Exchange>> {
+/// The only account is set aside, and nobody's stacks are to be deleted. `noted` is what is read of a
+/// stop that a step may have met.
+pub(crate) fn without_stacks(noted: Vec<Exchange>) -> Vec<Vec<Exchange>> {
     vec![
-        puts(CHECKED, checked),
-        gets(CHECKED, checked),
-        gets(CHECKED, checked),
+        puts(CHECKED, ""),
+        gets(CHECKED, ""),
+        gets(CHECKED, ""),
+        noted,
         puts(STUCK, ""),
         misses("retirements/stuck.json"),
-        puts(CLOSABLE, closable),
+        puts(CLOSABLE, ""),
     ]
 }
 
