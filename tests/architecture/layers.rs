@@ -70,7 +70,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
             "ssm",
         ],
     ),
-    ("request-quotas", &["sts", "servicequotas", "lambda"]),
+    ("request-quotas", &["sts", "servicequotas", "lambda", "eventbridge"]),
     ("retire-tenant", &[]),
     ("stop-rollout", &["cloudformation", "s3"]),
     ("withdraw-stacks", &["cloudformation", "sts", "ssm"]),

@@ -6,6 +6,7 @@ use admit_tenant::{TenantAdmitted, TenantRejected};
 use announce_outcome::TenantOnboardingFailed;
 use lifecycle::{TenantLeft, TenantReady, TenantSignedUp, TenantSignupContradicted};
 use regex::Regex;
+use request_quotas::TenantWaiting;
 use serde_json::{Value, json};
 
 use crate::workspace::{entries, files_below, functions, json as file, name, text};
@@ -72,6 +73,13 @@ fn examples() -> Vec<(&'static str, Value)> {
         "differences": [{"field": "tier", "signup": "gold", "tenant": "standard"}],
         "changeWith": "TenantChanged", "executionArn": ARN, "endedAt": "2026-11-21T10:09:00Z",
         "metadata": {"orderId": "o-7"}, "originalTenantId": "Acme",
+    });
+    let because = "lambda L-B99A9384 in eu-central-1 is 10, 1000 is required, Requested";
+    let waiting = json!({
+        "tenantId": "acme", "originalTenantId": "Acme", "accountId": "222222222222",
+        "eventId": "7bf73129", "waitingFor": [because], "because": because,
+        "since": "2026-11-21T10:00:00Z", "deadline": "2026-12-21T10:00:00Z",
+        "metadata": {"orderId": "o-7"},
     });
     let failed = json!({
         "tenantId": "acme", "accountId": "222222222222", "eventId": "7bf73129",
@@ -162,6 +170,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         (TenantSignupContradicted::DETAIL_TYPE, written::<TenantSignupContradicted>(contradicted)),
         ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(failed)),
         ("TenantOnboardingFailed", written::<TenantOnboardingFailed>(stopped)),
+        (TenantWaiting::DETAIL_TYPE, written::<TenantWaiting>(waiting)),
         ("TenantAdmitted", written::<TenantAdmitted>(admitted)),
         ("TenantAdmitted", written::<TenantAdmitted>(behind)),
         ("TenantRejected", written::<TenantRejected>(rejected)),

@@ -6,6 +6,7 @@ mod environment;
 mod errors;
 mod events;
 mod machines;
+mod notices;
 mod retirement_events;
 mod settings;
 mod signup_systems;

@@ -24,6 +24,8 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
             "eventId": "7bf73129",
         }),
     );
+    let told_again = json!({ "metadata": { "orderId": "o-7" } });
+    let of_another_system = json!({ "originalTenantId": "org_01H" });
     let listed = json!({ "accountId": "222222222222", "tenantId": "acme" });
     let explained = with(&listed, json!({ "code": "Protected", "reason": "it has the tag" }));
     let dated = with(&listed, json!({ "reason": "no slot", "expectedAt": at }));
@@ -64,6 +66,12 @@ pub(super) fn examples() -> Vec<(&'static str, Value)> {
         ("TenantOffboarded", left.clone()),
         ("TenantOffboarded", with(&left, json!({ "retireAfterDays": 90 }))),
         ("TenantReinstated", json!({ "tenantId": "acme", "occurredAt": at })),
+        ("TenantReinstated", with(&told_again, json!({ "tenantId": "Acme", "occurredAt": at }))),
+        ("TenantUnchanged", with(&unchanged, with(&of_another_system, told_again.clone()))),
+        (
+            "TenantRetired",
+            with(&tenant, with(&of_another_system, json!({ "closedAt": at, "sweep": "daily" }))),
+        ),
         // The machine says these; the demo and the simulations hear them.
         (
             "TenantRetiring",

@@ -94,6 +94,20 @@ impl TenantRecords {
         self.change(tenant, |record| record.know(signed_up_at, account)).await
     }
 
+    /// Remembers an account of the tenant that was found by its tag. A closed one is remembered only
+    /// while no other is known, for it is of the past.
+    ///
+    /// # Errors
+    /// As [`TenantRecords::wish`].
+    pub async fn found(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        is_closed: bool,
+    ) -> Result<(), Trouble> {
+        self.change(tenant, |record| record.found(account, is_closed)).await.map(|_| ())
+    }
+
     /// Remembers that no account will come of a signup.
     ///
     /// # Errors

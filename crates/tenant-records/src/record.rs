@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 pub enum Wish {
     /// The tenant has left.
     Left,
-    /// The tenant came back. Of two wishes of the same second this one counts: it stands last here.
+    /// The tenant came back. Of two wishes of the same moment this one counts: it stands last here.
     Back,
 }
 
@@ -34,17 +34,18 @@ pub struct LifecycleWish {
 }
 
 impl LifecycleWish {
-    /// What decides between two wishes: the second, then coming back, and for two of the same
-    /// second and wish the exact time and the event's id, so that every order of events ends alike.
-    fn rank(&self) -> (i64, Wish, Timestamp, &str) {
-        (self.occurred_at.as_second(), self.wish, self.occurred_at, &self.event_id)
+    /// What decides between two wishes: the moment, however close they are; then coming back, and
+    /// for two of the same moment and wish the event's id, so that every order of events ends alike.
+    fn rank(&self) -> (Timestamp, Wish, &str) {
+        (self.occurred_at, self.wish, &self.event_id)
     }
 
     fn same_as(&self, other: &Self) -> bool {
-        self.wish == other.wish && self.occurred_at.as_second() == other.occurred_at.as_second()
+        self.wish == other.wish && self.occurred_at == other.occurred_at
     }
 
-    /// Whether the tenant left after this moment. Whole seconds: of the same second it did not.
+    /// Whether the tenant left after it had signed up at this moment, which EventBridge gives in
+    /// whole seconds: of the same second it did not.
     pub fn left_after(&self, moment: Timestamp) -> bool {
         self.wish == Wish::Left && self.occurred_at.as_second() > moment.as_second()
     }
@@ -183,6 +184,13 @@ impl TenantRecord {
         self.creating = None;
         self.left_signup = None;
         self.signup(signed_up_at)
+    }
+
+    /// An account of the tenant was found by its tag.
+    pub(crate) fn found(&mut self, account: &AccountId, is_closed: bool) {
+        if self.account_id.is_none() || !is_closed {
+            self.account_id = Some(account.clone());
+        }
     }
 
     /// No account will come of this signup.

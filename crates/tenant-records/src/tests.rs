@@ -41,8 +41,8 @@ fn the_newest_wish_counts_and_coming_back_wins_a_tie() {
         (Some(wish(Left, ELEVEN, "a")), wish(Back, TEN, "b"), Stale),
         (Some(wish(Left, TEN, "a")), wish(Back, TEN, "b"), Newest),
         (Some(wish(Back, TEN, "a")), wish(Left, TEN, "b"), Stale),
-        (Some(wish(Back, TEN, "a")), wish(Left, TEN_AND_A_BIT, "b"), Stale),
-        (Some(wish(Left, TEN_AND_A_BIT, "a")), wish(Back, TEN, "b"), Newest),
+        (Some(wish(Back, TEN, "a")), wish(Left, TEN_AND_A_BIT, "b"), Newest),
+        (Some(wish(Left, TEN_AND_A_BIT, "a")), wish(Back, TEN, "b"), Stale),
         (Some(wish(Left, TEN, "a")), wish(Left, TEN, "a"), Newest),
         (Some(wish(Left, TEN, "b")), wish(Left, TEN, "a"), Newest),
         (Some(wish(Back, TEN, "a")), wish(Back, TEN, "b"), Newest),
@@ -90,6 +90,22 @@ fn an_account_in_the_making_is_given_up_by_its_own_signup_only() {
     assert_eq!(record.creating, Some(creating));
     record.give_up("s");
     assert_eq!(record.creating, None);
+}
+
+#[test]
+fn a_closed_account_is_remembered_only_while_no_other_is_known() {
+    let (old, new) = ("222222222222", "333333333333");
+    for (known, found, is_closed, expected) in [
+        (None, old, true, old),
+        (None, old, false, old),
+        (Some(new), old, true, new),
+        (Some(old), new, false, new),
+    ] {
+        let mut record = TenantRecord::new(acme());
+        record.account_id = known.map(|id: &str| id.parse().unwrap());
+        record.found(&found.parse().unwrap(), is_closed);
+        assert_eq!(record.account_id.unwrap().as_str(), expected, "{known:?} {found}");
+    }
 }
 
 #[test]

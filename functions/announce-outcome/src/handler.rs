@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use lambda_kit::sdk::Wire;
+use lambda_kit::sdk::{Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client};
-use lifecycle::{Fault, OnboardingOutcome, TenantLeft, TenantReady, TenantSignupContradicted};
+use lifecycle::{
+    AccountId, Fault, OnboardingOutcome, TenantId, TenantLeft, TenantReady,
+    TenantSignupContradicted,
+};
 use serde::{Deserialize, Serialize};
+use tenant_records::TenantRecords;
 
 use crate::announcement::{Announcement, TenantOnboardingFailed};
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Call, Error};
 use crate::execution::{Execution, read_failure};
 
 /// Lambda tries an event three times within minutes and then gives it up, so that throttles that
@@ -24,6 +28,7 @@ pub struct App {
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) topics: aws_sdk_sns::Client,
     pub(crate) objects: aws_sdk_s3::Client,
+    pub(crate) records: TenantRecords,
     pub(crate) clock: Clock,
 }
 
@@ -32,6 +37,7 @@ impl App {
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         let wire = &wire.patient(PATIENCE);
         Self {
+            records: TenantRecords::new(wire, config.runs_bucket.clone()),
             config,
             states: client!(aws_sdk_sfn, wire),
             events: client!(aws_sdk_eventbridge, wire),
@@ -182,12 +188,23 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
         return Ok(Response { announced: false, event: Some(event) });
     }
     let (tenant_id, failed) = match outcome {
-        Some(outcome) => {
+        Some(mut outcome) => {
+            if let OnboardingOutcome::Left(left) = &mut outcome
+                && left.account_id.is_none()
+            {
+                left.account_id =
+                    Box::pin(recorded_account(app, &left.tenant_id, &execution_arn)).await?;
+            }
             announcement.send(event, &outcome).await?;
             (outcome.tenant_id().to_string(), None)
         }
         None => {
-            let failed = Box::pin(read_failure(app, &execution, status, name)).await?;
+            let mut failed = Box::pin(read_failure(app, &execution, status, name)).await?;
+            // An onboarding that met the account and ended there has no step that answered with it.
+            if let (None, Ok(tenant)) = (&failed.account_id, failed.tenant_id.parse()) {
+                failed.account_id =
+                    Box::pin(recorded_account(app, &tenant, &execution_arn)).await?;
+            }
             announcement.send(event, &failed).await?;
             Box::pin(announcement.tell_operators(&failed)).await?;
             (failed.tenant_id.clone(), Some(failed))
@@ -201,6 +218,26 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
         event.as_str()
     );
     Ok(Response { announced: true, event: Some(event) })
+}
+
+/// The account that the tenant's record names.
+async fn recorded_account(
+    app: &App,
+    tenant: &TenantId,
+    execution_arn: &str,
+) -> Result<Option<AccountId>, Error> {
+    match app.records.read(tenant).await {
+        Ok(record) => Ok(record.and_then(|record| record.account_id)),
+        Err(Trouble::Passing(refusal)) => {
+            let call = Call { service: "s3", name: "GetObject", execution_arn };
+            Err(call.try_again(&refusal.to_string()))
+        }
+        // What cannot be known is left out, and the rest is told.
+        Err(Trouble::Refused(refusal)) => {
+            tracing::warn!(tenant.id = %tenant, "its record is not read: {refusal}");
+            Ok(None)
+        }
+    }
 }
 
 fn execution_name(arn: &str) -> Result<&str, Fault> {

@@ -123,10 +123,13 @@ async fn ensure(app: &App, event: &ClosingEvent, account: &AccountId) -> Result<
     let is_live = parent.as_ref().is_some_and(|it| app.config.units.place(it) == Place::Elsewhere);
     if is_live {
         // Before the mark: a call that breaks off in between says it twice rather than never.
-        let said = json!({
+        let mut said = json!({
             "tenantId": tenant, "accountId": account, "organizationalUnitId": parent,
             "closedAt": at,
         });
+        if let Some(original) = tags.get(tags::ORIGINAL_ID) {
+            said["originalTenantId"] = json!(original);
+        }
         Box::pin(announce(app, account, &said)).await?;
     }
     let mark = [(tags::CLOSING_REQUESTED_AT, tag_time(at))];

@@ -61,11 +61,29 @@ impl Facts {
         self.tenant() == Some(tenant.as_str())
     }
 
+    /// Whether it is closed for good. With the retired `Status` a closed account reads SUSPENDED; one
+    /// that AWS suspended has no mark of a closing.
+    pub(crate) fn is_closed(&self) -> bool {
+        let is_marked = self.tags.contains_key(tags::CLOSING_REQUESTED_AT);
+        self.state.is_gone() || (self.state == AccountState::Suspended && is_marked)
+    }
+
     /// An account of the tenant's past: closed for good, and not in the way of another with
     /// another email. One that AWS suspended is not of the past.
     pub(crate) fn is_past(&self, email: &Email) -> bool {
-        self.state.is_gone() && self.email.as_deref().is_some_and(|its| !email.is_same_as(its))
+        self.is_closed() && self.email.as_deref().is_some_and(|its| !email.is_same_as(its))
     }
+}
+
+/// Those of the tenant's accounts that count: the ones that are not closed. When all are closed,
+/// those that are in the way of an account with this email.
+pub(crate) fn present(mut found: Vec<Facts>, email: &Email) -> Vec<Facts> {
+    if found.iter().any(|facts| !facts.is_closed()) {
+        found.retain(|facts| !facts.is_closed());
+    } else {
+        found.retain(|facts| !facts.is_past(email));
+    }
+    found
 }
 
 /// The one account of the tenant among those that carry its tag.

@@ -160,6 +160,32 @@ fn only_a_closed_account_with_another_email_is_of_the_past() {
     }
 }
 
+/// A later signup need not repeat the address that the second account was given: the derived one
+/// belongs to the first, which is closed.
+#[test]
+fn a_closed_account_is_not_in_the_way_of_the_one_that_the_tenant_has_now() {
+    let derived: Email = "aws+acme@example.com".parse().unwrap();
+    let with = |state: &str, email: &str| Facts {
+        email: Some(email.to_owned()),
+        ..facts(state, "ou-root-general1")
+    };
+    let mut legacy = with("SUSPENDED", "aws+acme@example.com");
+    legacy.tags.insert(tags::CLOSING_REQUESTED_AT.into(), "2026-11-01T10:00:00Z".into());
+    for first in [
+        with("CLOSED", "aws+acme@example.com"),
+        with("PENDING_CLOSURE", "aws+acme@example.com"),
+        legacy,
+    ] {
+        let second = with("ACTIVE", "it@acme.example");
+        assert_eq!(present(vec![first.clone(), second.clone()], &derived), [second]);
+        assert_eq!(present(vec![first.clone()], &derived), [first.clone()]);
+        let other: Email = "it@acme.example".parse().unwrap();
+        assert_eq!(present(vec![first], &other), []);
+    }
+    let both = vec![with("ACTIVE", "aws+acme@example.com"), with("ACTIVE", "it@acme.example")];
+    assert_eq!(present(both.clone(), &derived), both, "of two that are not closed none is chosen");
+}
+
 #[test]
 fn several_accounts_of_one_tenant_are_named() {
     let found = vec![facts("ACTIVE", "r-root"), facts("ACTIVE", "ou-root-general1")];

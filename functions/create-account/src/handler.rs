@@ -99,6 +99,9 @@ pub struct Ensured {
     pub standing: Standing,
     /// Where it stands: a root, or an OU.
     pub organizational_unit_id: ParentId,
+    /// Whether it has the mark of a withdrawal: a sweep may be at work on its stacks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
     /// In what the signup contradicts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
@@ -319,12 +322,15 @@ impl Attempt<'_> {
         for id in ids {
             if let Some(facts) = self.facts(&id).await?
                 && facts.belongs_to(tenant)
-                && !facts.is_past(&self.document.email)
             {
                 found.push(facts);
             }
         }
-        Ok(decide::only_one(tenant, found)?)
+        // The index may know the closed account of its past only; the record knows what was made.
+        if !found.is_empty() && found.iter().all(Facts::is_closed) {
+            found.extend(Box::pin(self.recorded_account(&found)).await?);
+        }
+        Ok(decide::only_one(tenant, decide::present(found, &self.document.email))?)
     }
 
     /// The tenant's account by its email, which AWS calls taken. `None` when a scan of the whole
@@ -408,7 +414,14 @@ impl Attempt<'_> {
         let config = &self.app.config;
         let since = known.since;
         let standing = if known.is_new { Standing::New } else { Standing::HalfMade };
-        let reception = decide::receive(&facts, self.document, config)?;
+        let reception = match decide::receive(&facts, self.document, config) {
+            Ok(reception) => reception,
+            Err(error) => {
+                // Whoever announces the end can name the account.
+                Box::pin(self.note(&facts)).await;
+                return Err(error.into());
+            }
+        };
         self.state.resume(self.now);
         Box::pin(self.know(&facts)).await?;
         match reception {
@@ -434,6 +447,7 @@ impl Attempt<'_> {
             }
         };
         Ok(Ensured {
+            withdrawn: facts.tags.contains_key(lifecycle::tags::WITHDRAWN_AT),
             account_id: facts.id,
             standing,
             organizational_unit_id: facts.parent,

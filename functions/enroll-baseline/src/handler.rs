@@ -66,6 +66,9 @@ pub struct Request {
     /// Where the account stands, when that is not Onboarding: the OU of a tenant that is live.
     #[serde(default)]
     pub organizational_unit_id: Option<OuId>,
+    /// Whether the account has the mark of a withdrawal: a sweep may be at work on it.
+    #[serde(default)]
+    pub withdrawn: bool,
     /// The execution's own times.
     pub execution: ExecutionTimes,
     /// The `resume` of the previous answer.

@@ -2,7 +2,8 @@
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, ConcurrencyMode, DeploymentTargets, Parameter, RegionConcurrencyType,
-    StackInstanceSummary, StackSetOperationPreferences,
+    StackInstanceSummary, StackSetOperationAction, StackSetOperationPreferences,
+    StackSetOperationStatus,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -116,6 +117,34 @@ impl Enrolment<'_> {
                 return Ok(operations);
             }
         }
+    }
+
+    /// A deletion of instances that is queued or runs, of whatever accounts.
+    pub(crate) async fn deletion(&self) -> Result<Option<String>, Stop> {
+        let listed = self
+            .app
+            .cloudformation
+            .list_stack_set_operations()
+            .stack_set_name(self.stack_set.name.as_str())
+            .max_results(PAGE)
+            .send()
+            .await
+            .map_err(|error| self.call("ListStackSetOperations").stop(&error))?;
+        let is_on_its_way = |status: Option<&StackSetOperationStatus>| {
+            matches!(
+                status,
+                Some(
+                    StackSetOperationStatus::Queued
+                        | StackSetOperationStatus::Running
+                        | StackSetOperationStatus::Stopping
+                )
+            )
+        };
+        let mut deletions = listed.summaries().iter().filter(|summary| {
+            summary.action() == Some(&StackSetOperationAction::Delete)
+                && is_on_its_way(summary.status())
+        });
+        Ok(deletions.find_map(|summary| Some(summary.operation_id()?.to_owned())))
     }
 
     /// Who deploys the stack set's instances.

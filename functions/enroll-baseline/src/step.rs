@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lifecycle::rollout::{Logged, hold, under_way};
-use lifecycle::{BaselineStackSet, RegionName, StackSetName};
+use lifecycle::{BaselineStackSet, OuId, RegionName, StackSetName};
 
 use crate::candidates;
 use crate::decide::{Instance, Log, Next, Standing, has_overrides, judge, next_id, read_log};
@@ -12,6 +12,9 @@ use crate::error::{Error, Stop};
 use crate::handler::{App, Request};
 use crate::stack_sets::{Enrolment, Work};
 use crate::state::State;
+
+/// A sweep starts a deletion within a minute after it saw that the account still leaves.
+const DELETION_SHOWS: SignedDuration = SignedDuration::from_secs(120);
 
 /// What is still waited for; nothing when the baseline is as it should be.
 #[derive(Debug, Default)]
@@ -103,11 +106,33 @@ impl<'a> Step<'a> {
                 self.operate(&need, &mut waits).await?;
             }
         }
+        if waits.is_empty() && request.withdrawn {
+            self.see_it_settled(unit, &mut waits).await?;
+        }
         // Waiting begins anew with each operation that this execution starts.
         if waits.starts || self.state.waiting_since.is_none() {
             self.state.waiting_since = Some(self.now);
         }
         Ok(waits)
+    }
+
+    /// An account that comes back from a withdrawal may still have instances that are to be deleted:
+    /// none counts before the sweep's last deletion shows in the log, and has ended.
+    async fn see_it_settled(&self, unit: &'a OuId, waits: &mut Waits) -> Result<(), Stop> {
+        let Request { account_id, execution, tenant, .. } = self.request;
+        let elapsed = execution.elapsed(self.now);
+        if elapsed < DELETION_SHOWS {
+            waits.add("a deletion that was about to start would not be seen yet".to_owned());
+            return Ok(());
+        }
+        for stack_set in &tenant.baseline.stack_sets {
+            let enrolment = Enrolment { app: self.app, account_id, unit, stack_set };
+            if let Some(deletion) = Box::pin(enrolment.deletion()).await? {
+                let name = &stack_set.name;
+                waits.add(format!("stack set {name}: {deletion} deletes instances"));
+            }
+        }
+        Ok(())
     }
 
     /// How the stack set stands in the account.

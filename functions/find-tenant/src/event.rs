@@ -38,6 +38,8 @@ pub struct LifecycleEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) tenant: TenantId,
+    /// The id as the event has it, when that is another.
+    pub(crate) original: Option<String>,
     pub(crate) wish: LifecycleWish,
 }
 
@@ -80,7 +82,8 @@ impl LifecycleEvent {
                 by: Some(format!("{} {}", self.source, self.account)),
             };
             // An id of another system leads to the tenant to which its signup did.
-            Some(Said { tenant: tenant?.0, wish })
+            let (tenant, original) = tenant?;
+            Some(Said { tenant, original, wish })
         })();
         faults.none_or(said)
     }
@@ -155,7 +158,8 @@ mod tests {
         assert_eq!(read("TenantReinstated", detail.clone()).unwrap().wish.wish, Wish::Back);
         let mut elsewhere = detail;
         elsewhere["tenantId"] = json!("org_01H");
-        assert_eq!(read("TenantOffboarded", elsewhere).unwrap().tenant.as_str(), "org-01h");
+        let said = read("TenantOffboarded", elsewhere).unwrap();
+        assert_eq!((said.tenant.as_str(), said.original.as_deref()), ("org-01h", Some("org_01H")));
     }
 
     #[test]

@@ -6,11 +6,13 @@ use jiff::SignedDuration;
 use lambda_kit::sdk::{Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::waiting::{self, Poll};
-use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, tags};
+use lifecycle::{
+    AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, TenantSignedUp, tags,
+};
 use organization_accounts::Accounts;
 use rate_brake::Brake as RateBrake;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tenant_records::{LifecycleWish, Received, TenantRecords};
 
 use crate::brake::{self, Brake, State};
@@ -130,19 +132,36 @@ pub enum Answer {
     },
 }
 
+/// An answer, with what its sender wants to be told again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    /// What the event comes to.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// The tenant's id as the event has it, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
+    /// The event's metadata.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
 /// Remembers what the event wishes, and looks for the account once. In this order: an onboarding
 /// that is at work meanwhile sees the wish, or this look sees what it does.
 ///
 /// # Errors
 /// All of [`Error`]; whatever passes by itself is `PENDING`.
-pub async fn handle(app: &App, request: Request) -> Result<Progress<Answer>, Error> {
+pub async fn handle(app: &App, request: Request) -> Result<Progress<Answered>, Error> {
     let now = app.clock.now();
-    let Said { tenant, wish } = match request.event.read(now) {
+    let metadata = TenantSignedUp::metadata_in(&request.event.detail);
+    let Said { tenant, original, wish } = match request.event.read(now) {
         Ok(said) => said,
         Err(faults) => {
             tracing::warn!(event.id = request.event.id, "the event is rejected: {faults}");
             let tenant_id = request.event.given_tenant();
-            return Ok(Progress::Done(Answer::Rejected { tenant_id, reasons: faults.reasons() }));
+            let answer = Answer::Rejected { tenant_id, reasons: faults.reasons() };
+            return Ok(Progress::Done(Answered { answer, original_tenant_id: None, metadata }));
         }
     };
     let mut state: State = request.resume.read()?;
@@ -152,7 +171,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Answer>, Err
     let because = match Box::pin(app.step(&tenant, &wish, times, &mut state)).await {
         Ok(Step::Done(answer)) => {
             tracing::info!(tenant.id = %tenant, event.id = wish.event_id, "found: {answer:?}");
-            return Ok(Progress::Done(answer));
+            return Ok(Progress::Done(Answered { answer, original_tenant_id: original, metadata }));
         }
         Ok(Step::Held(because)) => {
             tracing::warn!(tenant.id = %tenant, event.id = wish.event_id, "held: {because}");
@@ -222,6 +241,12 @@ impl App {
         match Box::pin(self.look(tenant, record.account_id.as_ref())).await? {
             // A closed one is of the past while another is in the making.
             Picked::One(one) if !one.state.is_gone() || record.creating.is_none() => {
+                // One that was made before there were records: later answers can name it.
+                let is_gone = one.state.is_gone();
+                if record.account_id.as_ref() != Some(&one.account) {
+                    let found = self.records.found(tenant, &one.account, is_gone).await;
+                    found.map_err(|trouble| halt(&about, trouble))?;
+                }
                 Ok(Answer::Found {
                     tenant_id,
                     account_id: one.account,

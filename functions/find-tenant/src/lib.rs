@@ -11,4 +11,4 @@ mod handler;
 pub use config::{Config, DECISION_PARAMETER};
 pub use error::{ERROR_NAMES, Error};
 pub use event::LifecycleEvent;
-pub use handler::{Answer, App, Request, handle};
+pub use handler::{Answer, Answered, App, Request, handle};

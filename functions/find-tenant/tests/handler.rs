@@ -43,6 +43,15 @@ async fn answer_at(second: i64, script: Vec<Exchange>) -> Result<Value, Diagnost
     asked(request(), second, script).await
 }
 
+/// An account that the record does not name yet is named in it.
+fn named(id: &str) -> Vec<Exchange> {
+    let mut record = json!({"version": 1, "tenantId": "acme", "newestLifecycle": {
+        "wish": "LEFT", "occurredAt": "2026-11-21T09:59:00Z", "eventId": "e-1",
+        "reason": "they left", "by": "saas.signup 111122223333"}});
+    record["accountId"] = json!(id);
+    vec![remembered(json!({})), call("PutObject", json!({"key": KEY, "body": record.to_string()}))]
+}
+
 /// A read of the record, which has the wish already, and these members.
 fn remembered(members: Value) -> Exchange {
     let mut record = json!({"version": 1, "tenantId": "acme", "newestLifecycle": {
@@ -94,7 +103,8 @@ fn refused(answer: Result<Value, Diagnostic>, name: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn the_account_is_found_by_its_tag_and_read_afresh() {
     let active = json!({"State": "ACTIVE"});
-    let calls = script(vec![vec![indexed(&[ACCOUNT])], read(ACCOUNT, &active, "acme")]);
+    let calls =
+        script(vec![vec![indexed(&[ACCOUNT])], read(ACCOUNT, &active, "acme"), named(ACCOUNT)]);
     let expected = json!({"status": "DONE", "outcome": "FOUND", "tenantId": "acme", "accountId": ACCOUNT,
         "organizationalUnitId": "ou-root-general0", "state": "ACTIVE"});
     assert_eq!(answer_at(0, calls).await.unwrap(), expected);
@@ -106,6 +116,7 @@ async fn an_index_that_is_wrong_is_not_believed() {
         vec![indexed(&[ACCOUNT, "333333333333"])],
         read(ACCOUNT, &json!({"State": "ACTIVE"}), "globex"),
         read("333333333333", &json!({"Status": "ACTIVE"}), "acme"),
+        named("333333333333"),
     ]);
     assert_eq!(answer_at(0, calls).await.unwrap()["accountId"], "333333333333");
 }
@@ -113,12 +124,14 @@ async fn an_index_that_is_wrong_is_not_believed() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_account_is_found_and_gives_way_to_an_open_one() {
     let closed = json!({"State": "CLOSED"});
-    let alone = script(vec![vec![indexed(&[ACCOUNT])], read(ACCOUNT, &closed, "acme")]);
+    let alone =
+        script(vec![vec![indexed(&[ACCOUNT])], read(ACCOUNT, &closed, "acme"), named(ACCOUNT)]);
     assert_eq!(answer_at(0, alone).await.unwrap()["state"], "CLOSED");
     let both = script(vec![
         vec![indexed(&["333333333333", ACCOUNT])],
         read("333333333333", &closed, "acme"),
         read(ACCOUNT, &json!({"State": "ACTIVE"}), "acme"),
+        named(ACCOUNT),
     ]);
     assert_eq!(answer_at(0, both).await.unwrap()["accountId"], ACCOUNT);
 }
@@ -188,6 +201,24 @@ async fn a_closed_account_of_the_past_does_not_hide_the_one_in_the_making() {
     let waiting = asked(request(), 0, calls("CLOSED")).await.unwrap();
     assert!(waiting["because"].as_str().unwrap().contains("s-2"), "{waiting}");
     assert_eq!(asked(request(), 0, calls("ACTIVE")).await.unwrap()["outcome"], "FOUND");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sender_wants_to_hear_again_is_in_every_answer() {
+    let mut elsewhere = request();
+    elsewhere["event"]["detail"]["tenantId"] = json!("ACME");
+    elsewhere["event"]["detail"]["metadata"] = json!({"orderId": "o-7"});
+    let answer = asked(elsewhere.clone(), 700, vec![remembered(json!({})), indexed(&[])]).await;
+    let answer = answer.unwrap();
+    assert_eq!((&answer["outcome"], &answer["tenantId"]), (&json!("NO_ACCOUNT"), &json!("acme")));
+    assert_eq!(answer["originalTenantId"], "ACME");
+    assert_eq!(answer["metadata"], json!({"orderId": "o-7"}));
+    elsewhere["event"]["detail"]["occurredAt"] = json!("soon");
+    let rejected = asked(elsewhere, 0, vec![]).await.unwrap();
+    assert_eq!(
+        (&rejected["outcome"], &rejected["metadata"]["orderId"]),
+        (&json!("REJECTED"), &json!("o-7"))
+    );
 }
 
 #[tokio::test(start_paused = true)]

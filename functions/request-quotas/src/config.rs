@@ -1,7 +1,8 @@
 //! The function's environment.
 
+use jiff::SignedDuration;
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed};
+use lambda_kit::config::{Error, parsed, parsed_or, required};
 use lifecycle::RoleName;
 
 /// What the function is told by its environment.
@@ -9,6 +10,10 @@ use lifecycle::RoleName;
 pub struct Config {
     /// The role in every tenant account that Landlord assumes: `ACCOUNT_ROLE_NAME`.
     pub account_role: RoleName,
+    /// Where it is said that a tenant waits: `EVENT_BUS_NAME`.
+    pub event_bus: String,
+    /// After how long that is said: `NOTICE_AFTER_HOURS`, 24 unless given.
+    pub notice_after: SignedDuration,
 }
 
 impl Config {
@@ -17,7 +22,12 @@ impl Config {
     /// # Errors
     /// Names the variable, its value and the rule.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
-        Ok(Self { account_role: parsed(lookup, "ACCOUNT_ROLE_NAME")? })
+        let hours: u16 = parsed_or(lookup, "NOTICE_AFTER_HOURS", 24)?;
+        Ok(Self {
+            account_role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
+            event_bus: required(lookup, "EVENT_BUS_NAME")?,
+            notice_after: SignedDuration::from_hours(i64::from(hours)),
+        })
     }
 }
 
@@ -29,7 +39,8 @@ mod tests {
     fn the_role_is_required_and_checked() {
         let error = Config::load(&|_| None).unwrap_err().to_string();
         assert!(error.contains("ACCOUNT_ROLE_NAME is not set"), "{error}");
-        let error = Config::load(&|_| Some("a role".to_owned())).unwrap_err().to_string();
+        let role = |name: &str| (name == "ACCOUNT_ROLE_NAME").then(|| "a role".to_owned());
+        let error = Config::load(&role).unwrap_err().to_string();
         assert!(error.contains("a role") && error.contains("must be a role name"), "{error}");
     }
 }

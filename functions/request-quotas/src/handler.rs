@@ -18,6 +18,7 @@ use crate::decide::{
     Account, Room, Status, Verdict, asking_order, holds_back, is_sufficient, judge,
 };
 use crate::error::{Error, QuotaName, Stop};
+use crate::notice::{Signup, State};
 use crate::session::{Asked, Session};
 
 /// Answers take minutes at best, and the baseline takes its time beside them.
@@ -33,6 +34,7 @@ pub struct App {
     pub(crate) wire: Wire,
     pub(crate) config: Config,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) events: aws_sdk_eventbridge::Client,
     accounts: Accounts,
     clock: Clock,
 }
@@ -41,7 +43,8 @@ impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         let accounts = Accounts::new(wire);
-        Self { wire: wire.clone(), config, sts: client!(aws_sdk_sts, wire), accounts, clock }
+        let (sts, events) = (client!(aws_sdk_sts, wire), client!(aws_sdk_eventbridge, wire));
+        Self { wire: wire.clone(), config, sts, events, accounts, clock }
     }
 
     /// The function in Lambda.
@@ -72,7 +75,11 @@ pub struct Request {
     pub deadline_seconds: u32,
     /// The execution's own times.
     pub execution: ExecutionTimes,
-    /// The `resume` of the previous answer. AWS itself remembers what was asked, so it is empty.
+    /// The signup that is waited with, for what is said of it.
+    #[serde(default)]
+    pub signup: Signup,
+    /// The `resume` of the previous answer: what operators were told. AWS itself remembers what was
+    /// asked.
     #[serde(default)]
     pub resume: Resume,
 }
@@ -142,6 +149,7 @@ async fn left_at(app: &App, request: &Request) -> Option<Timestamp> {
 
 async fn step(app: &App, request: &Request) -> Result<Progress<Response>, Error> {
     let now = app.clock.now();
+    let mut state: State = request.resume.read()?;
     let (observed, unread) = Box::pin(observe(app, request)).await?;
     let verdicts = judge_all(request, &observed.account, now)?;
     let (statuses, mut delays) = Box::pin(ask(request, &observed, &verdicts)).await?;
@@ -155,6 +163,7 @@ async fn step(app: &App, request: &Request) -> Result<Progress<Response>, Error>
     if is_done {
         return Ok(Progress::Done(response));
     }
+    Box::pin(app.tell(request, &mut state, &short, delays.is_empty(), now)).await;
     let because = because(request, &response, short, delays);
     tracing::info!(
         tenant.id = %request.tenant_id,
@@ -169,7 +178,7 @@ async fn step(app: &App, request: &Request) -> Result<Progress<Response>, Error>
     let seed = request.tenant_id.as_str();
     let wait = waiting::retry_after(SHORTEST_WAIT_SECONDS, ceiling, elapsed, seed);
     let deadline = request.execution.deadline(request.deadline_seconds);
-    Ok(Progress::pending(wait, because, Resume::default()).within(deadline, now)?)
+    Ok(Progress::pending(wait, because, Resume::of(&state)?).within(deadline, now)?)
 }
 
 /// What was read, and the session that read it, if the account let one in.

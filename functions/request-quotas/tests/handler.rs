@@ -27,7 +27,11 @@ async fn call(aws: &Aws, request: Value) -> Result<Value, Diagnostic> {
 }
 
 async fn call_at(aws: &Aws, request: Value, now: &str) -> Result<Value, Diagnostic> {
-    let config = Config::load(&|name| (name == "ACCOUNT_ROLE_NAME").then(|| "Role".to_owned()));
+    let config = Config::load(&|name| match name {
+        "ACCOUNT_ROLE_NAME" => Some("Role".to_owned()),
+        "EVENT_BUS_NAME" => Some("landlord".to_owned()),
+        _ => None,
+    });
     let clock = Clock::fixed(now.parse().unwrap());
     let app = App::new(&aws.wire(&clock), config.unwrap(), clock);
     lambda_kit::call(&app, &handle, request).await
@@ -454,4 +458,72 @@ fn every_error_has_its_published_name() {
 fn a_call_may_move_between_threads() {
     fn takes(_: impl Send) {}
     takes(call(&Aws::new(), request()));
+}
+
+/// `now` is so many hours after the execution's start; the answer, and what was said.
+async fn waits(aws: &Aws, hours: i64, resume: &Value) -> (Value, Vec<Value>) {
+    let start: jiff::Timestamp = "2026-11-21T11:59:00Z".parse().unwrap();
+    let mut request = request();
+    request["deadlineSeconds"] = json!(30 * 86_400);
+    request["resume"] = resume.clone();
+    request["signup"] = json!({"eventId": "e-1", "originalTenantId": "Acme",
+        "metadata": {"orderId": "o-7"}});
+    let now = (start + jiff::SignedDuration::from_hours(hours)).to_string();
+    let before = aws.calls_of("PutEvents").len();
+    let answer = call_at(aws, request, &now).await.unwrap();
+    let said = aws.calls_of("PutEvents").into_iter().skip(before).map(|call| {
+        let entry = &call.request["Entries"][0];
+        assert_eq!(entry["DetailType"], "TenantWaiting");
+        serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap()
+    });
+    let said = said.collect();
+    (answer, said)
+}
+
+fn on_the_bus(aws: Aws) -> Aws {
+    let taken = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]});
+    aws.always("PutEvents", move |_| Reply::Json(taken.clone()))
+}
+
+#[tokio::test]
+async fn a_tenant_that_waits_long_is_told_of_once_and_again_when_it_changes() {
+    let aws = on_the_bus(account(10.0, 2_000.0));
+    let (answer, said) = waits(&aws, 23, &json!({})).await;
+    assert_eq!((answer["status"].as_str(), said.len()), (Some("PENDING"), 0), "not in a day");
+    let (answer, said) = waits(&aws, 25, &answer["resume"]).await;
+    let detail = &said[0];
+    assert_eq!((&detail["tenantId"], &detail["eventId"]), (&json!("acme"), &json!("e-1")));
+    assert_eq!(detail["originalTenantId"], "Acme");
+    assert_eq!(detail["metadata"], json!({"orderId": "o-7"}));
+    assert_eq!(detail["accountId"], "222222222222");
+    assert_eq!(detail["since"], "2026-11-21T11:59:00Z");
+    assert_eq!(detail["deadline"], "2026-12-21T11:59:00Z");
+    let because = detail["because"].as_str().unwrap();
+    assert!(because.contains("is 10, 1000 is required"), "{because}");
+    let (answer, said) = waits(&aws, 26, &answer["resume"]).await;
+    assert_eq!(said.len(), 0, "it is told once");
+    let aws = on_the_bus(account(500.0, 2_000.0));
+    let (answer, said) = waits(&aws, 300, &answer["resume"]).await;
+    assert!(said[0]["because"].as_str().unwrap().contains("is 500"), "{said:?}");
+    let (_, said) = waits(&aws, 301, &answer["resume"]).await;
+    assert_eq!(said.len(), 0);
+}
+
+#[tokio::test]
+async fn what_the_bus_does_not_take_is_said_at_the_next_call_and_holds_nothing_up() {
+    let aws = account(10.0, 2_000.0).always("PutEvents", |_| error(400, "AccessDeniedException"));
+    let (answer, _) = waits(&aws, 25, &json!({})).await;
+    assert_eq!((&answer["status"], &answer["resume"]), (&json!("PENDING"), &json!({})));
+    let aws = on_the_bus(account(10.0, 2_000.0));
+    assert_eq!(waits(&aws, 26, &answer["resume"]).await.1.len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_quotas_for_which_no_tenant_waits() {
+    let aws = on_the_bus(account(10.0, 10.0));
+    let mut all = for_all();
+    all["deadlineSeconds"] = json!(90 * 86_400);
+    let answer = call_at(&aws, all, "2026-11-25T12:00:00Z").await.unwrap();
+    assert_eq!(answer["status"], "PENDING");
+    assert_eq!(aws.calls_of("PutEvents").len(), 0);
 }

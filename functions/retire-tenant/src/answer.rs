@@ -35,6 +35,9 @@ pub struct Settled {
     pub changed: bool,
     /// The tenant.
     pub tenant_id: TenantId,
+    /// The tenant's id as its signup system writes it, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
     /// Its account.
     pub account_id: AccountId,
     /// Where the account stands.
@@ -93,6 +96,7 @@ impl Settled {
             outcome,
             changed,
             tenant_id: request.tenant_id.clone(),
+            original_tenant_id: tag(tags::ORIGINAL_ID),
             account_id: request.account_id.clone(),
             organizational_unit_id: facts.parent.clone(),
             state: is_closed.then(|| facts.state.to_string()),

@@ -95,7 +95,7 @@ pub(crate) fn next(
             found: tenant.cloned(),
         });
     }
-    let occurred = floor(ask.occurred_at);
+    let occurred = ask.occurred_at;
     let applied = applied(facts);
     if applied.is_some_and(|(at, _)| at > occurred) {
         return Ok(Next::Done(OutcomeKind::Stale));
@@ -109,11 +109,6 @@ pub(crate) fn next(
         Action::Retire => retire(facts, ask, applied, config, now),
         Action::Reinstate => reinstate(facts, ask, applied, config, now),
     }
-}
-
-/// Tags carry whole seconds: two events of one second are of the same time.
-fn floor(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn unexpected(facts: &Facts, ask: &Ask<'_>, why: &'static str) -> Error {
@@ -137,13 +132,13 @@ fn present(facts: &Facts, keys: &[&'static str]) -> Vec<&'static str> {
 /// A tenant wants to come back, and its account is closed: the wish is written on it, so that
 /// whoever meets it after AWS Support has reopened it knows.
 fn remember(ask: &Ask<'_>, applied: Option<(Timestamp, Lifecycle)>) -> Next {
-    let occurred = floor(ask.occurred_at);
+    let occurred = ask.occurred_at;
     if applied == Some((occurred, Lifecycle::Reinstated)) {
         return Next::Done(OutcomeKind::AccountClosed);
     }
     let wish = vec![
         (tags::LIFECYCLE, Lifecycle::Reinstated.as_str().to_owned()),
-        (tags::LIFECYCLE_AT, tag_time(occurred)),
+        (tags::LIFECYCLE_AT, occurred.to_string()),
     ];
     Next::Try(Box::new(Next::Write(wish)), OutcomeKind::AccountClosed)
 }
@@ -156,7 +151,7 @@ fn retire_closed(
     applied: Option<(Timestamp, Lifecycle)>,
     config: &Config,
 ) -> Next {
-    let occurred = floor(ask.occurred_at);
+    let occurred = ask.occurred_at;
     let Some(unit) = config.in_service(&facts.parent) else {
         return Next::Done(OutcomeKind::AlreadyClosed);
     };
@@ -169,7 +164,7 @@ fn retire_closed(
         }
         _ => Next::Write(vec![
             (tags::LIFECYCLE, Lifecycle::Retiring.as_str().to_owned()),
-            (tags::LIFECYCLE_AT, tag_time(occurred)),
+            (tags::LIFECYCLE_AT, occurred.to_string()),
             (tags::RETIRE_REASON, tag_text(ask.reason)),
             (tags::RETIRE_BY, tag_text(ask.by)),
             (tags::HOME, unit.to_string()),
@@ -185,7 +180,7 @@ fn retire(
     config: &Config,
     now: Timestamp,
 ) -> Result<Next, Error> {
-    let occurred = floor(ask.occurred_at);
+    let occurred = ask.occurred_at;
     let in_service = config.in_service(&facts.parent);
     let place = config.units.place(&facts.parent);
     match applied {
@@ -210,7 +205,7 @@ fn retire(
     let retire_after = days_after(now, ask.days);
     let mut tags = vec![
         (tags::LIFECYCLE, Lifecycle::Retiring.as_str().to_owned()),
-        (tags::LIFECYCLE_AT, tag_time(occurred)),
+        (tags::LIFECYCLE_AT, occurred.to_string()),
         (tags::RETIRE_REASON, tag_text(ask.reason)),
         (tags::RETIRE_BY, tag_text(ask.by)),
     ];
@@ -269,7 +264,7 @@ fn reinstate(
     config: &Config,
     now: Timestamp,
 ) -> Result<Next, Error> {
-    let occurred = floor(ask.occurred_at);
+    let occurred = ask.occurred_at;
     let in_service = config.in_service(&facts.parent).is_some();
     let place = config.units.place(&facts.parent);
     if !in_service && place == Place::Elsewhere {
@@ -289,7 +284,7 @@ fn reinstate(
     if applied != Some((occurred, Lifecycle::Reinstated)) {
         return Ok(Next::Write(vec![
             (tags::LIFECYCLE, Lifecycle::Reinstated.as_str().to_owned()),
-            (tags::LIFECYCLE_AT, tag_time(occurred)),
+            (tags::LIFECYCLE_AT, occurred.to_string()),
         ]));
     }
     let forbidden = present(facts, &[tags::RETIRE_AFTER]);

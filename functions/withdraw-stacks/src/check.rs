@@ -77,7 +77,7 @@ impl Withdrawal<'_> {
     }
 
     /// Writes the outcome of an account that keeps its stacks.
-    async fn set_aside(
+    pub(crate) async fn set_aside(
         &self,
         candidate: &Candidate,
         outcome: OutcomeKind,
@@ -90,6 +90,7 @@ impl Withdrawal<'_> {
             outcome,
             account_id: account.clone(),
             tenant_id: candidate.tenant_id.clone(),
+            original_tenant_id: None,
             closed_at: None,
             code: Some(code),
             reason: Some(reason),

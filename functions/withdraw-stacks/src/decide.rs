@@ -66,12 +66,17 @@ pub(crate) fn plan(instances: Vec<Instance>, manner: Manner<'_>) -> Plan {
         regions.dedup();
         groups.entry((regions, retain)).or_default().push(account);
     }
-    plan.groups = groups
-        .into_iter()
-        .map(|((regions, retain), accounts)| Group { regions, accounts, retain })
-        .collect();
+    for ((regions, retain), accounts) in groups {
+        for (part, accounts) in accounts.chunks(MOST_OF_A_GROUP).enumerate() {
+            let (regions, accounts) = (regions.clone(), accounts.to_vec());
+            plan.groups.push(Group { regions, accounts, retain, part });
+        }
+    }
     plan
 }
+
+/// Each account of an operation is looked at right before it is started, and that has to be quick.
+const MOST_OF_A_GROUP: usize = 100;
 
 /// AWS gives reasons in words only, here. What is not known is `Failed`.
 const PROTECTED: [&str; 2] = ["terminationprotection", "termination protection"];
@@ -89,8 +94,9 @@ fn class(instance: &Instance) -> StuckCode {
 
 /// The id of an operation: the same request has the same id.
 pub(crate) fn operation_id(sweep: &str, attempt: u32, stack_set: &str, group: &Group) -> String {
-    let Group { regions, retain, .. } = group;
-    let text = format!("{sweep}/{attempt}/{stack_set}/{}/{retain}", regions.join(","));
+    let Group { regions, retain, part, .. } = group;
+    let part = if *part == 0 { String::new() } else { format!("/{part}") };
+    let text = format!("{sweep}/{attempt}/{stack_set}/{}/{retain}{part}", regions.join(","));
     let digest = Sha256::digest(text.as_bytes());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("retire-{hex}")
@@ -159,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_no_larger_than_can_be_looked_at_at_once() {
+        let found = (0..250).map(|id| instance(&format!("{id:012}"), "eu-central-1", false, ""));
+        let groups = planned(found.collect(), 0, false).groups;
+        let sizes: Vec<_> = groups.iter().map(|it| (it.part, it.accounts.len())).collect();
+        assert_eq!(sizes, [(0, 100), (1, 100), (2, 50)]);
+    }
+
+    #[test]
     fn the_stacks_of_a_closed_account_are_left_behind_at_once() {
         let gone = [A.parse().unwrap()].into();
         let found =
@@ -192,6 +206,7 @@ mod tests {
             regions: regions.iter().map(|&region| region.into()).collect(),
             accounts: vec![],
             retain,
+            part: 0,
         };
         let id = |attempt, group: &Group| operation_id("s", attempt, "baseline", group);
         let first = id(0, &group(&["eu-central-1"], false));
@@ -201,6 +216,7 @@ mod tests {
             id(1, &group(&["eu-central-1"], false)),
             id(0, &group(&["eu-west-1"], false)),
             id(0, &group(&["eu-central-1"], true)),
+            id(0, &Group { part: 1, ..group(&["eu-central-1"], false) }),
         ] {
             assert_ne!(first, other);
         }

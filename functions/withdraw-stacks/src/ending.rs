@@ -86,6 +86,7 @@ impl Withdrawal<'_> {
             unread.extend(work.unread.map(|reason| Unread { stack_set, reason }));
             stuck.extend(work.stuck);
         }
+        stuck.retain(|stuck| !self.state.back.contains(&stuck.account_id));
         let ids: BTreeSet<&AccountId> = stuck.iter().map(|stuck| &stuck.account_id).collect();
         let closable: Vec<&Candidate> = checked
             .iter()

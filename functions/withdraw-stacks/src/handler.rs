@@ -15,8 +15,8 @@ use stop_switch::{Stop, StopSwitch};
 
 use crate::config::Config;
 use crate::decide::{Instance, Manner, operation_id, plan};
+use crate::deleting::Deleted;
 use crate::error::{Error, Halt, halt};
-use crate::stack_sets::Received;
 use crate::work::{
     Checked, Phase, SetEntry, SetWork, Sets, State, checked_key, left_key, set_key, sets_key,
 };
@@ -164,7 +164,7 @@ impl Withdrawal<'_> {
         self.app.switch.read().await.map_err(|trouble| self.halt(trouble))
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.app.clock.now() >= self.ends
     }
 
@@ -250,6 +250,8 @@ impl Withdrawal<'_> {
             let read = self.app.files.read_lines(&key).await;
             all.extend(read.map_err(|trouble| self.halt(trouble))?);
         }
+        // Whoever came back since is none of the sweep's any more.
+        all.retain(|account: &Checked| !self.state.back.contains(&account.candidate.account_id));
         Ok(all)
     }
 
@@ -423,62 +425,6 @@ impl Withdrawal<'_> {
         Ok(true)
     }
 
-    async fn delete_all(&mut self) -> Result<Deleted, Halt> {
-        if let Some(again_at) = self.state.again_at.filter(|at| self.app.clock.now() < *at) {
-            let because = format!("deletions that failed are tried again at {again_at}");
-            return Err(Halt::Wait(because));
-        }
-        let works = self.works().await?;
-        let operations: Vec<_> = works
-            .iter()
-            .flat_map(|work| work.groups.iter().map(move |group| (work, group)))
-            .collect();
-        for (work, group) in operations.iter().skip(self.state.next) {
-            if self.is_over() {
-                return Ok(Deleted::Some);
-            }
-            // Read afresh: what is deleted here is lost.
-            if let Some(stop) = Box::pin(self.stopped()).await? {
-                return Ok(Deleted::Stopped(stop));
-            }
-            let sweep = &self.request.sweep.name;
-            let id = operation_id(sweep, self.state.attempt, &work.stack_set, group);
-            let received = match Box::pin(self.app.delete(work, group, &id)).await {
-                Ok(received) => received,
-                // One stack set that Landlord may not touch stops nothing else: the next look finds
-                // whose instances are left in it.
-                Err(Trouble::Refused(refusal)) => {
-                    tracing::error!("stack set {} is left: {refusal}", work.stack_set);
-                    self.state.denied.insert(work.stack_set.clone(), said(&refusal));
-                    self.state.next += 1;
-                    continue;
-                }
-                Err(trouble) => return Err(self.halt(trouble)),
-            };
-            match received {
-                Received::Started => tracing::info!(
-                    operation.id = id,
-                    accounts = group.accounts.len(),
-                    "stack set {}: instances are being deleted",
-                    work.stack_set
-                ),
-                Received::Busy => {
-                    let because = format!("stack set {} is busy", work.stack_set);
-                    return Err(Halt::Wait(because));
-                }
-                // The next look, after the other operations, finds what is left.
-                Received::Outdated => tracing::warn!(
-                    operation.id = id,
-                    "stack set {}: AWS finds other instances than were listed",
-                    work.stack_set
-                ),
-            }
-            self.state.next += 1;
-        }
-        self.state.enter(Phase::Follow);
-        Ok(Deleted::All)
-    }
-
     async fn follow_all(&mut self) -> Result<bool, Halt> {
         for work in self.works().await? {
             for group in &work.groups {
@@ -510,7 +456,7 @@ impl Withdrawal<'_> {
 /// How many characters of AWS's words are kept of a stack set that may not be touched.
 const SAID: usize = 300;
 
-fn said(refusal: &Refusal) -> String {
+pub(crate) fn said(refusal: &Refusal) -> String {
     refusal.to_string().chars().take(SAID).collect()
 }
 
@@ -551,13 +497,6 @@ fn denied(found: Vec<Instance>, said: &str) -> crate::decide::Plan {
         .into_iter()
         .map(|instance| (Instance { reason: said.to_owned(), ..instance }, StuckCode::NotAllowed));
     crate::decide::Plan { stuck: stuck.collect(), ..crate::decide::Plan::default() }
-}
-
-/// How far the deletions were started.
-enum Deleted {
-    All,
-    Some,
-    Stopped(Stop),
 }
 
 /// What a look at the stack sets came to.

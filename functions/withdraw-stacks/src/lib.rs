@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod decide;
+mod deleting;
 mod ending;
 mod error;
 mod handler;

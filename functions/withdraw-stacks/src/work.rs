@@ -1,6 +1,6 @@
 //! What one call leaves for the next: a few words in the machine's state, the lists in S3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lifecycle::AccountId;
@@ -52,6 +52,9 @@ pub(crate) struct State {
     pub(crate) checked: Vec<usize>,
     /// How many accounts were refused.
     pub(crate) refused: usize,
+    /// The accounts that were checked, and do not leave any more.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) back: BTreeSet<AccountId>,
 }
 
 impl State {
@@ -59,6 +62,11 @@ impl State {
         self.phase = phase;
         self.next = 0;
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -116,6 +124,9 @@ pub(crate) struct Group {
     pub(crate) accounts: Vec<AccountId>,
     /// Whether their stacks are left behind.
     pub(crate) retain: bool,
+    /// Which hundred of them this is.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) part: usize,
 }
 
 /// An account that was stuck in an earlier sweep.

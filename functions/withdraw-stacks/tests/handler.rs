@@ -24,6 +24,7 @@ async fn the_gate_is_opened_before_the_stacks_are_deleted_and_the_end_is_seen() 
         call("PutParameter", parameter),
     ]);
     script.extend(works(0, &group()));
+    script.push(looks_again(&[]));
     script.push(vec![deletes()]);
     script.extend(works(0, &group()));
     script.push(operation("RUNNING"));
@@ -135,6 +136,7 @@ async fn a_lost_answer_and_a_started_operation_are_the_same() {
     let exists = deletes().refuses_in_xml(409, "OperationIdAlreadyExistsException");
     let resume = json!({"phase": "DELETE", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
     let mut script = works(0, &group());
+    script.push(looks_again(&[]));
     script.push(vec![deletes().loses_its_answer(), exists]);
     script.extend(works(0, &group()));
     script.push(operation("QUEUED"));
@@ -145,6 +147,7 @@ async fn a_lost_answer_and_a_started_operation_are_the_same() {
 async fn a_busy_stack_set_is_waited_for() {
     let resume = json!({"phase": "DELETE", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
     let mut script = works(0, &group());
+    script.push(looks_again(&[]));
     script.push(vec![deletes().refuses_in_xml(409, "OperationInProgressException")]);
     assert_eq!(pending(answer(resume.clone(), script).await)["resume"], resume);
 }
@@ -153,6 +156,7 @@ async fn a_busy_stack_set_is_waited_for() {
 async fn instances_that_went_meanwhile_are_looked_for_again() {
     let resume = json!({"phase": "DELETE", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
     let mut script = works(0, &group());
+    script.push(looks_again(&[]));
     script.push(vec![deletes().refuses_in_xml(404, "StackInstanceNotFoundException")]);
     script.extend(works(0, &group()));
     let missing = call("DescribeStackSetOperation", json!({}))
@@ -174,6 +178,7 @@ async fn a_gate_that_can_not_be_opened_does_not_stop_the_deletion() {
     let mut script = works(0, &group());
     script.push(vec![call("AssumeRole", json!({})).refuses_in_xml(403, "AccessDenied")]);
     script.extend(works(0, &group()));
+    script.push(looks_again(&[]));
     script.push(vec![deletes()]);
     script.extend(works(0, &group()));
     script.push(operation("RUNNING"));

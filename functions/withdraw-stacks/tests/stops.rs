@@ -52,6 +52,7 @@ async fn a_switch_that_is_thrown_during_a_sweep_starts_no_further_deletion_and_c
 async fn a_stack_set_that_may_not_be_touched_is_named_and_stops_nothing_else() {
     let resume = json!({"phase": "DELETE", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
     let mut script = works(0, &group());
+    script.push(looks_again(&[]));
     script.push(vec![deletes().refuses_in_xml(403, "AccessDenied")]);
     script.extend(works(0, &group()));
     let missing = call("DescribeStackSetOperation", json!({}))
@@ -177,6 +178,35 @@ async fn what_others_depend_on_is_looked_for_when_those_are_gone() {
     counts(answer(resume, script).await, 1, 0, 0);
 }
 
+/// The mark was written hours ago, and the stack set was busy: the tenant that came back meanwhile is
+/// being equipped again.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_came_back_before_the_deletion_keeps_its_stacks() {
+    for (tag, code, reason) in [
+        (("landlord:lifecycle", "REINSTATED"), "Reinstated", "its tenant was reinstated"),
+        (("landlord:hold", "audit"), "OnHold", "it is held: audit"),
+    ] {
+        let resume =
+            json!({"phase": "DELETE", "next": 0, "attempt": 0, "checked": [0], "refused": 0});
+        let outcome = json!({"outcome": "REFUSED", "accountId": ACCOUNT, "tenantId": "acme",
+            "code": code, "reason": reason});
+        let mut script = works(0, &group());
+        script.extend([
+            looks_again(&[tag]),
+            gets(CHECKED, &checked_line()),
+            puts("sweeps/sweep-1/outcomes/222222222222.json", &outcome.to_string()),
+        ]);
+        // No operation was started, and there is nothing to follow.
+        script.extend(works(0, &group()));
+        let missing = call("DescribeStackSetOperation", json!({}));
+        script.push(vec![missing.refuses_in_xml(404, "OperationNotFoundException")]);
+        script.extend([gets(CHECKED, &checked_line()), gets(CHECKED, &checked_line())]);
+        script.extend([misses(NOTE), puts(STUCK, ""), misses("retirements/stuck.json")]);
+        script.push(puts(CLOSABLE, ""));
+        counts(answer(resume, script).await, 0, 0, 1);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn deletions_that_failed_are_tried_again_after_a_pause() {
     let resume = json!({"phase": "DELETE", "next": 0, "attempt": 1, "checked": [0], "refused": 0,
@@ -184,6 +214,7 @@ async fn deletions_that_failed_are_tried_again_after_a_pause() {
     let waiting = pending(answer(resume.clone(), vec![]).await);
     assert!(waiting["because"].as_str().unwrap().contains("10:01"), "{waiting}");
     let mut script = works(1, &group());
+    script.push(looks_again(&[]));
     script.push(vec![deletes()]);
     script.extend(works(1, &group()));
     script.push(operation("RUNNING"));
@@ -203,6 +234,8 @@ async fn an_account_that_is_closed_already_is_marked_and_leaves_its_stacks_behin
     script.extend(works(0, &retained)); // is there anything to do?
     script.extend(works(0, &retained)); // whose gates? None's: nothing of the account is touched.
     script.extend(works(0, &retained));
+    // Nobody comes back to it: it is not looked at once more.
+    script.push(gets(CHECKED, &gone));
     let request = json!({"Accounts.member.1": ACCOUNT, "RetainStacks": "true"});
     script.push(vec![deletes_with(request)]);
     script.extend(works(0, &retained));

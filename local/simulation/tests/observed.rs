@@ -158,6 +158,40 @@ async fn a_tenant_that_leaves_while_it_is_onboarded_ends_as_left_and_nobody_is_c
     assert!(!told.iter().any(|message| failed(&message.subject)), "{told:?}");
 }
 
+/// The first account is closed, the second has an address of its own. A later signup that leaves the
+/// address out derives the first one's again: it is answered by what the tenant has, also while the
+/// index of tags does not know the second account yet.
+#[tokio::test(start_paused = true)]
+async fn a_later_signup_without_an_address_is_answered_by_the_second_account() {
+    for tag_lag in [Duration::from_secs(30), 20 * HOUR] {
+        let mut settings = settings(37);
+        settings.durations.tag_lag = tag_lag;
+        let mut world = World::found(settings, BTreeMap::new()).await.unwrap();
+        let first = onboard(&mut world).await;
+        world.aws().sleep(tag_lag + HOUR).await;
+        let first = first["accountId"].as_str().unwrap().to_owned();
+        assert!(world.aws().close_account_by_hand(&first));
+        world.aws().sleep(HOUR).await;
+        let signup = json!({ "tenantId": "acme", "tenantName": "Acme", "tier": "standard" });
+        let mut anew = signup.clone();
+        anew["rootEmail"] = json!("it@acme.example");
+        let mut ends = Vec::new();
+        for detail in [&anew, &signup, &anew] {
+            let id = world.deployment.sign_up(detail).await.unwrap();
+            let answers = |heard: &simulation::deployment::Announcement| {
+                ENDS.contains(&heard.name.as_str()) && heard.detail["eventId"] == id.as_str()
+            };
+            let end = world.until(12 * HOUR, answers).await.unwrap().expect("an end");
+            assert_eq!(end.name, "TenantReady", "{tag_lag:?} {:?}", end.detail);
+            ends.push(end.detail["accountId"].as_str().unwrap().to_owned());
+        }
+        assert_ne!(ends[0], first);
+        assert_eq!((&ends[1], &ends[2]), (&ends[0], &ends[0]));
+        let named = world.aws().accounts().into_iter().filter(|one| one.name == "tenant-acme");
+        assert_eq!(named.count(), 2, "no third account");
+    }
+}
+
 /// A tier whose baseline is one stack set of this name.
 fn tiers(set: &str) -> String {
     json!({ "tiers": { "standard": {

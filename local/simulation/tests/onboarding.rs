@@ -456,3 +456,68 @@ fn no_invocation_grows_with_the_accounts_in_the_root_or_with_the_tenants_that_wa
         assert!(calls <= before * 1.5 + 2.0, "{crowd:?} {code}: {calls} calls, {before} alone");
     }
 }
+
+/// A tier that requires what AWS takes three weeks to grant: nobody redrives anything, operators
+/// hear of it once in all that time, and the history stays far below AWS's limit.
+#[tokio::test(start_paused = true)]
+async fn a_required_quota_that_takes_weeks_is_waited_for_and_told_once() {
+    let quota = json!({ "serviceCode": "lambda", "quotaCode": "L-B99A9384",
+        "region": "eu-central-1", "desired": 2_000, "required": 2_000 });
+    let days = |deadline: u64| {
+        json!({ "tiers": { "standard": {
+            "organizationalUnits": [{ "name": "General", "weight": 1 }],
+            "baseline": [{ "stackSet": "landlord-tenant-baseline", "regions": ["eu-central-1"] }],
+            "quotas": [quota], "deadlineSeconds": deadline * 86_400,
+        } } })
+        .to_string()
+    };
+    let day = Duration::from_secs(86_400);
+    for (deadline, end) in [(60, "TenantReady"), (10, "TenantOnboardingFailed")] {
+        let mut settings = settings(41);
+        settings.durations.quota_decision = 21 * day;
+        let parameters = [("Tiers".to_owned(), days(deadline))].into();
+        let mut world = World::found(settings, parameters).await.unwrap();
+        let signup = json!({ "tenantId": "acme", "tenantName": "Acme", "tier": "standard",
+            "metadata": { "orderId": "o-7" } });
+        let id = world.deployment.sign_up(&signup).await.unwrap();
+        for _ in 0..23 {
+            world.aws().sleep(day).await;
+            world.drain().await.unwrap();
+        }
+        let over = world.gather(Duration::ZERO, &ENDS, 1).await.unwrap().remove(0);
+        assert_eq!(over.name, end, "{:?}", over.detail);
+        let waits = world.gather(Duration::ZERO, &["TenantWaiting"], 2).await.unwrap();
+        assert_eq!(waits.len(), 1, "it is told once: {waits:?}");
+        let detail = &waits[0].detail;
+        assert_eq!(
+            (&detail["eventId"], &detail["metadata"]["orderId"]),
+            (&json!(id), &json!("o-7"))
+        );
+        let because = detail["because"].as_str().unwrap();
+        assert!(because.contains("2000 is required"), "{because}");
+        let notices = world.aws().published();
+        let told = |it: &str| it.contains("acme") && it.contains(because) && it.contains("Next:");
+        assert_eq!(notices.iter().filter(|it| told(&it.message)).count(), 1, "{notices:?}");
+        if end == "TenantOnboardingFailed" {
+            assert_eq!(over.detail["error"], "DeadlinePassed");
+        }
+        let execution = json!({ "executionArn": over.detail["executionArn"], "maxResults": 1000 });
+        let mut events = 0;
+        let mut token = Value::Null;
+        loop {
+            let mut input = execution.clone();
+            if !token.is_null() {
+                input["nextToken"] = token;
+            }
+            let ask = world.deployment.ask("states", "GetExecutionHistory", input);
+            let page = ask.await.unwrap();
+            events += page["events"].as_array().map_or(0, Vec::len);
+            token = page["nextToken"].clone();
+            if token.is_null() {
+                break;
+            }
+        }
+        assert!((500..8_000).contains(&events), "{events} events in the history");
+        eprintln!("{deadline} days: {end}, {events} events in the history");
+    }
+}

@@ -356,15 +356,19 @@ fn malformed(key: &str, value: &str, rule: &str) -> (Code, String) {
 }
 
 /// When the tenant left, by the newest event that was applied to its account; nothing when that
-/// event brought it back, or there was none that can be read.
+/// event brought it back, or there was none that can be read. It is cut to whole seconds, for it is
+/// compared with a signup's time, which EventBridge gives in whole seconds.
 pub fn left_at(tags: &AccountTags) -> Option<Timestamp> {
     match Lifecycle::of(tags.get(tags::LIFECYCLE)?)? {
-        Lifecycle::Retiring => tags.get(tags::LIFECYCLE_AT)?.parse().ok(),
+        Lifecycle::Retiring => {
+            let at: Timestamp = tags.get(tags::LIFECYCLE_AT)?.parse().ok()?;
+            Timestamp::from_second(at.as_second()).ok()
+        }
         Lifecycle::Reinstated => None,
     }
 }
 
-/// A time as the tags carry it: UTC, whole seconds.
+/// A time as the tags carry it, but for an event's own: UTC, whole seconds.
 pub fn tag_time(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

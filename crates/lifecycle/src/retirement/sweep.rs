@@ -173,6 +173,9 @@ pub struct Outcome {
     pub account_id: AccountId,
     /// Its tenant.
     pub tenant_id: TenantId,
+    /// The tenant's id as its signup system writes it, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_tenant_id: Option<String>,
     /// When it was seen to be closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,

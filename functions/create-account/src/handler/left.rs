@@ -49,6 +49,28 @@ impl Attempt<'_> {
         }
     }
 
+    /// Names an account in the record that ends this onboarding, as far as the record can be written.
+    pub(super) async fn note(&self, facts: &Facts) {
+        let tenant = &self.document.tenant_id;
+        let noted = self.app.records.found(tenant, &facts.id, facts.is_closed()).await;
+        if let Err(trouble) = noted {
+            let refusal = trouble.refusal();
+            tracing::warn!(tenant.id = %tenant, "the record is as it was: {refusal}");
+        }
+    }
+
+    /// The account that the record names, when it is another than these and the tenant's.
+    pub(super) async fn recorded_account(&self, found: &[Facts]) -> Result<Option<Facts>, Halt> {
+        let tenant = &self.document.tenant_id;
+        let record = self.app.records.read(tenant).await;
+        let record = record.map_err(|trouble| self.record_trouble(trouble))?;
+        let Some(id) = record.and_then(|record| record.account_id) else { return Ok(None) };
+        if found.iter().any(|facts| facts.id == id) {
+            return Ok(None);
+        }
+        Ok(self.facts(&id).await?.filter(|facts| facts.belongs_to(tenant)))
+    }
+
     /// No account comes of this execution, for AWS refuses it for good: an offboarding need not
     /// wait for one. A record that can not be written now costs that offboarding a day at most.
     pub(super) async fn give_up(&self, error: &Error) {

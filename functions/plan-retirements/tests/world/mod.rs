@@ -1,5 +1,7 @@
 //! An organization, a bucket and a bus of a few lines, behind the unchanged SDK.
 
+pub(crate) mod asking;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

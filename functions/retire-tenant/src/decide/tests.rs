@@ -145,15 +145,26 @@ fn a_retirement_that_comes_after_its_own_undoing_does_nothing() {
     assert_eq!(facts.parent.as_str(), GENERAL);
 }
 
+/// The newest counts, by whatever fraction of a second; of the very same moment it is coming back.
 #[test]
-fn of_two_events_of_the_same_second_coming_back_wins() {
-    let back = Event { action: Action::Reinstate, at: "2026-11-01T10:00:00.9Z" };
-    for order in [[&LEFT, &back], [&back, &LEFT]] {
-        let mut facts = facts(GENERAL, &[]);
-        for event in order {
-            apply(&mut facts, event);
+fn of_two_events_within_one_second_the_newest_wins_in_each_order() {
+    for (left, back, unit) in [
+        ("2026-11-01T10:00:00Z", "2026-11-01T10:00:00.9Z", GENERAL),
+        ("2026-11-01T10:00:00.9Z", "2026-11-01T10:00:00Z", RETIRING),
+        ("2026-11-01T10:00:00.123456788Z", "2026-11-01T10:00:00.123456789Z", GENERAL),
+        ("2026-11-01T10:00:00.123456789Z", "2026-11-01T10:00:00.123456788Z", RETIRING),
+        ("2026-11-01T10:00:00.5Z", "2026-11-01T11:00:00.500+01:00", GENERAL),
+    ] {
+        let left = Event { action: Action::Retire, at: left };
+        let back = Event { action: Action::Reinstate, at: back };
+        for order in [[&left, &back], [&back, &left]] {
+            let mut facts = facts(GENERAL, &[]);
+            for event in order {
+                apply(&mut facts, event);
+                apply(&mut facts, event);
+            }
+            assert_eq!(facts.parent.as_str(), unit, "{} {}", left.at, back.at);
         }
-        assert_eq!(facts.parent.as_str(), GENERAL);
     }
 }
 

@@ -173,6 +173,22 @@ pub(crate) fn lists(instances: &[(&str, &str)]) -> Vec<Exchange> {
     ))]
 }
 
+/// The look at an account right before its instances are deleted; with these tags changed.
+pub(crate) fn looks_again(more: &[(&str, &str)]) -> Vec<Exchange> {
+    let mut tags: std::collections::BTreeMap<&str, &str> = [
+        ("landlord:tenant", "acme"),
+        ("landlord:lifecycle", "RETIRING"),
+        ("landlord:retire-after", "2026-11-20T10:00:00Z"),
+    ]
+    .into();
+    tags.extend(more.iter().copied());
+    let tags: Vec<Value> =
+        tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    vec![
+        call("ListTagsForResource", json!({"ResourceId": ACCOUNT})).answers(&json!({"Tags": tags})),
+    ]
+}
+
 pub(crate) fn deletes() -> Exchange {
     let request = json!({"StackSetName": "baseline", "Accounts.member.1": ACCOUNT,
         "Regions.member.1": "eu-central-1", "RetainStacks": "false",

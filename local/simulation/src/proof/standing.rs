@@ -58,10 +58,10 @@ impl Standing {
         Ok(Self { deployment: deployment.clone(), fleet, wishes: BTreeMap::new() })
     }
 
-    /// The newest of what the tenant's events said; of two of the same second, coming back.
+    /// The newest of what the tenant's events said; of two of the same moment, coming back.
     pub(super) fn newest(&self, tenant: usize) -> Option<(Timestamp, Wish)> {
         let wishes = self.wishes.get(&tenant)?;
-        wishes.iter().copied().max_by_key(|(at, wish)| (at.as_second(), *wish == Wish::Return))
+        wishes.iter().copied().max_by_key(|(at, wish)| (*at, *wish == Wish::Return))
     }
 
     pub(super) async fn leaves(&mut self, tenant: usize, late: bool) -> Result<bool, Error> {
