@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use local_aws::{AwsError, Call, Fault, Faults};
 use serde_json::json;
 use simulation::retirement::proof::{Proof, prove};
 use simulation::retirement::{Error, Fleet, Limits, Question, Report, seed_tenants, simulate};
@@ -108,6 +110,7 @@ fn nobody_is_closed_who_must_not_be() {
     assert_eq!(summary.violations, []);
     assert_eq!(summary.fleets, fleets);
     assert!(summary.closed > 0 && !summary.changes.is_empty() && !summary.faults.is_empty());
+    assert!(summary.reopened > 0 && summary.changes["the switch thrown"] > 0);
 }
 
 /// Its tag goes between the look and the mark, which AWS then denies: that account is refused, and
@@ -145,8 +148,7 @@ async fn one_switch_stops_emptying_and_closing_and_says_so_until_it_is_taken_awa
     let mut world = world().await;
     let due = seed_tenants(&world.deployment, Fleet { accounts: 60, due: 2 }).await.unwrap();
     simulation::retirement::enrol(&world.deployment, &due).await.unwrap();
-    let put = json!({ "Name": "/landlord/stop", "Type": "String", "Value": ON, "Overwrite": true });
-    world.deployment.ask("ssm", "PutParameter", put).await.unwrap();
+    throw(&world).await;
     let stopped = ended(&mut world, "stopped").await;
     assert_eq!(stopped["outcome"], "STOPPED");
     assert_eq!(stopped["stopped"]["by"], "on call");
@@ -162,6 +164,135 @@ async fn one_switch_stops_emptying_and_closing_and_says_so_until_it_is_taken_awa
     let gone = json!({ "Name": "/landlord/stop" });
     world.deployment.ask("ssm", "DeleteParameter", gone).await.unwrap();
     assert_eq!(ended(&mut world, "running").await["closedCount"], 2);
+}
+
+async fn throw(world: &World) {
+    let put = json!({ "Name": "/landlord/stop", "Type": "String", "Value": ON, "Overwrite": true });
+    world.deployment.ask("ssm", "PutParameter", put).await.unwrap();
+}
+
+async fn instances(world: &World, stack_set: &str) -> usize {
+    let input = json!({ "StackSetName": stack_set });
+    let listed = world.deployment.ask("cloudformation", "ListStackInstances", input).await.unwrap();
+    listed["Summaries"].as_array().map_or(0, Vec::len)
+}
+
+const BASELINE: &str = "landlord-tenant-baseline";
+
+/// Thrown when the first account is marked, and when the first one is closed: the sweep's own event,
+/// report and notice say so, what was done before is told apart, and nothing follows.
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_is_thrown_in_mid_sweep_is_said_by_its_event_and_nothing_follows() {
+    for is_closing in [false, true] {
+        let mut world = world().await;
+        let due = seed_tenants(&world.deployment, Fleet { accounts: 100, due: 7 }).await.unwrap();
+        simulation::retirement::enrol(&world.deployment, &due).await.unwrap();
+        start(&world, "mid").await;
+        if is_closing {
+            let retired = world.until(DAY, |heard| heard.name == "TenantRetired").await.unwrap();
+            assert!(retired.is_some());
+        } else {
+            let marked = |world: &World| {
+                let all = world.aws().accounts();
+                all.iter().any(|account| account.tags.contains_key("landlord:withdrawn-at"))
+            };
+            while !marked(&world) {
+                world.aws().sleep(Duration::from_secs(1)).await;
+            }
+        }
+        throw(&world).await;
+        let gone = |world: &World| {
+            let all = world.aws().accounts();
+            all.into_iter().filter(|account| account.state != "ACTIVE").count()
+        };
+        let closed_by_then = gone(&world);
+        let finished =
+            |heard: &simulation::deployment::Announcement| heard.name == "RetirementSweepFinished";
+        let detail = world.until(DAY, finished).await.unwrap().unwrap().detail;
+        assert_eq!(detail["outcome"], "PLANNED", "the plan was made before");
+        assert_eq!(detail["stopped"]["by"], "on call", "{detail}");
+        assert_eq!(gone(&world), closed_by_then, "nothing is closed after it");
+        assert_eq!(detail["closedCount"], closed_by_then);
+        assert_eq!(detail["stoppedCount"], 7 - closed_by_then);
+        assert!(detail["attentionText"].as_str().unwrap().contains("wrong tenants"), "{detail}");
+        let left = instances(&world, BASELINE).await;
+        assert_eq!(left, if is_closing { 0 } else { 7 }, "nothing is withdrawn after it");
+        assert_eq!(closed_by_then > 0, is_closing);
+    }
+}
+
+/// Stack sets of other owners, by what Landlord may not do with each.
+const THEIRS: [(&str, &str); 3] = [
+    ("theirs-by-role", "DeleteStackInstances"),
+    ("theirs-unlisted", "ListStackInstances"),
+    ("theirs-unfollowed", "DescribeStackSetOperation"),
+];
+
+struct NotOurs;
+
+impl Faults for NotOurs {
+    fn fault(&self, call: &Call) -> Option<Fault> {
+        let set = call.input["StackSetName"].as_str()?;
+        let (_, denied) = THEIRS.into_iter().find(|(name, _)| *name == set)?;
+        let is_denied = call.caller.arn.ends_with("withdraw-stacks") && call.operation == denied;
+        let words = "User is not authorized to perform this on the resource";
+        is_denied.then(|| Fault::Refuse(AwsError::new("AccessDenied", words).status(403)))
+    }
+}
+
+const NOTHING: &str = r#"{"Resources":{"Setting":{"Type":"AWS::SSM::Parameter",
+    "Properties":{"Name":"/theirs","Type":"String","Value":"x"}}}}"#;
+
+/// Each of three accounts has an instance in one of them, and a fourth has none: one is stuck, each
+/// stack set is named, and all others are closed. A dry run is no worse off.
+#[tokio::test(start_paused = true)]
+async fn stack_sets_of_other_owners_are_named_and_stop_nobody_else() {
+    let mut world = world().await;
+    let due = seed_tenants(&world.deployment, Fleet { accounts: 60, due: 4 }).await.unwrap();
+    simulation::retirement::enrol(&world.deployment, &due).await.unwrap();
+    let describe = json!({ "StackSetName": BASELINE });
+    let ours = world.deployment.ask("cloudformation", "DescribeStackSet", describe).await.unwrap();
+    for ((name, _), account) in THEIRS.into_iter().zip(&due) {
+        let template = NOTHING.replace("/theirs", &format!("/{name}"));
+        let set = json!({
+            "StackSetName": name, "TemplateBody": template,
+            "AdministrationRoleARN": ours["StackSet"]["AdministrationRoleARN"],
+            "ExecutionRoleName": ours["StackSet"]["ExecutionRoleName"],
+        });
+        world.deployment.ask("cloudformation", "CreateStackSet", set).await.unwrap();
+        let input = json!({
+            "StackSetName": name, "Accounts": [account], "Regions": ["eu-central-1"],
+        });
+        world.deployment.ask("cloudformation", "CreateStackInstances", input).await.unwrap();
+    }
+    world.aws().sleep(DAY / 24).await;
+    for (name, _) in THEIRS {
+        assert_eq!(instances(&world, name).await, 1, "{name}");
+    }
+    world.aws().set_faults(Arc::new(NotOurs));
+    let dry = json!({
+        "stateMachineArn": world.deployment.output("SweepRetirementsStateMachineArn").unwrap(),
+        "name": "dry", "input": "{}",
+    });
+    world.deployment.ask("states", "StartExecution", dry).await.unwrap();
+    let dry = world.until(DAY, |heard| heard.name == "RetirementSweepFinished").await.unwrap();
+    assert_eq!(dry.unwrap().detail["wouldCloseCount"], 4);
+    world.aws().sleep(Duration::from_secs(60)).await;
+
+    let detail = ended(&mut world, "real").await;
+    assert_eq!(
+        (&detail["closedCount"], &detail["stuckCount"]),
+        (&json!(3), &json!(1)),
+        "{detail:#}"
+    );
+    assert_eq!(detail["stuck"][0]["code"], "NotAllowed");
+    assert!(detail["stuck"][0]["reason"].as_str().unwrap().contains("theirs-by-role"));
+    assert_eq!(detail["unreadStackSets"][0]["stackSet"], "theirs-unlisted");
+    let told = detail["attentionText"].as_str().unwrap();
+    assert!(told.contains("theirs-by-role") && told.contains("theirs-unlisted"), "{told}");
+    assert_eq!((of(&world, "left-0").state, of(&world, "left-3").state), ("ACTIVE", "CLOSED"));
+    assert_eq!(instances(&world, "theirs-unfollowed").await, 0);
+    assert_eq!(instances(&world, BASELINE).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +322,8 @@ async fn an_account_that_is_closed_by_hand_while_it_cools_off_is_finished_by_the
     simulation::retirement::enrol(&world.deployment, &due).await.unwrap();
     assert!(world.aws().close_account_by_hand(&of(&world, "left-0").id));
     let finished = ended(&mut world, "first").await;
-    assert_eq!(finished["closedCount"], 1, "{finished}");
+    assert_eq!(finished["closedByHandCount"], 1, "{finished}");
+    assert_eq!(finished["closedCount"], 0, "the sweep did not close it");
     let account = of(&world, "left-0");
     assert_eq!((account.parent_name.as_str(), account.state), ("Suspended", "CLOSED"));
     let input = json!({ "StackSetName": "landlord-tenant-baseline" });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use lifecycle::tags;
 use local_aws::organizations::AccountView;
 use local_aws::{Aws, AwsError, Call, Fault, Faults, Invocation};
 use serde_json::Value;
@@ -23,6 +24,12 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 /// How far a list may lag behind.
 const LAG: SignedDuration = SignedDuration::from_secs(3);
 
+/// A step that had read the switch before it was thrown may be on its way for so long.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The switch. Its parameter is thrown all the time; until somebody throws it, it is hidden.
+pub(super) const SWITCH: &str = "/landlord/stop";
+
 /// The functions that a sweep calls.
 const FUNCTIONS: [&str; 4] =
     ["plan-retirements", "withdraw-stacks", "place-account", "close-account"];
@@ -34,6 +41,17 @@ pub(super) enum At {
     Call(u32),
     /// Right before this call of `close-account`.
     ClosingCall(u32),
+}
+
+/// A fleet, and what happens to it during its sweep.
+#[derive(Debug, Default)]
+pub(super) struct Armed {
+    pub(super) accounts: Vec<String>,
+    pub(super) changes: Vec<(At, String, Change)>,
+    /// When the switch is thrown.
+    pub(super) stop_at: Option<At>,
+    /// Those that AWS Support reopened before.
+    pub(super) reopened: Vec<String>,
 }
 
 /// A closing that AWS was asked for a moment ago.
@@ -68,6 +86,13 @@ struct State {
     /// Accounts as they were until a moment.
     past: Vec<(Timestamp, AccountView)>,
     asked: Option<Asked>,
+    /// When the switch is to be thrown, and since when it is.
+    stop_at: Option<At>,
+    thrown: Option<Timestamp>,
+    /// Accounts that AWS Support reopened, as long as nobody decided on them anew.
+    reopened: BTreeSet<String>,
+    /// Accounts that somebody changed since the sweep began, by hand or by an event.
+    touched: BTreeSet<String>,
     seed: u64,
     fleet: usize,
     summary: Summary,
@@ -93,6 +118,10 @@ impl Watch {
             looked: BTreeMap::new(),
             past: Vec::new(),
             asked: None,
+            stop_at: None,
+            thrown: None,
+            reopened: BTreeSet::new(),
+            touched: BTreeSet::new(),
             seed,
             fleet: 0,
             summary: Summary::default(),
@@ -104,8 +133,13 @@ impl Watch {
     }
 
     /// A fleet's sweep begins.
-    pub(super) fn arm(&self, accounts: &[String], changes: Vec<(At, String, Change)>) {
+    pub(super) fn arm(&self, armed: Armed) {
+        let Armed { accounts, changes, stop_at, reopened } = armed;
         let mut state = self.lock();
+        state.stop_at = stop_at;
+        state.thrown = None;
+        state.reopened = reopened.into_iter().collect();
+        state.touched.clear();
         state.call_faults = [0, 20, 60][state.dice.usize(..3)];
         state.function_faults = [0, 12, 30][state.dice.usize(..3)];
         state.is_armed = true;
@@ -113,7 +147,7 @@ impl Watch {
         state.closing_calls = 0;
         state.fleet += 1;
         state.changes = changes;
-        state.accounts = accounts.iter().cloned().collect();
+        state.accounts = accounts.into_iter().collect();
         state.read.clear();
         state.looked.clear();
         state.past.clear();
@@ -124,6 +158,18 @@ impl Watch {
         let mut state = self.lock();
         state.settle();
         state.is_armed = false;
+        state.thrown = None;
+    }
+
+    /// The reopened accounts on which nobody decided anew, and that nobody touched.
+    pub(super) fn untouched_and_reopened(&self) -> Vec<String> {
+        let state = self.lock();
+        state.reopened.difference(&state.touched).cloned().collect()
+    }
+
+    /// Something that must not be.
+    pub(super) fn violated(&self, account: &str, because: &str) {
+        self.lock().violated(account, because.to_owned());
     }
 
     /// Somebody does something by hand now.
@@ -169,8 +215,52 @@ impl State {
         }
     }
 
+    fn violated(&mut self, account: &str, because: String) {
+        let (seed, fleet, account) = (self.seed, self.fleet, account.to_owned());
+        self.summary.violations.push(Violation { seed, fleet, account, because });
+    }
+
+    /// Throws the switch, when it is time.
+    fn throw(&mut self, is_due: impl Fn(&At) -> bool) {
+        if self.stop_at.take_if(|at| is_due(at)).is_some() {
+            self.thrown = Some(self.now());
+            *self.summary.changes.entry("the switch thrown").or_default() += 1;
+        }
+    }
+
+    /// A step that cannot be undone begins: not after the switch.
+    fn begins(&mut self, what: &str, account: &str) {
+        let now = self.now();
+        if let Some(thrown) = self.thrown
+            && now.duration_since(thrown) > ON_ITS_WAY
+        {
+            self.violated(
+                account,
+                format!("{what} at {now}, and the switch was thrown at {thrown}"),
+            );
+        }
+    }
+
+    /// What a function of the sweep is about to do, held against the switch.
+    fn look_at(&mut self, call: &Call) {
+        let account = subject(call).unwrap_or_default().to_owned();
+        let is_live = || self.view(&account).is_some_and(|view| view.state == "ACTIVE");
+        match call.operation.as_str() {
+            "DeleteStackInstances" => self.begins("its stacks were withdrawn", &account),
+            "CloseAccount" if is_live() => self.begins("AWS was asked to close it", &account),
+            "TagResource" if call.input["Tags"][0]["Key"] == tags::WITHDRAWN_AT && is_live() => {
+                self.begins("it was marked for its withdrawal", &account);
+            }
+            _ => {}
+        }
+    }
+
     fn change(&mut self, account: &str, change: &Change) {
         self.settle();
+        self.touched.insert(account.to_owned());
+        if matches!(change, Change::Tag(tags::CLOSING_REQUESTED_AT, _)) {
+            self.reopened.remove(account);
+        }
         self.remember(account);
         if let Some(aws) = &self.aws {
             change.apply(aws, account);
@@ -188,8 +278,7 @@ impl State {
         self.summary.closed += 1;
         self.summary.overtaken += usize::from(asked.overtaken);
         if let Some(because) = asked.because {
-            let (seed, fleet, account) = (self.seed, self.fleet, asked.account);
-            self.summary.violations.push(Violation { seed, fleet, account, because });
+            self.violated(&asked.account, because);
         }
     }
 
@@ -202,6 +291,7 @@ impl State {
         }
         let now = self.now();
         let mut asked = Asked { account: account.to_owned(), because: None, overtaken: false };
+        let is_reopened = self.reopened.contains(account);
         asked.because = match (denied_by_policy(&view), objection(&view, now)) {
             // AWS refuses it. If it does not, this is why it should have.
             (Some(because), _) => Some(because.to_owned()),
@@ -220,6 +310,9 @@ impl State {
                 (!was_good).then_some(because)
             }
         };
+        if is_reopened {
+            asked.because = Some("AWS Support had reopened it".to_owned());
+        }
         self.asked = Some(asked);
     }
 
@@ -238,6 +331,13 @@ impl State {
         *self.summary.faults.entry(name).or_default() += 1;
         Some(fault)
     }
+}
+
+/// The switch, while nobody has thrown it.
+fn hidden(call: &Call) -> Option<Fault> {
+    let is_read = call.operation == "GetParameter" && call.input["Name"] == SWITCH;
+    let gone = || AwsError::new("ParameterNotFound", "there is no such parameter").status(400);
+    is_read.then(|| Fault::Refuse(gone()))
 }
 
 /// The word of a service for too many requests.
@@ -259,7 +359,7 @@ impl Faults for Watch {
         let mut state = self.lock();
         state.settle();
         if !state.is_armed {
-            return None;
+            return hidden(call);
         }
         // Not only the sweep changes accounts: tenants leave and come back meanwhile.
         if call.service == "organizations"
@@ -267,6 +367,16 @@ impl Faults for Watch {
             && let Some(account) = subject(call)
         {
             state.remember(account);
+            let by_event = !FUNCTIONS.iter().any(|name| call.caller.arn.ends_with(name));
+            if by_event {
+                state.touched.insert(account.to_owned());
+            }
+            let keys = call.input["TagKeys"].as_array();
+            let is_unmarked =
+                keys.is_some_and(|keys| keys.iter().any(|key| key == tags::CLOSING_REQUESTED_AT));
+            if by_event && is_unmarked {
+                state.reopened.remove(account);
+            }
         }
         if !FUNCTIONS.iter().any(|name| call.caller.arn.ends_with(name)) {
             return None;
@@ -282,6 +392,13 @@ impl Faults for Watch {
         for (_, account, change) in due {
             state.change(&account, &change);
         }
+        state.throw(is_due);
+        if state.thrown.is_none()
+            && let Some(hidden) = hidden(call)
+        {
+            return Some(hidden);
+        }
+        state.look_at(call);
         if call.service == "organizations"
             && call.operation == "CloseAccount"
             && let Some(account) = subject(call)
@@ -376,7 +493,8 @@ mod tests {
         let aws = Aws::new(Settings::default());
         let account = aws.accounts().first().unwrap().id.clone();
         let watch = Watch::new(&aws, 1);
-        watch.arm(std::slice::from_ref(&account), Vec::new());
+        let accounts = vec![account.clone()];
+        watch.arm(Armed { accounts, ..Armed::default() });
         for function in ["retire-tenant", "close-account"] {
             for operation in ["TagResource", "UntagResource", "MoveAccount"] {
                 watch.lock().past.clear();

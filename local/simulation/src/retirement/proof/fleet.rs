@@ -33,6 +33,8 @@ pub(super) enum Before {
     Closed,
     /// It administers a service for the organization.
     Delegated,
+    /// It was closed, and AWS Support reopened it: it stands where it stood, with all its tags.
+    Reopened,
 }
 
 /// An account to be.
@@ -109,8 +111,14 @@ pub(super) fn plan(
             0 => Before::Suspended,
             1 => Before::Closed,
             2 => Before::Delegated,
+            3..6 => Before::Reopened,
             _ => Before::Active,
         };
+        if state == Before::Reopened {
+            for key in [tags::WITHDRAWN_AT, tags::CLOSING_REQUESTED_AT] {
+                tags.insert(key.to_owned(), before(dice.i64(1..60)).to_string());
+            }
+        }
         planned.push(Planned {
             settled: Settled {
                 name: format!("tenant-{tenant}"),

@@ -1,6 +1,7 @@
 //! The promise of retirement, tried on random fleets: no account is ever closed that did not, at
 //! the moment of the call, stand in Suspended after Retiring, tagged, cooled off, not held and not
-//! protected.
+//! protected. None that AWS Support reopened is closed or called anything but reopened, unless its
+//! tenant leaves once more; and after the switch nothing is emptied or closed.
 //!
 //! The shipped machines, functions, roles and policies; fleets of a few accounts, one after the
 //! other in worlds of their own; and people, crashes, lost answers and states that flap in between.
@@ -79,6 +80,8 @@ pub struct Summary {
     /// Closings that AWS took while somebody changed the account between the last look at it and
     /// the call; what AWS itself checks in the call had not changed.
     pub overtaken: usize,
+    /// Accounts that AWS Support had reopened, and that were refused for it.
+    pub reopened: usize,
     /// Calls to close an account that AWS refused.
     pub refused_calls: usize,
     /// Sweeps.
@@ -103,6 +106,7 @@ impl Summary {
         self.closed += closed;
         self.overtaken += overtaken;
         self.refused_calls += refused_calls;
+        self.reopened += other.reopened;
         self.sweeps += other.sweeps;
         self.failed_sweeps.extend(other.failed_sweeps);
         for (name, count) in other.changes {

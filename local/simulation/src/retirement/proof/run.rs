@@ -12,7 +12,7 @@ use local_aws::{Aws, AwsError, Durations, Settings};
 use serde_json::{Value, json};
 
 use super::changes::Change;
-use super::faults::{At, Watch};
+use super::faults::{Armed, At, SWITCH, Watch};
 use super::fleet::{Before, Planned, moment, one_in, plan};
 use super::{Summary, guards};
 use crate::deployment::{self, Deployment, deploy};
@@ -101,6 +101,9 @@ impl Run {
         let trusted = json!({ "ServicePrincipal": SERVICE });
         deployment.ask("organizations", "EnableAWSServiceAccess", trusted).await?;
         let units = deployment.units().await?;
+        let text = r#"{"stopped":true,"reason":"wrong tenants","by":"on call"}"#;
+        let put = json!({ "Name": SWITCH, "Type": "String", "Value": text });
+        deployment.ask("ssm", "PutParameter", put).await?;
         let watch = Watch::new(&aws, seed);
         aws.set_faults(watch.clone());
         library.set_faults(Some(watch.clone()));
@@ -128,10 +131,19 @@ impl Run {
                 _ => later.push((Duration::from_secs(dice.u64(0..600)), account, change)),
             }
         }
-        self.watch.arm(&accounts, changes);
+        let is_reopened = |planned: &Planned| planned.before == Before::Reopened;
+        let reopened = planned.iter().zip(&accounts).filter(|(it, _)| is_reopened(it));
+        let reopened = reopened.map(|(_, account)| account.clone()).collect();
+        let stop_at = one_in(dice, 4).then(|| match dice.u8(..4) {
+            0 => At::Call(0),
+            1 => At::Call(dice.u32(0..120)),
+            _ => At::ClosingCall(dice.u32(0..24)),
+        });
+        self.watch.arm(Armed { accounts: accounts.clone(), changes, stop_at, reopened });
         self.sweep(dice, &planned, later).await?;
         self.watch.disarm();
         self.count(&accounts).await;
+        self.look_for_reopened(&planned, &accounts).await;
         self.clear(&accounts).await;
         Ok(())
     }
@@ -153,6 +165,10 @@ impl Run {
         }
         for account in chosen(|planned| planned.before == Before::Closed) {
             self.aws().close_account_by_hand(&account);
+        }
+        for account in chosen(|planned| planned.before == Before::Reopened) {
+            self.aws().close_account_by_hand(&account);
+            self.aws().reopen_account(&account);
         }
         for account in chosen(|planned| planned.before == Before::Delegated) {
             let input = json!({ "AccountId": account, "ServicePrincipal": SERVICE });
@@ -249,6 +265,43 @@ impl Run {
         };
         self.watch.count(|it| *it.changes.entry(name).or_default() += 1);
         self.deployment.put(name, &detail).await.map(drop)
+    }
+
+    /// A reopened account is refused as such, unless something else speaks against it first.
+    async fn look_for_reopened(&self, planned: &[Planned], accounts: &[String]) {
+        let sweeps = self.aws().executions(MACHINE);
+        let newest = sweeps
+            .iter()
+            .filter(|it| !it.is_child && it.status == "SUCCEEDED")
+            .max_by_key(|it| it.started);
+        let Some(name) = newest.and_then(|it| it.arn.rsplit(':').next()) else { return };
+        let report = download(&self.deployment, &format!("sweeps/{name}/report.json")).await;
+        let Some(report) = report.and_then(|text| serde_json::from_str::<Value>(&text).ok()) else {
+            return;
+        };
+        let refused: BTreeMap<&str, &str> = report["refused"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| Some((one["accountId"].as_str()?, one["code"].as_str()?)))
+            .collect();
+        let units = ["Retiring", "Suspended"].map(|name| self.units.get(name));
+        let swept = |planned: &Planned| units.contains(&Some(&planned.settled.parent));
+        let untouched = self.watch.untouched_and_reopened();
+        let before = ["NotATenant", "Protected", "DelegatedAdministrator"];
+        for (planned, account) in planned.iter().zip(accounts) {
+            if !swept(planned) || !untouched.contains(account) {
+                continue;
+            }
+            match refused.get(account.as_str()) {
+                Some(&"Reopened") => self.watch.count(|it| it.reopened += 1),
+                Some(code) if before.contains(code) => {}
+                other => {
+                    let because = format!("it was reopened, and the report says {other:?} of it");
+                    self.watch.violated(account, &because);
+                }
+            }
+        }
     }
 
     /// Counts what became of the fleet, by what the sweep's report says.
