@@ -23,6 +23,7 @@ fn question(accounts: usize, due: usize) -> Question {
         days: 3,
         seed: 1,
         limits: Limits { at_most: 50, reserve: 10 },
+        breaker_percent: 10,
         dry_run: false,
     }
 }
@@ -52,6 +53,20 @@ fn a_dry_run_closes_nobody_and_says_who_would_be() {
         ["closedCount", "wouldCloseCount"].map(|key| report.first_sweep[key].as_u64());
     assert_eq!((closed, would), (Some(0), Some(7)));
     assert_eq!(report.calls.get("organizations:CloseAccount"), None);
+}
+
+#[test]
+fn behind_the_shipped_breaker_nobody_is_closed_until_it_is_raised() {
+    let open = Question { days: 4, ..question(60, 30) };
+    let report = virtual_time::run(1, move || simulated(open)).unwrap().unwrap();
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert!(report.breaker_is_open && report.empty_on.is_none());
+    assert_eq!(report.first_sweep["outcome"], "BREAKER_OPEN");
+    assert_eq!(report.calls.get("organizations:CloseAccount"), None);
+    let raised = Question { breaker_percent: 50, ..open };
+    let report = virtual_time::run(1, move || simulated(raised)).unwrap().unwrap();
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert_eq!((report.breaker_is_open, report.empty_on), (false, Some(1)));
 }
 
 async fn world() -> World {

@@ -18,7 +18,7 @@ pub struct Retire {
     #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     accounts: u32,
     /// Those of them that stand in Retiring and are due
-    #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = clap::value_parser!(u32).range(0..=50_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=50_000))]
     due: u32,
     /// Days that are simulated at most; it ends when the backlog is empty
     #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=3_650))]
@@ -32,6 +32,9 @@ pub struct Retire {
     /// How many of AWS's closings in thirty days are left to people
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1_000))]
     reserve: u16,
+    /// How much of the fleet may be due at once before nothing is closed, in percent; 10 as shipped
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+    breaker_percent: u8,
     /// Sweeps plan and report, and close nothing
     #[arg(long)]
     dry_run: bool,
@@ -82,6 +85,7 @@ impl Retire {
             days: self.days.into(),
             seed: self.seed,
             limits: Limits { at_most: self.close_at_most.into(), reserve: self.reserve.into() },
+            breaker_percent: self.breaker_percent.into(),
             dry_run: self.dry_run,
         }
     }

@@ -59,8 +59,10 @@ pub struct Report {
     pub executions: usize,
     /// Those of them that did not succeed.
     pub failed_executions: usize,
-    /// Whether the shipped circuit breaker, which is off here, would keep all of them open.
-    pub breaker_would_stop_it: bool,
+    /// How much of the fleet may be due at once, in percent.
+    pub breaker_percent: usize,
+    /// Whether more than that was due, so that the circuit breaker kept all of them open.
+    pub breaker_is_open: bool,
     /// The report of the first sweep, as it was announced.
     pub first_sweep: Value,
 }
@@ -89,9 +91,10 @@ impl PlanCalls {
     }
 }
 
-/// Whether the breaker as it is shipped (10 % of the fleet, and 20 accounts in any case) would be open.
-pub(super) fn breaker_would_stop(accounts: usize, due: usize) -> bool {
-    due > 20 && due * 100 > accounts * 10
+/// Whether the breaker is open, by its promise: more than this share of the fleet is due, and more
+/// than the 20 accounts that are no mistake in any case.
+pub(super) fn breaker_opens(accounts: usize, due: usize, percent: usize) -> bool {
+    due > 20 && due * 100 > accounts * percent
 }
 
 impl Report {
@@ -105,6 +108,14 @@ impl Report {
                     day.day, day.in_thirty_days, day.limit
                 ));
             }
+        }
+        let said_open = self.first_sweep["outcome"] == "BREAKER_OPEN";
+        if said_open != self.breaker_is_open {
+            faults.push(format!("the first sweep said {}", self.first_sweep["outcome"]));
+        }
+        let closed: usize = self.days.iter().map(|day| day.closings).sum();
+        if self.breaker_is_open && closed > 0 {
+            faults.push(format!("{closed} accounts were closed behind an open breaker"));
         }
         if self.most_in_progress > 3 {
             faults.push(format!("{} closings were in progress at a time", self.most_in_progress));

@@ -24,10 +24,12 @@ pub(super) fn page(report: &Report) -> String {
         report.most_in_progress,
         report.closed_by_mistake.len(),
     );
-    if report.breaker_would_stop_it {
-        text.push_str(
-            "the circuit breaker is off here: as it is shipped (10 % of the fleet), a sweep would \
-             close none of these\n",
+    if report.breaker_is_open {
+        let _ = writeln!(
+            text,
+            "the circuit breaker is open: more than {} % of the fleet is due, and nothing is closed; \
+             --breaker-percent raises it, as BreakerPercent does",
+            report.breaker_percent,
         );
     }
     let plan = &report.first_plan;
