@@ -43,8 +43,8 @@ impl End<'_> {
     fn ends_as_asked(&self, tenant: usize, asked: &[Question], found: &mut Vec<String>) {
         let second = |it: &&Question| it.occurred().map_or(i64::MIN, |at| at.as_second());
         let life = asked.iter().filter(|it| it.is_leaving() || it.is_return());
-        // Of two of one second, coming back counts.
-        let newest = life.max_by_key(|it| (second(it), it.is_return()));
+        // Of two of one moment, coming back counts.
+        let newest = life.max_by_key(|it| (it.occurred(), it.is_return()));
         let signup = asked.iter().filter(|it| it.is_signup()).map(|it| it.sent).max();
         let (name, accounts) = (account_name(tenant), self.world.aws().accounts());
         let open = |state: &str| !["CLOSED", "PENDING_CLOSURE"].contains(&state);
