@@ -208,8 +208,8 @@ async fn what_the_sender_wants_to_hear_again_is_in_every_answer() {
     let mut elsewhere = request();
     elsewhere["event"]["detail"]["tenantId"] = json!("ACME");
     elsewhere["event"]["detail"]["metadata"] = json!({"orderId": "o-7"});
-    let answer = asked(elsewhere.clone(), 700, vec![remembered(json!({})), indexed(&[])]).await;
-    let answer = answer.unwrap();
+    let calls = script(vec![known(json!({})), vec![indexed(&[])]]);
+    let answer = asked(elsewhere.clone(), 700, calls).await.unwrap();
     assert_eq!((&answer["outcome"], &answer["tenantId"]), (&json!("NO_ACCOUNT"), &json!("acme")));
     assert_eq!(answer["originalTenantId"], "ACME");
     assert_eq!(answer["metadata"], json!({"orderId": "o-7"}));
@@ -375,6 +375,7 @@ async fn who_is_held_waits_for_a_decision_about_what_came_until_then() {
         vec![nobody_knows(), decided("RELEASE", until), nobody_knows()],
         vec![call("PutObject", json!({"key": KEY})), indexed(&[ACCOUNT])],
         read(ACCOUNT, &json!({"State": "ACTIVE"}), "acme"),
+        named(ACCOUNT),
     ]);
     let answer = asked(held, 172_800, released).await.unwrap();
     assert_eq!((&answer["outcome"], &answer["heldSeconds"]), (&json!("FOUND"), &json!(172_800)));
