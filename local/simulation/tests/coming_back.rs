@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +35,8 @@ impl Scene {
         let mut settings = settings(seed);
         settings.durations.tag_lag = Duration::from_secs(tag_lag);
         settings.durations.list_lag = Duration::from_secs(list_lag);
-        let mut world = World::found(settings, BTreeMap::new()).await.unwrap();
+        let least = [("LeastRetireAfterDays".to_owned(), "1".to_owned())].into();
+        let mut world = World::found(settings, least).await.unwrap();
         world.deployment.sign_up(&signup()).await.unwrap();
         let ready = world.until(12 * HOUR, |heard| heard.name == "TenantReady").await.unwrap();
         let ready = ready.expect("it is ready").detail;
