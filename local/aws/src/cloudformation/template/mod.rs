@@ -7,6 +7,7 @@
 //! resource inert, with a warning; what AWS has not is refused all the same.
 
 mod arguments;
+mod check;
 mod cidr;
 mod dynamic;
 mod error;
