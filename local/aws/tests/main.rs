@@ -10,6 +10,7 @@
 )]
 
 mod events;
+mod across;
 mod first_deploy;
 mod fleet;
 mod iam;

@@ -270,11 +270,8 @@ fn admitted(
     context.add("events:source", source);
     context.add("events:detail-type", detail_type);
     let policy = policy(state.events.bus(bus)?);
-    let asker = Asker {
-        account: &call.caller.account,
-        arns: std::slice::from_ref(&call.caller.arn),
-        service: None,
-    };
+    let arns = crate::iam::arns_of(&state, &call.caller);
+    let asker = Asker { account: &call.caller.account, arns: &arns, service: None };
     let allowed = policy.and_then(|text| Document::resource(&text).ok()).is_some_and(|document| {
         document.verdict_for(&asker, "events:PutEvents", bus, &context) == Verdict::Allows
     });

@@ -25,6 +25,7 @@ pub(crate) fn authorize(aws: &Aws, call: &Call, accesses: &[Access]) -> Result<(
     for access in accesses {
         let context = LazyCell::new(|| context(aws, &state, call, access));
         let allowed_by = decide(&state, &call.caller, access, &context)?;
+        super::across::check(&state, &call.caller, access, &context)?;
         if let (Some(policy), Some(role)) = (allowed_by, role_arn(&state, &call.caller)) {
             state.iam.used.entry((role, access.action.clone())).or_default().insert(policy);
         }
@@ -55,13 +56,22 @@ fn context(aws: &Aws, state: &State, call: &Call, access: &Access) -> Context {
         }
     }
     context.add("aws:RequestedRegion", &call.region);
-    let owner = access.resource.split(':').nth(4).filter(|account| account.len() == 12);
-    let owner = owner.unwrap_or(&call.account);
+    let owner = super::across::owner(state, &access.resource).unwrap_or(&call.account);
     context.add("aws:ResourceAccount", owner);
-    if state.organizations.account(owner).is_some() {
+    if let Some(path) = organization_path(aws, state, owner) {
         context.add("aws:ResourceOrgID", &aws.settings().organization);
+        context.add("aws:ResourceOrgPaths", path);
     }
     context
+}
+
+/// Where an account stands, as the keys of organization paths write it: `o-…/r-…/ou-…/`.
+fn organization_path(aws: &Aws, state: &State, account: &str) -> Option<String> {
+    state.organizations.account(account)?;
+    let mut path = state.organizations.path(account);
+    path.push(aws.settings().organization.clone());
+    path.reverse();
+    Some(format!("{}/", path.join("/")))
 }
 
 /// The condition keys that say who asks, and when.
@@ -87,14 +97,9 @@ pub(crate) fn caller_context(aws: &Aws, state: &State, caller: &Caller) -> Conte
         _ => "User",
     };
     context.add("aws:PrincipalType", kind);
-    let organizations = &state.organizations;
-    if organizations.account(&caller.account).is_some() {
-        let organization = &aws.settings().organization;
-        context.add("aws:PrincipalOrgID", organization);
-        let mut path = organizations.path(&caller.account);
-        path.push(organization.clone());
-        path.reverse();
-        context.add("aws:PrincipalOrgPaths", format!("{}/", path.join("/")));
+    if let Some(path) = organization_path(aws, state, &caller.account) {
+        context.add("aws:PrincipalOrgID", &aws.settings().organization);
+        context.add("aws:PrincipalOrgPaths", path);
     }
     context
 }

@@ -5,8 +5,10 @@
 //! policy has to allow; a session policy, where there is one, has to allow too; and so does, at
 //! each level from the root down to the account, one service control policy. A document that
 //! says something not evaluated here (an operator, an element, a kind of principal) is refused
-//! when it is stored. Permission boundaries are not supported.
+//! when it is stored. What another account owns needs that account's resource policy too.
+//! Permission boundaries are not supported.
 
+mod across;
 mod authorize;
 mod calls;
 mod condition;
@@ -133,6 +135,13 @@ pub(crate) fn trusts_service(state: &State, arn: &str, service: &str) -> bool {
 /// The ARN of a session's role, path included.
 pub(crate) fn role_arn_of(state: &State, caller: &Caller) -> Option<String> {
     authorize::role_arn(state, caller)
+}
+
+/// The ARNs by which a policy may name a caller: the session's and its role's.
+pub(crate) fn arns_of(state: &State, caller: &Caller) -> Vec<String> {
+    let mut arns = vec![caller.arn.clone()];
+    arns.extend(role_arn_of(state, caller));
+    arns
 }
 
 /// How many seconds a role's sessions may last.

@@ -102,8 +102,10 @@ fn check_policy(aws: &Aws, call: &Call, arn: &str) -> Result<(), AwsError> {
         context.add("aws:SourceArn", source);
     }
     context.add("aws:SourceAccount", &call.account);
+    let arns = crate::iam::arns_of(&state, &call.caller);
+    let asker = crate::iam::Asker { account: &call.caller.account, arns: &arns, service };
     let allowed =
-        function.policy.iter().any(|statement| allows(statement, call, service, arn, &context));
+        function.policy.iter().any(|statement| allows(statement, &asker, call, arn, &context));
     if allowed {
         return Ok(());
     }
@@ -118,8 +120,8 @@ fn check_policy(aws: &Aws, call: &Call, arn: &str) -> Result<(), AwsError> {
 
 fn allows(
     statement: &Value,
+    asker: &crate::iam::Asker<'_>,
     call: &Call,
-    service: Option<&str>,
     arn: &str,
     context: &Context,
 ) -> bool {
@@ -135,9 +137,7 @@ fn allows(
     }
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let Ok(document) = Document::resource(&policy) else { return false };
-    let arns = [call.caller.arn.clone()];
-    let asker = crate::iam::Asker { account: &call.caller.account, arns: &arns, service };
-    document.verdict_for(&asker, "lambda:InvokeFunction", arn, context) == Verdict::Allows
+    document.verdict_for(asker, "lambda:InvokeFunction", arn, context) == Verdict::Allows
 }
 
 /// Runs one invocation to its end.

@@ -21,6 +21,13 @@ pub(crate) struct S3 {
     buckets: BTreeMap<String, Bucket>,
 }
 
+impl S3 {
+    /// The account that owns a bucket.
+    pub(crate) fn owner(&self, bucket: &str) -> Option<&str> {
+        Some(self.buckets.get(bucket)?.account.as_str())
+    }
+}
+
 #[derive(Debug)]
 struct Bucket {
     account: String,

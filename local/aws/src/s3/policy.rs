@@ -28,7 +28,7 @@ pub(super) fn check(
         .get("BucketPolicy")
         .map(body)
         .and_then(|text| Document::resource(std::str::from_utf8(&text).ok()?).ok());
-    let arns = [call.caller.arn.clone()];
+    let arns = crate::iam::arns_of(state, &call.caller);
     let asker = Asker { account: &call.caller.account, arns: &arns, service: None };
     let own = call.caller.account == bucket.account;
     for access in access(state, call) {

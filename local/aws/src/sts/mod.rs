@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::iam::{Asker, Document, caller_context, credentials_for_role, role_of_arn, trusts};
+use crate::iam::{
+    Asker, Document, arns_of, caller_context, credentials_for_role, role_of_arn, trusts,
+};
 use crate::wire::timestamp;
 use crate::{Access, Aws, AwsError, Call, Caller, Principal, State};
 
@@ -26,7 +28,7 @@ pub(crate) fn access(state: &State, call: &Call) -> Vec<Access> {
     }
     let arn = call.opt_text("RoleArn").unwrap_or("*");
     // In its own account, a role that a trust policy names needs no permission of its own.
-    let (arns, context) = (arns(state, &call.caller), crate::iam::Context::default());
+    let (arns, context) = (arns_of(state, &call.caller), crate::iam::Context::default());
     let named = Asker { account: "", arns: &arns, service: None };
     let same = role_of_arn(arn).is_ok_and(|(account, _)| account == call.account);
     if same && trusts(state, arn, &named, &context) {
@@ -44,13 +46,6 @@ fn with_request(call: &Call, mut access: Access) -> Access {
         }
     }
     access
-}
-
-/// The ARNs by which a policy may name the caller: the session's and its role's.
-fn arns(state: &State, caller: &Caller) -> Vec<String> {
-    let mut arns = vec![caller.arn.clone()];
-    arns.extend(crate::iam::role_arn_of(state, caller));
-    arns
 }
 
 /// Performs a call.
@@ -131,7 +126,7 @@ fn may_assume(aws: &Aws, state: &State, call: &Call, arn: &str, account: &str) -
             context.add(&key, value);
         }
     }
-    let arns = arns(state, &call.caller);
+    let arns = arns_of(state, &call.caller);
     let service = match &call.caller.principal {
         Principal::Service(service) => Some(service.as_str()),
         _ => None,
