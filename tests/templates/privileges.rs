@@ -173,6 +173,7 @@ fn only_those_who_work_in_accounts_may_assume_the_role_there() {
         .map(|statement| statement.owner)
         .collect();
     who.sort();
+    who.dedup();
     assert_eq!(
         who,
         [
@@ -193,7 +194,10 @@ fn what_can_not_be_undone_is_allowed_to_few() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let may: BTreeMap<&str, Vec<String>> = [
         ("organizations:CreateAccount", vec!["CreateAccountFunction".to_owned()]),
-        ("organizations:MoveAccount", names(&["PlaceAccountFunction", "RetireTenantFunction"])),
+        (
+            "organizations:MoveAccount",
+            names(&["PlaceAccountFunction", "RetireTenantFunction", "SuspendAccountFunction"]),
+        ),
         ("organizations:CloseAccount", names(&["CloseAccountFunction"])),
         ("organizations:RemoveAccountFromOrganization", vec![]),
         ("cloudformation:DeleteStackInstances", names(&["WithdrawStacksFunction"])),
@@ -223,40 +227,65 @@ fn what_can_not_be_undone_is_allowed_to_few() {
     }
 }
 
-/// Closing needs the tag that says that an account may be closed, and only one function may write
-/// that tag.
-#[test]
-fn only_what_retire_tenant_has_marked_may_be_closed() {
-    let template = template("template.yaml");
+/// Who may write a tag, or remove it.
+fn writers(template: &Value, key: &str, action: &str) -> Vec<String> {
+    let key = json!(key);
     let mut writers = Vec::new();
-    let mut denied = 0;
-    for Statement { owner, body } in statements(&template) {
-        let does = |action: &str| list(&body["Action"]).contains(&&json!(action));
-        if does("organizations:CloseAccount") && body["Effect"] == "Allow" {
-            let needed = &body["Condition"]["Null"];
-            assert_eq!(needed["aws:ResourceTag/landlord:tenant"], "false", "{owner}");
-            assert_eq!(needed["aws:ResourceTag/landlord:retire-after"], "false", "{owner}");
+    for Statement { owner, body } in statements(template) {
+        if body["Effect"] != "Allow" || !list(&body["Action"]).contains(&&json!(action)) {
+            continue;
         }
-        if does("organizations:CloseAccount") && body["Effect"] == "Deny" {
-            denied += 1;
-        }
-        let tags = does("organizations:TagResource") || does("organizations:UntagResource");
-        if tags && body["Effect"] == "Allow" {
-            let retire_after = json!("landlord:retire-after");
-            let only = &body["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
-            let never = &body["Condition"]["ForAllValues:StringNotEqualsIgnoreCase"]["aws:TagKeys"];
-            let may = match (only, never) {
-                (Value::Null, Value::Null) => true,
-                (Value::Null, never) => !list(never).contains(&&retire_after),
-                (only, _) => list(only).contains(&&retire_after),
-            };
-            if may {
-                writers.push(owner);
-            }
+        let only = &body["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
+        let never = &body["Condition"]["ForAllValues:StringNotEqualsIgnoreCase"]["aws:TagKeys"];
+        let may = match (only, never) {
+            (Value::Null, Value::Null) => true,
+            (Value::Null, never) => !list(never).contains(&&key),
+            (only, _) => list(only).contains(&&key),
+        };
+        if may {
+            writers.push(owner);
         }
     }
-    assert_eq!(writers, ["RetireTenantFunction"]);
+    writers.dedup();
+    writers
+}
+
+/// Closing needs the marks of three roles, and none of them may write another's.
+#[test]
+fn only_what_three_roles_have_marked_may_be_closed() {
+    let template = template("template.yaml");
+    let mut denied = 0;
+    for Statement { owner, body } in statements(&template) {
+        let closes = list(&body["Action"]).contains(&&json!("organizations:CloseAccount"));
+        if closes && body["Effect"] == "Allow" {
+            for key in [
+                lifecycle::tags::TENANT,
+                lifecycle::tags::RETIRE_AFTER,
+                lifecycle::tags::WITHDRAWN_AT,
+            ] {
+                let needed = &body["Condition"]["Null"][format!("aws:ResourceTag/{key}")];
+                assert_eq!(needed, "false", "{owner} {key}");
+            }
+        }
+        if closes && body["Effect"] == "Deny" {
+            denied += 1;
+        }
+    }
     assert_eq!(denied, 3, "what is held, what is protected by a tag, what is protected by a list");
+    let (tag, untag) = ("organizations:TagResource", "organizations:UntagResource");
+    for (key, action, whose) in [
+        (lifecycle::tags::TENANT, tag, vec!["CreateAccountFunction"]),
+        (lifecycle::tags::TENANT, untag, vec![]),
+        (lifecycle::tags::RETIRE_AFTER, tag, vec!["RetireTenantFunction"]),
+        (lifecycle::tags::RETIRE_AFTER, untag, vec!["RetireTenantFunction"]),
+        (lifecycle::tags::WITHDRAWN_AT, tag, vec!["WithdrawStacksFunction"]),
+        (lifecycle::tags::WITHDRAWN_AT, untag, vec!["PlaceAccountFunction"]),
+        (lifecycle::tags::HOLD, tag, vec![]),
+        (lifecycle::tags::HOLD, untag, vec![]),
+        (lifecycle::tags::PROTECTED, untag, vec![]),
+    ] {
+        assert_eq!(writers(&template, key, action), whose, "{action} of {key}");
+    }
 }
 
 /// Only the tenants' accounts can be moved and tagged: an account without the tag is untouchable.
@@ -274,6 +303,60 @@ fn accounts_without_the_tag_are_untouchable() {
             let condition = &body["Condition"]["Null"]["aws:ResourceTag/landlord:tenant"];
             assert_eq!(condition, "false", "{owner} {}", body["Sid"]);
         }
+    }
+}
+
+/// Who says what on the bus: the detail types that a policy lets pass, by owner.
+fn may_say(template: &Value) -> BTreeMap<String, Vec<(String, String)>> {
+    let mut may: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for Statement { owner, body } in statements(template) {
+        if body["Effect"] != "Allow" || !list(&body["Action"]).contains(&&json!("events:PutEvents"))
+        {
+            continue;
+        }
+        let only = &body["Condition"]["StringEquals"];
+        let (source, kinds) = (&only["events:source"], &only["events:detail-type"]);
+        assert!(!source.is_null() && !kinds.is_null(), "{owner} may say everything on the bus");
+        let source = source["Ref"].as_str().map_or_else(
+            || source.as_str().unwrap_or_default().to_owned(),
+            |parameter| format!("${{{parameter}}}"),
+        );
+        for kind in list(kinds).into_iter().filter_map(Value::as_str) {
+            may.entry(owner.clone()).or_default().push((source.clone(), kind.to_owned()));
+        }
+    }
+    may
+}
+
+/// Each entry that a machine puts on the bus: source and detail type.
+fn said(value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            if let (Some(source), Some(kind)) =
+                (value["Source"].as_str(), value["DetailType"].as_str())
+            {
+                found.push((source.to_owned(), kind.to_owned()));
+            }
+            members.values().for_each(|value| said(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| said(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_machine_may_say_on_the_bus_what_it_says_and_no_more() {
+    let may = may_say(&template("template.yaml"));
+    for machine in crate::workspace::machines() {
+        let owner = format!("{}StateMachine", crate::workspace::pascal(&machine.name));
+        let definition = crate::workspace::json(format!("statemachines/{}.asl.json", machine.name));
+        let mut says = Vec::new();
+        said(&definition, &mut says);
+        says.sort();
+        says.dedup();
+        let mut allowed = may.get(&owner).cloned().unwrap_or_default();
+        allowed.sort();
+        assert_eq!(says, allowed, "{owner}");
     }
 }
 

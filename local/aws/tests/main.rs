@@ -9,8 +9,8 @@
     reason = "a test fails by panicking, and waits on a paused clock"
 )]
 
-mod events;
 mod across;
+mod events;
 mod first_deploy;
 mod fleet;
 mod iam;

@@ -30,9 +30,9 @@ const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(60);
 /// The switch. Its parameter is thrown all the time; until somebody throws it, it is hidden.
 pub(super) const SWITCH: &str = "/landlord/stop";
 
-/// The functions that a sweep calls.
-const FUNCTIONS: [&str; 4] =
-    ["plan-retirements", "withdraw-stacks", "place-account", "close-account"];
+/// The functions that a sweep calls, by code and by name: `place-account` is called by another.
+const FUNCTIONS: [&str; 5] =
+    ["plan-retirements", "withdraw-stacks", "place-account", "suspend-account", "close-account"];
 
 /// When somebody does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
