@@ -37,6 +37,9 @@ pub struct Settings {
     /// Whether an account that was closed just now reads `ACTIVE` or `PENDING_CLOSURE` now and
     /// then.
     pub closing_flaps: bool,
+    /// Whether requests carry `aws:ResourceOrgPaths`: AWS documents the key, and no example of it for
+    /// `sts:AssumeRole`.
+    pub resource_org_paths: bool,
     /// Keep every call in the journal (tests), not only the counts.
     pub full_journal: bool,
     /// Whether a resource type that AWS has and that is not modelled makes an inert resource, with a
@@ -111,6 +114,7 @@ impl Default for Settings {
             account_limit: 50_000,
             closed_reads_suspended: false,
             closing_flaps: false,
+            resource_org_paths: true,
             full_journal: false,
             inert_resources: false,
             alarms: false,

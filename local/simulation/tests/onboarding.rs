@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local_aws::cloudformation::ResourceRule;
-use local_aws::{Call, Fault, Faults, Invocation};
+use local_aws::{Call, Fault, Faults, Invocation, Settings};
 use serde_json::{Value, json};
 use simulation::library::{FunctionFault, FunctionFaults};
 use simulation::onboarding::{Arrival, Comparison, Crowd, Onboarding, Prices, simulate};
@@ -531,4 +531,13 @@ async fn a_required_quota_that_takes_weeks_is_waited_for_and_told_once() {
         assert!((500..8_000).contains(&events), "{events} events in the history");
         eprintln!("{deadline} days: {end}, {events} events in the history");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_is_ready_where_requests_do_not_say_in_which_unit_an_account_stands() {
+    let silent = Settings { resource_org_paths: false, ..settings(61) };
+    let mut world = World::found(silent, BTreeMap::new()).await.unwrap();
+    world.deployment.sign_up(&signup("acme")).await.unwrap();
+    let ends = world.gather(4 * HOUR, &ENDS, 1).await.unwrap();
+    assert_eq!(ends.iter().map(|end| end.name.as_str()).collect::<Vec<_>>(), ["TenantReady"]);
 }

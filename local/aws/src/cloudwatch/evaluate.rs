@@ -42,7 +42,7 @@ enum Comparison {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Missing {
-    Missing,
+    AsMissing,
     NotBreaching,
     Breaching,
     Ignore,
@@ -107,7 +107,7 @@ impl Question {
             "notBreaching" => Missing::NotBreaching,
             "breaching" => Missing::Breaching,
             "ignore" => Missing::Ignore,
-            _ => Missing::Missing,
+            _ => Missing::AsMissing,
         };
         let given = dimensions(members.get("Dimensions").unwrap_or(&Value::Null));
         let given: Vec<(&str, &str)> =
@@ -139,7 +139,7 @@ impl Question {
         if there.is_empty() {
             match self.missing {
                 Missing::Ignore => return None,
-                Missing::Missing => {
+                Missing::AsMissing => {
                     let reason = "Insufficient Data: no datapoints were received";
                     return Some(("INSUFFICIENT_DATA", reason.to_owned()));
                 }

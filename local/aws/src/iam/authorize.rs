@@ -60,7 +60,9 @@ fn context(aws: &Aws, state: &State, call: &Call, access: &Access) -> Context {
     context.add("aws:ResourceAccount", owner);
     if let Some(path) = organization_path(aws, state, owner) {
         context.add("aws:ResourceOrgID", &aws.settings().organization);
-        context.add("aws:ResourceOrgPaths", path);
+        if aws.settings().resource_org_paths {
+            context.add("aws:ResourceOrgPaths", path);
+        }
     }
     context
 }
