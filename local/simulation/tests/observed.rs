@@ -250,7 +250,8 @@ async fn read(world: &World, account: &str, name: &str) -> Option<String> {
 /// From the signup through a rollout to the closed account, under Organizations' permissions.
 #[tokio::test(start_paused = true)]
 async fn a_service_managed_stack_set_serves_a_tenant_through_a_rollout_and_its_retirement() {
-    let mut world = world(37, &[("Tiers", tiers("org-baseline"))]).await;
+    let least = ("LeastRetireAfterDays", "1".to_owned());
+    let mut world = world(37, &[("Tiers", tiers("org-baseline")), least]).await;
     service_managed(&world, "org-baseline", false).await;
     let ready = onboard(&mut world).await;
     let account = ready["accountId"].as_str().unwrap().to_owned();
