@@ -178,7 +178,7 @@ fn a_closed_account_is_not_in_the_way_of_the_one_that_the_tenant_has_now() {
     ] {
         let second = with("ACTIVE", "it@acme.example");
         assert_eq!(present(vec![first.clone(), second.clone()], &derived), [second]);
-        assert_eq!(present(vec![first.clone()], &derived), [first.clone()]);
+        assert_eq!(present(vec![first.clone()], &derived), std::slice::from_ref(&first));
         let other: Email = "it@acme.example".parse().unwrap();
         assert_eq!(present(vec![first], &other), []);
     }

@@ -166,7 +166,8 @@ async fn a_later_signup_without_an_address_is_answered_by_the_second_account() {
     for tag_lag in [Duration::from_secs(30), 20 * HOUR] {
         let mut settings = settings(37);
         settings.durations.tag_lag = tag_lag;
-        let mut world = World::found(settings, BTreeMap::new()).await.unwrap();
+        let domains = [("RootEmailDomains".to_owned(), "acme.example".to_owned())];
+        let mut world = World::found(settings, domains.into()).await.unwrap();
         let first = onboard(&mut world).await;
         world.aws().sleep(tag_lag + HOUR).await;
         let first = first["accountId"].as_str().unwrap().to_owned();

@@ -254,6 +254,8 @@ pub async fn red_or_green(
         "AlarmName": name, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1,
         "MetricName": "Errors", "Namespace": "Checkout", "Period": 60, "Statistic": "Sum",
         "Threshold": 1.0,
+        // Nothing measures here: it stays as it is set.
+        "TreatMissingData": "ignore",
     });
     inside(aws, place, ("cloudwatch", "PutMetricAlarm"), put).await?;
     let set = json!({ "AlarmName": name, "StateValue": state, "StateReason": "said so" });
@@ -262,8 +264,10 @@ pub async fn red_or_green(
 
 /// Puts the gate into an account and Region, with a role that may do what its checks need.
 async fn put_gate(aws: &Aws, account: &str, region: &str) -> Result<(), Error> {
+    // As a stack instance of the gate's stack set would name it: quarantine lets such a role work.
+    let name = format!("StackSet-gate-AccountGateRole-{region}");
     let role = json!({
-        "RoleName": format!("gate-{region}"), "Path": "/landlord/",
+        "RoleName": name, "Path": "/landlord/",
         "AssumeRolePolicyDocument": json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -274,7 +278,7 @@ async fn put_gate(aws: &Aws, account: &str, region: &str) -> Result<(), Error> {
     });
     inside(aws, (account, "us-east-1"), ("iam", "CreateRole"), role).await?;
     let policy = json!({
-        "RoleName": format!("gate-{region}"), "PolicyName": "checks",
+        "RoleName": name, "PolicyName": "checks",
         "PolicyDocument": json!({
             "Version": "2012-10-17",
             "Statement": [
@@ -289,7 +293,7 @@ async fn put_gate(aws: &Aws, account: &str, region: &str) -> Result<(), Error> {
     inside(aws, (account, "us-east-1"), ("iam", "PutRolePolicy"), policy).await?;
     let function = json!({
         "FunctionName": GATE, "Timeout": 10, "MemorySize": 128,
-        "Role": format!("arn:aws:iam::{account}:role/landlord/gate-{region}"),
+        "Role": format!("arn:aws:iam::{account}:role/landlord/{name}"),
         "Code": { "S3Bucket": "artifacts", "S3Key": "account-gate.zip" },
     });
     inside(aws, (account, region), ("lambda", "CreateFunction"), function).await.map(drop)

@@ -29,6 +29,7 @@ fn shipped(definition: &str) -> Value {
         "PlanRetirements",
         "WithdrawStacks",
         "PlaceAccount",
+        "SuspendAccount",
         "CloseAccount",
     ] {
         let function = format!("arn:aws:lambda:eu-central-1:111122223333:function:{name}");
