@@ -87,6 +87,9 @@ pub struct Placed {
 struct State {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     moved: bool,
+    /// Since when this task waits: what an earlier task of the execution took makes no wait longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<Timestamp>,
 }
 
 /// Takes one step.
@@ -319,9 +322,9 @@ impl Attempt<'_> {
         }
     }
 
-    fn pending(&self, because: String, now: Timestamp) -> Result<Progress<Placed>, Error> {
+    fn pending(&mut self, because: String, now: Timestamp) -> Result<Progress<Placed>, Error> {
         let account = &self.request.account_id;
-        let elapsed = self.request.execution.elapsed(now);
+        let elapsed = now.duration_since(*self.state.waiting_since.get_or_insert(now));
         let seconds = waiting::retry_after(5, waiting::CEILING, elapsed, account.as_str());
         tracing::info!(account.id = %account, retry_after_s = seconds, "waiting: {because}");
         let resume = Resume::of(&self.state).map_err(Error::InvalidRequest)?;

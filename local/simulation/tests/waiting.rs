@@ -74,7 +74,8 @@ async fn each_signup_of_a_tenant_in_hand_is_told_so_at_once_and_has_an_end_of_it
 
 #[tokio::test(start_paused = true)]
 async fn a_signup_behind_one_that_fails_does_better_and_the_failure_is_told_again() {
-    let mut world = World::found(settings(42), BTreeMap::new()).await.unwrap();
+    let domains = [("RootEmailDomains".to_owned(), "acme.example".to_owned())];
+    let mut world = World::found(settings(42), domains.into()).await.unwrap();
     world.aws().take_email_outside("root@acme.example");
     let mut taken = signup("acme");
     taken["rootEmail"] = json!("root@acme.example");

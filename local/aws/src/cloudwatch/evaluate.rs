@@ -20,7 +20,7 @@ pub(super) struct Question {
     to_alarm: usize,
     threshold: f64,
     comparison: Comparison,
-    missing: Missing,
+    missing: MissingData,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +41,8 @@ enum Comparison {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Missing {
-    AsMissing,
+enum MissingData {
+    Missing,
     NotBreaching,
     Breaching,
     Ignore,
@@ -104,10 +104,10 @@ impl Question {
             _ => return None,
         };
         let missing = match text("TreatMissingData").unwrap_or("missing") {
-            "notBreaching" => Missing::NotBreaching,
-            "breaching" => Missing::Breaching,
-            "ignore" => Missing::Ignore,
-            _ => Missing::AsMissing,
+            "notBreaching" => MissingData::NotBreaching,
+            "breaching" => MissingData::Breaching,
+            "ignore" => MissingData::Ignore,
+            _ => MissingData::Missing,
         };
         let given = dimensions(members.get("Dimensions").unwrap_or(&Value::Null));
         let given: Vec<(&str, &str)> =
@@ -138,19 +138,19 @@ impl Question {
         let there: Vec<f64> = values.iter().copied().flatten().collect();
         if there.is_empty() {
             match self.missing {
-                Missing::Ignore => return None,
-                Missing::AsMissing => {
+                MissingData::Ignore => return None,
+                MissingData::Missing => {
                     let reason = "Insufficient Data: no datapoints were received";
                     return Some(("INSUFFICIENT_DATA", reason.to_owned()));
                 }
-                Missing::Breaching | Missing::NotBreaching => {}
+                MissingData::Breaching | MissingData::NotBreaching => {}
             }
         }
         let breaching = values
             .iter()
             .filter(|value| match (value, self.missing) {
                 (Some(value), _) => self.comparison.holds(*value, self.threshold),
-                (None, missing) => missing == Missing::Breaching,
+                (None, missing) => missing == MissingData::Breaching,
             })
             .count();
         let state = if breaching >= self.to_alarm { "ALARM" } else { "OK" };
@@ -159,7 +159,8 @@ impl Question {
 
     fn reason(&self, state: &str, there: &[f64]) -> String {
         let Some(newest) = there.first() else {
-            let how = if self.missing == Missing::Breaching { "Breaching" } else { "NonBreaching" };
+            let how =
+                if self.missing == MissingData::Breaching { "Breaching" } else { "NonBreaching" };
             return format!(
                 "Threshold Crossed: no datapoints were received for {} periods and {} missing \
                  datapoints were treated as [{how}].",
