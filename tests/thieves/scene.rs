@@ -136,7 +136,8 @@ impl Scene {
             ]
         };
         let emptied = [leaving(past).as_slice(), &[("landlord:withdrawn-at", past)]].concat();
-        let people: [(&'static str, &str, Vec<(String, String)>); 7] = [
+        type Person<'a> = (&'static str, &'a str, Vec<(String, String)>);
+        let people: [Person<'_>; 7] = [
             ("live", &self.units["General"], tenant("live", &[])),
             ("cooling", &self.units["Retiring"], tenant("cooling", &leaving(future))),
             ("due", &self.units["Retiring"], tenant("due", &leaving(past))),

@@ -120,7 +120,7 @@ fn against_reference(reference: &Value, name: &str, owner: &str, body: &Value) -
         let mut resources = Vec::new();
         arns(&body["Resource"], &mut resources);
         let named = ["s3", "sqs", "sns"].contains(&service);
-        let prefix = |arn: &&str| arn.splitn(4, ':').nth(2) == Some(service);
+        let prefix = |arn: &&str| arn.split(':').nth(2) == Some(service);
         if body["Effect"] != "Allow" || named {
             continue;
         }
