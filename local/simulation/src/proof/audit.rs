@@ -266,6 +266,7 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
     let regions = call.texts("Regions");
     let accounts = watch.aws.accounts();
     let operation = text(&call.input, "OperationId").to_owned();
+    let alone = ids.len() == 1;
     for id in ids {
         let Some(account) = accounts.iter().find(|account| account.id == id) else { continue };
         let ordered = state.enrolments.entry((stack_set.clone(), id.clone())).or_default();
@@ -280,7 +281,9 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
         if state.is_tampered(account) {
             continue;
         }
-        if account.parent_name != "Onboarding" {
+        // A live tenant that signs up again is mended where it stands, by an operation of its own.
+        let mended = alone && runs_of(watch, account) > 1;
+        if account.parent_name != "Onboarding" && !mended {
             found.push(format!("{} was enrolled in {}", account.name, account.parent_name));
         }
         let has = |region: &String| {

@@ -171,6 +171,8 @@ fn parameters(schedule: &Schedule) -> BTreeMap<String, String> {
             ("LeastRetireAfterDays", "1".to_owned()),
             // All of a handful may leave at once: it is nobody's mistake.
             ("BreakerPercent", "100".to_owned()),
+            // Some sign up with an address of their own.
+            ("RootEmailDomains", "accounts.example.com".to_owned()),
         ]);
     }
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
