@@ -1,8 +1,8 @@
 //! One signup from its message to its answer.
 
 use lifecycle::{
-    AccountId, Admission, Fault, Faults, SignupEvent, TenantDocument, TenantId, TenantLeft,
-    TenantSignedUp, TierName, TiersConfig,
+    AccountId, Admission, Fault, Faults, OnboardingOutcome, SignupEvent, TenantDocument, TenantId,
+    TenantLeft, TenantSignedUp, TierName, TiersConfig,
 };
 use tenant_records::Signup;
 
@@ -120,7 +120,18 @@ async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Resul
     };
     let same = found.iter().find(|found| found.execution.number == number);
     match same.map(|same| (same, same.execution.standing)) {
-        Some((ended, Standing::Succeeded)) => send_outcome(app, &ended.outcome()?).await?,
+        Some((ended, Standing::Succeeded)) => {
+            let mut outcome = ended.outcome()?;
+            // The execution that saw that the tenant left may not have met its account: then the
+            // record names it, as it did when the end was announced.
+            if let OnboardingOutcome::Left(left) = &mut outcome
+                && left.account_id.is_none()
+            {
+                let record = Box::pin(app.records.read(&tenant_id)).await?;
+                left.account_id = record.and_then(|record| record.account_id);
+            }
+            send_outcome(app, &outcome).await?;
+        }
         Some((ended, Standing::Failed)) => match ended.announced_failure(app).await? {
             Some(failure) => send_failure(app, &failure).await?,
             None => return admitted(app, event, &tenant_id, number, true).await,

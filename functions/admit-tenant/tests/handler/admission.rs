@@ -565,3 +565,18 @@ fn a_call_may_move_between_threads() {
     fn takes(_: impl Send) {}
     takes(call(&Aws::new(), one(&signup())));
 }
+
+#[tokio::test]
+async fn a_repeated_answer_that_the_tenant_left_names_the_account_that_its_record_names() {
+    let mut left = execution("SUCCEEDED", EVENT_ID);
+    left["output"] = json!(json!({"outcome": "LEFT", "accountId": null}).to_string());
+    let record = json!({"version": 1, "tenantId": "acme", "accountId": "222222222222"});
+    for (aws, account) in
+        [(with_record(record.to_string()), json!("222222222222")), (empty(), Value::Null)]
+    {
+        let aws = aws.json("DescribeExecution", left.clone());
+        assert_eq!(call(&aws, front(&signup())).await.unwrap(), answered());
+        let (name, detail) = events(&aws).remove(0);
+        assert_eq!((name.as_str(), &detail["accountId"]), ("TenantLeft", &account));
+    }
+}

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::rollout::{self, Logged};
 use local_aws::Call;
 use local_aws::organizations::AccountView;
 use serde_json::Value;
@@ -267,6 +268,7 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
     let accounts = watch.aws.accounts();
     let operation = text(&call.input, "OperationId").to_owned();
     let alone = ids.len() == 1;
+    found.extend(too_early(watch, &stack_set));
     for id in ids {
         let Some(account) = accounts.iter().find(|account| account.id == id) else { continue };
         let ordered = state.enrolments.entry((stack_set.clone(), id.clone())).or_default();
@@ -282,7 +284,8 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
         if count > MOST_ENROLMENTS * runs_of(watch, account) {
             found.push(format!("{} was enrolled in {stack_set} {count} times", account.name));
         }
-        // A live tenant that signs up again is mended where it stands, by an operation of its own.
+        // A live tenant that signs up again is mended where it stands, by an operation of its own, and
+        // takes what new tenants take: see `too_early`.
         let mended = alone && runs_of(watch, account) > 1;
         if account.parent_name != "Onboarding" && !mended {
             found.push(format!("{} was enrolled in {}", account.name, account.parent_name));
@@ -304,6 +307,21 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
             found.push(format!("{} was not promised {stack_set} in {region}", account.name));
         }
     }
+}
+
+/// Nobody is enrolled while a rollout may still prove its template, unless the call rests on news
+/// from before the rollout's first operation.
+fn too_early(watch: &Watch, stack_set: &str) -> Option<String> {
+    let mut operations = watch.aws.stack_set_operations();
+    operations.retain(|operation| operation.stack_set == stack_set);
+    operations.reverse();
+    let log = || operations.iter().map(|one| Logged { id: &one.id, created: Some(one.created) });
+    let before = watch.now() - SignedDuration::try_from(OLD_NEWS).unwrap_or_default();
+    let known = log().filter(|one| one.created.is_some_and(|created| created < before));
+    let hold = rollout::hold(known, watch.now())?;
+    // Proven meanwhile, or taken back.
+    rollout::hold(log(), watch.now())?;
+    Some(format!("somebody was enrolled in {stack_set} before {} proved it", hold.newest))
 }
 
 /// One signup event starts one execution.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::Aws;
 
 /// A stack instance as it is.
@@ -30,6 +32,8 @@ pub struct StackSetOperationView {
     pub action: &'static str,
     /// `QUEUED`, `RUNNING`, `STOPPING`, or one of the ends.
     pub status: &'static str,
+    /// When it was asked for.
+    pub created: Timestamp,
 }
 
 impl Aws {
@@ -59,6 +63,7 @@ impl Aws {
                 id: operation.id.to_string(),
                 action: operation.request.action.as_str(),
                 status: operation.status().as_str(),
+                created: operation.created,
             })
         })
         .collect()
