@@ -28,7 +28,7 @@ BIN := $(CURDIR)/.tools/python/bin
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
 .PHONY: help fmt lint test thieves thieves-table reference prove-quick prove prove-retire mutants demo build build-gate publish-gate validate check-gate \
-  validate-faults conformance check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools
+  validate-faults conformance check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools deny deny-tools advisories
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,11 +36,18 @@ help: ## this list
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## formatting, mutants, clippy, and licences and advisories where cargo-deny is installed
+lint: deny ## formatting, mutants, clippy, licences and advisories
 	cargo fmt --all --check
 	python3 tests/mutants/run.py --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check; fi
+
+# Against RustSec's database where it can be reached, else against .ci/advisories.json.
+deny: deny-tools ## the dependencies: licences, sources, advisories; and that an advisory is found
+	.tools/deny/bin/python .ci/dependencies.py check
+	.tools/deny/bin/python .ci/dependencies.py seeded
+
+advisories: deny-tools ## write .ci/advisories.json from a clone of RustSec's database: DATABASE=../advisory-db
+	.tools/deny/bin/python .ci/dependencies.py renew $(DATABASE)
 
 test: ## all tests, with cargo-nextest where it is installed, and the proof's quick form
 	if cargo nextest --version >/dev/null 2>&1; then \
@@ -187,3 +194,6 @@ aws-tools:
 
 node-tools:
 	@.ci/install-tools node
+
+deny-tools:
+	@.ci/install-tools deny
