@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use simulation::rollout::fleet::Wanted;
-use simulation::rollout::{Change, Scenario, Scene, simulate};
+use simulation::rollout::{Change, Scenario, Scene, simulate, turns};
 
 const INSTANCE: Duration = Duration::from_secs(180);
 
@@ -140,6 +140,18 @@ async fn tenants_that_sign_up_meanwhile_are_ready_soon_and_have_the_proven_templ
         let ratio = signups.to_ready.p95_ratio(&signups.without_a_rollout).unwrap();
         assert!(change == Change::Bad || ratio <= 1.5, "{ratio}: {signups:?}");
     }
+}
+
+/// Every tenant has all of the sets, so each that signs up meets the rollout of one.
+#[tokio::test(start_paused = true)]
+async fn while_stack_sets_roll_out_in_turns_tenants_are_ready_nearly_as_soon() {
+    let mut day = scenario(10, json!("routine"));
+    day.signups_per_hour = 4;
+    let turns = turns(&day, 2, 5).await.unwrap();
+    assert!(turns.rollouts > 1 && turns.sent > 15, "{turns:?}");
+    assert_eq!((turns.succeeded, turns.ready), (turns.rollouts, turns.sent), "{turns:?}");
+    let ratio = turns.to_ready.p95_ratio(&turns.without_a_rollout).unwrap();
+    assert!(ratio <= 1.5, "{ratio}: {turns:?}");
 }
 
 /// A change that fails everywhere, with words that are those of something which passes by itself or
