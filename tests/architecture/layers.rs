@@ -79,6 +79,9 @@ const SERVICES: [(&str, &[&str]); 18] = [
 /// What the functions of a roll-out have in common may call, so that each of them does not.
 const OF_ROLLOUT: [&str; 5] = ["cloudformation", "cloudwatch", "organizations", "s3", "ssm"];
 
+/// What the binary `landlord` links in any case.
+const OF_OPERATORS: [&str; 2] = ["operator", "clap"];
+
 /// A dependency, as the rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Use {
@@ -144,6 +147,12 @@ fn fault(one: &Use) -> Option<String> {
     }
     if package == "gate-console" && (is_sdk || functions.contains(name) || local.contains(name)) {
         return breaks("an operator's command asks nobody, and needs no stand-in");
+    }
+    if package == "operator" && (functions.contains(name) || local.contains(name)) {
+        return breaks("an operator's command runs no function, and needs no stand-in");
+    }
+    if package == "landlord" && one.ships() && !one.optional && !OF_OPERATORS.contains(&&**name) {
+        return breaks("without its features it is the operators' command alone");
     }
     if package == "lambda-kit" {
         if is_sdk || functions.contains(name) || local.contains(name) {
@@ -211,6 +220,9 @@ fn every_rule_of_the_layers_finds_its_breach() {
         ("aws-cron", "lifecycle", normal),
         ("gate-rules", "lambda-kit", normal),
         ("gate-console", "local-aws", normal),
+        ("operator", "local-aws", development),
+        ("operator", "admit-tenant", normal),
+        ("landlord", "local-aws", normal),
         ("lambda-kit", "aws-sdk-sts", normal),
         ("lambda-kit", "aws-types", normal),
         ("lambda-kit", "place-account", development),

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::ParameterType;
 use jiff::Timestamp;
 use lambda_kit::client;
 use lambda_kit::sdk::{Trouble, Wire, code};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Where the switch is, unless the environment says otherwise.
 pub const STOP_PARAMETER: &str = "/landlord/stop";
@@ -54,6 +56,22 @@ impl StopSwitch {
     /// # Errors
     /// `Passing` alone: what AWS refuses for good is a stop.
     pub async fn read(&self) -> Result<Option<Stop>, Trouble> {
+        match self.see().await {
+            Err(Trouble::Refused(refusal)) => Ok(Some(Stop {
+                reason: format!("the switch cannot be read: {refusal}"),
+                by: None,
+                since: None,
+            })),
+            seen => seen,
+        }
+    }
+
+    /// Reads the switch now, for somebody who only looks: what AWS refuses says nothing of the
+    /// switch.
+    ///
+    /// # Errors
+    /// Whatever AWS answers but that there is no such parameter.
+    pub async fn see(&self) -> Result<Option<Stop>, Trouble> {
         let read = self.client.get_parameter().name(&self.parameter).send().await;
         match read {
             Ok(output) => {
@@ -61,14 +79,35 @@ impl StopSwitch {
                 Ok(stop(value.as_deref().unwrap_or_default(), &self.parameter))
             }
             Err(error) if code(&error) == Some("ParameterNotFound") => Ok(None),
-            Err(error) => match Trouble::of("ssm", "GetParameter", &error) {
-                Trouble::Refused(refusal) => Ok(Some(Stop {
-                    reason: format!("the switch cannot be read: {refusal}"),
-                    by: None,
-                    since: None,
-                })),
-                passing @ Trouble::Passing(_) => Err(passing),
-            },
+            Err(error) => Err(Trouble::of("ssm", "GetParameter", &error)),
+        }
+    }
+
+    /// Throws the switch; one that is thrown says from now on what `stop` says.
+    ///
+    /// # Errors
+    /// Whatever AWS answers.
+    pub async fn throw(&self, stop: &Stop) -> Result<(), Trouble> {
+        let Stop { reason, by, since } = stop;
+        let text = json!({ "stopped": true, "reason": reason, "by": by, "since": since });
+        let put = self.client.put_parameter().name(&self.parameter).value(text.to_string());
+        put.r#type(ParameterType::String)
+            .overwrite(true)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| Trouble::of("ssm", "PutParameter", &error))
+    }
+
+    /// Lifts the switch; one that is not there is lifted.
+    ///
+    /// # Errors
+    /// Whatever AWS answers but that.
+    pub async fn lift(&self) -> Result<(), Trouble> {
+        match self.client.delete_parameter().name(&self.parameter).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if code(&error) == Some("ParameterNotFound") => Ok(()),
+            Err(error) => Err(Trouble::of("ssm", "DeleteParameter", &error)),
         }
     }
 }
@@ -102,7 +141,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use scripted_wire::{Exchange, Script, call};
-    use serde_json::json;
 
     use super::*;
 
@@ -153,5 +191,30 @@ mod tests {
         let throttled = || asked().refuses("ThrottlingException");
         let trouble = read(vec![throttled(), throttled(), throttled()]).await.unwrap_err();
         assert!(matches!(trouble, Trouble::Passing(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_thrown_is_read_as_it_was_said() {
+        let stop = Stop {
+            reason: "too \"many\"".into(),
+            by: Some("ops".into()),
+            since: Some("2026-11-21T10:00:00Z".parse().unwrap()),
+        };
+        let text =
+            r#"{"stopped":true,"reason":"too \"many\"","by":"ops","since":"2026-11-21T10:00:00Z"}"#;
+        let put = json!({"Name": "/landlord/stop", "Value": text, "Overwrite": true});
+        let script = Script::new([
+            call("PutParameter", put),
+            asked().answers(&json!({"Parameter": {"Value": text}})),
+            call("DeleteParameter", json!({"Name": "/landlord/stop"})).refuses("ParameterNotFound"),
+            asked().refuses("AccessDeniedException"),
+        ]);
+        let switch = StopSwitch::new(&script.wire("eu-central-1"), STOP_PARAMETER);
+        switch.throw(&stop).await.unwrap();
+        assert_eq!(switch.see().await.unwrap(), Some(stop));
+        switch.lift().await.unwrap();
+        // Who may not look knows nothing of it.
+        assert!(matches!(switch.see().await, Err(Trouble::Refused(_))));
+        script.played();
     }
 }

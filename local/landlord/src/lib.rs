@@ -1,7 +1,11 @@
 //! The `landlord` command line: Landlord on one machine, and what-if questions about a fleet.
 //!
-//! Exit status: 0 when the command did what was asked, 1 when it could not, 2 for a usage fault.
+//! Exit status: 0 when the command did what was asked, 1 when it could not, 2 for a usage fault; what
+//! operators do has its own, see the crate `operator`.
+//!
+//! Without the feature `local` there is nothing in here: the binary is the operators' command alone.
 
+#![cfg(feature = "local")]
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -47,9 +51,8 @@ enum Command {
     Bench(bench::Bench),
     #[command(subcommand)]
     Drill(drill::Drill),
-    /// The account gate's settings: when they let changes pass, and whether the gate understands them
-    #[command(subcommand)]
-    Gate(gate_console::Gate),
+    #[command(flatten)]
+    Operator(operator::Command),
 }
 
 impl Cli {
@@ -62,7 +65,7 @@ impl Cli {
             Command::Simulate(simulate) => simulate.run(),
             Command::Bench(bench) => in_real_time(bench.run()),
             Command::Drill(drill) => in_real_time(drill.run()),
-            Command::Gate(gate) => gate.run(),
+            Command::Operator(operator) => operator.run(),
         }
     }
 }

@@ -1,0 +1,82 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a command line: it has a clock and an environment, and talks to people"
+)]
+
+mod connection;
+mod credentials;
+mod deployment;
+mod failure;
+pub mod stop;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+pub use connection::{Connection, Surroundings};
+pub use credentials::Export;
+pub use deployment::{Deployment, STACK, Which};
+pub use failure::{Exit, Failure};
+
+/// An AWS account per tenant: the operators' command.
+#[derive(Debug, Parser)]
+#[command(name = "landlord", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What operators do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The switch that stops everything irreversible: emptying and closing accounts
+    #[command(subcommand)]
+    Stop(stop::Command),
+    /// The account gate's settings: when they let changes pass, and whether the gate understands them
+    #[command(subcommand)]
+    Gate(gate_console::Gate),
+}
+
+impl Cli {
+    /// Performs the command. Results go to standard output, everything else to standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        self.command.run()
+    }
+}
+
+impl Command {
+    /// Performs the command. Results go to standard output, everything else to standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Stop(stop) => performed(stop.perform()),
+            Self::Gate(gate) => gate.run(),
+        }
+    }
+}
+
+/// Runs what asks AWS, on one thread: calls wait for each other's answers anyway.
+fn performed(work: impl Future<Output = Result<String, Failure>>) -> ExitCode {
+    let done = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(Failure::new("start", error.to_string(), "see what the system lacks")),
+    };
+    match done {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("landlord: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+/// Writes a result to standard output; a reader that went away is no error.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+}

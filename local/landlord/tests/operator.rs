@@ -1,0 +1,70 @@
+//! The operators' commands, by the binary, against the local AWS over HTTP: what a person sees, and
+//! what the exit status says.
+
+use std::process::{Command, Output};
+
+use local_aws::iam::{ADMIN_ACCESS_KEY, ADMIN_SECRET};
+use local_aws::{Aws, Settings};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// Where AWS answers.
+struct Endpoint(String);
+
+impl Endpoint {
+    async fn open() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(local_aws::serve(Aws::new(Settings::default()), listener));
+        Self(format!("http://{address}"))
+    }
+
+    /// Runs `landlord` as a user who has these keys, and nothing of this machine's configuration.
+    fn landlord(&self, key: &str, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_landlord"))
+            .env_clear()
+            .env("HOME", "/nonexistent")
+            .env("AWS_ENDPOINT_URL", &self.0)
+            .env("AWS_ACCESS_KEY_ID", key)
+            .env("AWS_SECRET_ACCESS_KEY", ADMIN_SECRET)
+            .env("AWS_REGION", "eu-central-1")
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+}
+
+fn out(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switch_is_thrown_seen_and_lifted() {
+    let aws = Endpoint::open().await;
+    let stop =
+        |arguments: &[&str]| out(&aws.landlord(ADMIN_ACCESS_KEY, &[&["stop"], arguments].concat()));
+    assert_eq!(stop(&["status"]), "nothing is stopped");
+    stop(&["throw", "--reason", "wrong tenants are leaving", "--dry-run"]);
+    assert_eq!(stop(&["status"]), "nothing is stopped");
+    stop(&["throw", "--reason", "wrong tenants are leaving"]);
+    let status: Value = serde_json::from_str(&stop(&["status", "--json"])).unwrap();
+    assert_eq!(status["reason"], "wrong tenants are leaving");
+    assert!(status["by"].as_str().unwrap().starts_with("arn:aws:"), "{status}");
+    assert_eq!(stop(&["lift"]), "lifted: nothing is stopped");
+    assert_eq!(stop(&["status"]), "nothing is stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_says_what_to_do_and_has_its_exit_status() {
+    let aws = Endpoint::open().await;
+    let stranger = aws.landlord("AKIASOMEBODYELSE0000", &["stop", "status"]);
+    let said = String::from_utf8_lossy(&stranger.stderr);
+    assert_eq!(stranger.status.code(), Some(1), "{said}");
+    assert!(said.contains("could not read the switch"), "{said}");
+    assert!(said.contains("log in again"), "{said}");
+    let nobody = aws.landlord(ADMIN_ACCESS_KEY, &["stop", "status", "--profile", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    let no_reason = aws.landlord(ADMIN_ACCESS_KEY, &["stop", "throw"]);
+    assert_eq!(no_reason.status.code(), Some(2));
+}
