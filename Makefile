@@ -27,7 +27,7 @@ BIN := $(CURDIR)/.tools/python/bin
 # cargo-lambda is found by cargo and by sam, Node.js by asl-validator.
 WITH_TOOLS := PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0
 
-.PHONY: help fmt lint test thieves thieves-table reference prove-quick prove prove-retire mutants demo build build-gate publish-gate validate check-gate \
+.PHONY: help fmt lint test thieves thieves-table reference prove-quick prove prove-retire mutants demo build build-gate publish-gate validate check-gate check-config \
   validate-faults conformance check deploy drill bench bench-gate bench-operation python-tools aws-tools node-tools deny deny-tools advisories
 
 help: ## this list
@@ -122,11 +122,15 @@ validate: python-tools node-tools ## the template as SAM translates it, the stac
 	$(WITH_TOOLS) AWS_DEFAULT_REGION=eu-central-1 $(BIN)/sam validate --lint --template template.yaml
 	$(BIN)/python tests/validate/run.py
 	$(BIN)/python -m unittest discover --start-directory deploy
-	@$(MAKE) check-gate
+	@$(MAKE) check-gate check-config
 
 # The same as `landlord gate check`, without building the stand-in.
 check-gate: ## whether the account gate understands its settings, in deployment.yaml and tiers.json
 	cargo run -q --locked -p gate-console -- check tiers.json $(wildcard $(DEPLOYMENT))
+
+# The same as `landlord config check`.
+check-config: ## whether tiers.json and services/ are in order, by the functions' own parsers
+	cargo run -q --locked -p configuration
 
 validate-faults: python-tools ## put faults back that AWS would refuse, and see make validate find each
 	$(BIN)/python tests/validate/faults.py
@@ -144,7 +148,7 @@ STACK_TOOL := $(WITH_TOOLS) STACK=$(STACK) DEPLOYMENT=$(DEPLOYMENT) $(BIN)/pytho
 
 deploy: python-tools ## build and deploy to AWS: parameters in deployment.yaml, tiers in tiers.json
 	@test -f $(DEPLOYMENT) || { echo "make deploy: no $(DEPLOYMENT); copy deployment.example.yaml and fill it in" >&2; exit 1; }
-	@$(MAKE) check-gate
+	@$(MAKE) check-gate check-config
 	@mkdir -p .aws-sam
 	@$(STACK_TOOL) parameters $(PARAMETERS)
 	@$(STACK_TOOL) preflight $(PARAMETERS)

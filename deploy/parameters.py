@@ -71,6 +71,9 @@ def tiers(text, name):
         value = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise Fault(f"{name}: line {error.lineno}, column {error.colno}: {error.msg}") from error
+    if isinstance(value, dict):
+        # For editors alone.
+        value.pop("$schema", None)
     return survives(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 

@@ -145,8 +145,10 @@ fn fault(one: &Use) -> Option<String> {
     {
         return breaks("it holds values and pure functions");
     }
-    if package == "gate-console" && (is_sdk || functions.contains(name) || local.contains(name)) {
-        return breaks("an operator's command asks nobody, and needs no stand-in");
+    if ["gate-console", "configuration"].contains(&package.as_str())
+        && (is_sdk || functions.contains(name) || local.contains(name))
+    {
+        return breaks("what is read offline asks nobody, and needs no stand-in");
     }
     if package == "operator" && (functions.contains(name) || local.contains(name)) {
         return breaks("an operator's command runs no function, and needs no stand-in");
@@ -220,6 +222,7 @@ fn every_rule_of_the_layers_finds_its_breach() {
         ("aws-cron", "lifecycle", normal),
         ("gate-rules", "lambda-kit", normal),
         ("gate-console", "local-aws", normal),
+        ("configuration", "aws-sdk-s3", normal),
         ("operator", "local-aws", development),
         ("operator", "admit-tenant", normal),
         ("landlord", "local-aws", normal),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::document::BaselineStackSet;
 use crate::names::{StackSetName, TierName};
@@ -166,6 +167,9 @@ impl FromStr for TiersConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RawConfig {
+    /// What editors complete by; nothing is read from there.
+    #[serde(rename = "$schema", default)]
+    _schema: IgnoredAny,
     tiers: BTreeMap<String, serde_json::Value>,
 }
 

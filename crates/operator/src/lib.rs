@@ -5,6 +5,7 @@
     reason = "a command line: it has a clock and an environment, and talks to people"
 )]
 
+pub mod config;
 mod connection;
 mod credentials;
 mod deployment;
@@ -33,6 +34,9 @@ pub enum Command {
     /// The switch that stops everything irreversible: emptying and closing accounts
     #[command(subcommand)]
     Stop(stop::Command),
+    /// The configuration: tiers and the catalogue of services
+    #[command(subcommand)]
+    Config(config::Command),
     /// The account gate's settings: when they let changes pass, and whether the gate understands them
     #[command(subcommand)]
     Gate(gate_console::Gate),
@@ -52,6 +56,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Stop(stop) => performed(stop.perform()),
+            Self::Config(config) => config.run(),
             Self::Gate(gate) => gate.run(),
         }
     }

@@ -68,3 +68,28 @@ async fn what_goes_wrong_says_what_to_do_and_has_its_exit_status() {
     let no_reason = aws.landlord(ADMIN_ACCESS_KEY, &["stop", "throw"]);
     assert_eq!(no_reason.status.code(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_checked_offline_and_its_faults_are_told_with_their_lines() {
+    let aws = Endpoint::open().await;
+    let check = |folder: &std::path::Path, arguments: &[&str]| {
+        let folder = folder.to_str().unwrap();
+        aws.landlord(ADMIN_ACCESS_KEY, &[&["config", "check", folder], arguments].concat())
+    };
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    assert!(out(&check(&root, &[])).starts_with("in order: 2 tiers, "));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("services")).unwrap();
+    std::fs::write(folder.path().join("tiers.json"), "{\n\"tires\": {}}").unwrap();
+    let refused = check(folder.path(), &[]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        said.contains("tiers.json:2: tires: \"tires\" must not be there; tiers is meant?"),
+        "{said}"
+    );
+    let refused = check(folder.path(), &["--json"]);
+    assert_eq!(refused.status.code(), Some(3));
+    let document: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(document["faults"][0]["file"], "tiers.json");
+}
