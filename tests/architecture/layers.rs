@@ -21,14 +21,15 @@ const OF_LIFECYCLE: [&str; 7] = [
 ];
 
 /// Crates of values and pure functions that several layers share, and what they may use.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
     ("aws-cron", &["jiff", "thiserror"]),
+    ("convergence", &["lifecycle", "serde"]),
     ("stack-set-reasons", &["serde"]),
     ("gate-rules", &["lifecycle", "aws-cron", "jiff", "serde", "serde_json"]),
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 18] = [
+const SERVICES: [(&str, &[&str]); 19] = [
     ("account-gate", &["cloudwatch", "ssm"]),
     (
         "admit-tenant",
@@ -57,6 +58,7 @@ const SERVICES: [(&str, &[&str]); 18] = [
     ("finish-rollout", &["cloudformation", "s3"]),
     ("label-account", &["sts", "ssm"]),
     ("place-account", &["organizations"]),
+    ("plan-change", &["cloudformation", "sfn", "ssm"]),
     ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
     (
         "plan-rollout",

@@ -60,6 +60,7 @@ fn names_by_function() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("create-account", create_account::ERROR_NAMES.to_vec()),
         ("deploy-wave", deploy_wave::Error::NAMES.to_vec()),
         ("enroll-baseline", enroll_baseline::Error::NAMES.to_vec()),
+        ("plan-change", plan_change::ERROR_NAMES.to_vec()),
         ("find-tenant", find_tenant::ERROR_NAMES.to_vec()),
         ("finish-rollout", finish_rollout::Error::NAMES.to_vec()),
         ("label-account", label_account::ERROR_NAMES.to_vec()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use admit_tenant::{TenantAdmitted, TenantRejected};
 use announce_outcome::TenantOnboardingFailed;
-use lifecycle::{TenantLeft, TenantReady, TenantSignedUp, TenantSignupContradicted};
+use lifecycle::{TenantChanged, TenantLeft, TenantReady, TenantSignedUp, TenantSignupContradicted};
 use regex::Regex;
 use request_quotas::TenantWaiting;
 use serde_json::{Value, json};
@@ -178,6 +178,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("TenantSignedUp", file("functions/admit-tenant/events/signup.json")["detail"].clone()),
     ];
     all.extend(super::retirement_events::examples());
+    all.extend(super::change_events::examples());
     all
 }
 
@@ -187,8 +188,9 @@ fn every_schema_is_a_schema_and_is_called_as_its_event() {
         let schema = file(format!("docs/events/{event}.json"));
         jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{event}: {error}"));
         assert_eq!(schema["title"], event.as_str());
-        // The reader of signups is tolerant, and knows a misspelt field by its likeness.
-        let open = event == TenantSignedUp::DETAIL_TYPE;
+        // The readers of signups and of changes are tolerant, and know a misspelt field by its likeness.
+        let open =
+            [TenantSignedUp::DETAIL_TYPE, TenantChanged::DETAIL_TYPE].contains(&event.as_str());
         assert_eq!(schema["additionalProperties"], open, "{event}: a misspelt field is a fault");
     }
 }

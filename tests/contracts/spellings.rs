@@ -10,7 +10,9 @@ use crate::workspace::{
 
 /// States that call a function of another name, because they call it for several purposes: the
 /// function's verb stays, and the rest says what for.
-const FOR_A_PURPOSE: [(&str, &str); 4] = [
+const FOR_A_PURPOSE: [(&str, &str); 6] = [
+    ("PlaceWithMarks", "PlaceAccountFunction"),
+    ("PlaceWithBaseline", "PlaceAccountFunction"),
     ("PlaceInOnboarding", "PlaceAccountFunction"),
     ("PlaceInHome", "PlaceAccountFunction"),
     ("PlaceInSuspended", "SuspendAccountFunction"),

@@ -2,7 +2,8 @@
 
 const ITS_WORK: &str = "its work; who has it can say so of any tenant";
 const DEAD_LETTERS: &str = "what it can not deliver goes there; people look at each";
-const RECORDS: &str = "three functions keep the records; a false one makes a tenant wait or leave early, and closes nothing";
+const RECORDS: &str = "four functions keep the records; a false one makes a tenant wait, leave early or get another \
+     tier, and closes nothing";
 const ENTERS: &str = "it enters accounts of tenants by the execution role, with a session policy that \
                       a thief would leave out: see \"What is not done\"";
 const WAVES: &str =
@@ -32,6 +33,7 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
     ("AdmitTenantFunction", "write a tenant's record", RECORDS),
     ("AnnounceOutcomeFunction", "announce TenantReady", ITS_WORK),
     ("AnnounceOutcomeFunction", "announce TenantOnboardingFailed", ITS_WORK),
+    ("AnnounceOutcomeFunction", "announce TenantChangeFailed", ITS_WORK),
     ("AnnounceOutcomeFunction", "tell operators what is not so", "it tells of failed onboardings"),
     ("AnnounceOutcomeFunction", "put an undelivered event", DEAD_LETTERS),
     ("AnnounceOutcomeFunction", "write what was announced", "its own notes; one is written once"),
@@ -83,6 +85,10 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "a tenant that comes back to an emptied account is signed up again",
     ),
     ("OffboardingsRole", "start an offboarding", "its work; EventBridge alone may assume it"),
+    ("ChangesRole", "start a change", "its work; EventBridge alone may assume it"),
+    ("ConvergeTenantStateMachine", "announce TenantUpdated", ITS_WORK),
+    ("ConvergeTenantStateMachine", "start the following of quotas", "its work"),
+    ("PlanChangeFunction", "write a tenant's record", RECORDS),
     ("OnboardTenantStateMachine", "start the following of quotas", "its work"),
     (
         "PlaceAccountFunction",

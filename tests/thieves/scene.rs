@@ -235,6 +235,7 @@ impl Scene {
             ("topic", "FailuresTopicArn"),
             ("onboard", "OnboardTenantStateMachineArn"),
             ("offboard", "OffboardTenantStateMachineArn"),
+            ("converge", "ConvergeTenantStateMachineArn"),
             ("sweep", "SweepRetirementsStateMachineArn"),
             ("quotas", "RaiseQuotasStateMachineArn"),
             ("roll-out", "RollOutStateMachineArn"),

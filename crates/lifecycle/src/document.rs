@@ -16,7 +16,7 @@ use crate::tags::{self, TagKey, TagValue};
 use crate::units::home_unit;
 use crate::{
     AccountName, Difference, Email, Fault, Faults, Naming, OrganizationalUnits, OuId, OuName,
-    RegionName, Tags, TenantId, TenantSignedUp, TiersConfig,
+    RegionName, Tags, TenantId, TenantSignedUp, Tier, TiersConfig,
 };
 
 /// The input of `onboard-tenant`.
@@ -235,6 +235,19 @@ impl TenantDocument {
 }
 
 impl TenantDocument {
+    /// The same, with the parameters that the tenant has set for itself, as far as its tier lets
+    /// tenants set them.
+    #[must_use]
+    pub fn with_parameters(mut self, tier: &Tier, own: &BTreeMap<String, String>) -> Self {
+        self.baseline = Baseline::new(tier.baseline_with(own));
+        let hash = self.baseline.hash.parse::<TagValue>();
+        // The hash is one tag in place of another: there is room for it, and it is a value.
+        if let (Ok(key), Ok(hash)) = (tags::BASELINE.parse::<TagKey>(), hash) {
+            let _ = self.tags.insert(key, hash);
+        }
+        self
+    }
+
     /// In what another signup for the tenant says otherwise than this document. An address that it
     /// does not give, and a tag that only one of them has, contradict nothing.
     pub fn differences(&self, signup: &TenantSignedUp) -> Vec<Difference> {

@@ -7,6 +7,7 @@
 //! the rule, and whatever reads a whole document collects all its [`Faults`].
 
 mod account;
+mod change;
 mod document;
 pub mod error_names;
 mod execution;
@@ -29,6 +30,7 @@ mod units;
 pub mod waiting;
 
 pub use account::{AccountName, Email, Naming, RoleName};
+pub use change::{ChangeEvent, Changes, TenantChanged};
 pub use document::{Admission, Baseline, BaselineStackSet, HomeUnit, SignupEvent, TenantDocument};
 pub use execution::{Deadline, DeadlinePassed, ExecutionTimes};
 pub use fault::{Fault, Faults};

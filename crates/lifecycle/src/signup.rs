@@ -95,29 +95,42 @@ impl TenantSignedUp {
     /// The members of a detail that mean nothing to Landlord: at most 20 names, each cut to 64
     /// characters, and how many there are more.
     pub fn ignored_in(detail: &Value) -> Vec<String> {
-        let unknown = |key: &&String| !KEYS.contains(&key.as_str()) && meant(key).is_none();
-        let all: Vec<&String> =
-            detail.as_object().into_iter().flat_map(Map::keys).filter(unknown).collect();
-        let shown = if all.len() > MOST_IGNORED { MOST_IGNORED - 1 } else { all.len() };
-        let cut = |key: &&String| key.chars().take(LONGEST_IGNORED).collect();
-        let mut ignored: Vec<String> = all.iter().take(shown).map(cut).collect();
-        if all.len() > shown {
-            ignored.push(format!("and {} more", all.len() - shown));
-        }
-        ignored
+        ignored_in(detail, &KEYS)
+    }
+}
+
+/// The members of a detail that mean nothing to a reader of these.
+pub(crate) fn ignored_in(detail: &Value, keys: &[&'static str]) -> Vec<String> {
+    let unknown = |key: &&String| !keys.contains(&key.as_str()) && meant(key, keys).is_none();
+    let all: Vec<&String> =
+        detail.as_object().into_iter().flat_map(Map::keys).filter(unknown).collect();
+    let shown = if all.len() > MOST_IGNORED { MOST_IGNORED - 1 } else { all.len() };
+    let cut = |key: &&String| key.chars().take(LONGEST_IGNORED).collect();
+    let mut ignored: Vec<String> = all.iter().take(shown).map(cut).collect();
+    if all.len() > shown {
+        ignored.push(format!("and {} more", all.len() - shown));
+    }
+    ignored
+}
+
+/// A fault for each member that all but has the name of a known one.
+pub(crate) fn misspelled(fields: &Map<String, Value>, keys: &[&'static str], faults: &mut Faults) {
+    for (key, right) in fields.keys().filter_map(|key| Some((key, meant(key, keys)?))) {
+        faults.push(Fault::new(key, key, format!("must be spelled {right}")));
     }
 }
 
 /// The known name that a name which is none all but is: it differs in case or punctuation only, or
 /// in letters that look the same.
-fn meant(key: &str) -> Option<&'static str> {
+fn meant(key: &str, keys: &[&'static str]) -> Option<&'static str> {
     let letters = |name: &str| -> String {
         let folded = name.nfkd().map(look_alike).filter(char::is_ascii_alphanumeric);
         folded.map(|c| c.to_ascii_lowercase()).collect()
     };
     // A name is short: what is much longer is no misspelling.
     let is_short = key.len() <= 64;
-    KEYS.into_iter().find(|known| is_short && *known != key && letters(known) == letters(key))
+    let mut keys = keys.iter().copied();
+    keys.find(|known| is_short && *known != key && letters(known) == letters(key))
 }
 
 /// The Latin letter that a Cyrillic or Greek one looks like, as far as known names have it.
@@ -180,9 +193,7 @@ impl Draft {
             .and_then(|text| faults.keep("rootEmail", text.parse()));
         let tags = read_tags(fields.get("tags"), &mut faults);
         let metadata = read_metadata(fields.get("metadata"), &mut faults);
-        for (key, right) in fields.keys().filter_map(|key| Some((key, meant(key)?))) {
-            faults.push(Fault::new(key, key, format!("must be spelled {right}")));
-        }
+        misspelled(fields, &KEYS, &mut faults);
         let root_email_is_given = given.is_some();
         Self {
             tenant_id,
@@ -197,7 +208,10 @@ impl Draft {
     }
 }
 
-fn read_metadata(value: Option<&Value>, faults: &mut Faults) -> Option<Map<String, Value>> {
+pub(crate) fn read_metadata(
+    value: Option<&Value>,
+    faults: &mut Faults,
+) -> Option<Map<String, Value>> {
     let fields = match value {
         None | Some(Value::Null) => return Some(Map::new()),
         Some(Value::Object(fields)) => fields,
@@ -218,7 +232,7 @@ fn read_metadata(value: Option<&Value>, faults: &mut Faults) -> Option<Map<Strin
     Some(fields.clone())
 }
 
-fn text<'a>(field: &str, value: &'a Value, faults: &mut Faults) -> Option<&'a str> {
+pub(crate) fn text<'a>(field: &str, value: &'a Value, faults: &mut Faults) -> Option<&'a str> {
     let text = value.as_str();
     if text.is_none() {
         faults.push(Fault::of(field, kind_of(value), "must be text"));
@@ -226,7 +240,7 @@ fn text<'a>(field: &str, value: &'a Value, faults: &mut Faults) -> Option<&'a st
     text
 }
 
-fn read_tags(value: Option<&Value>, faults: &mut Faults) -> Option<Tags> {
+pub(crate) fn read_tags(value: Option<&Value>, faults: &mut Faults) -> Option<Tags> {
     let fields = match value {
         None | Some(Value::Null) => return Some(Tags::new()),
         Some(Value::Object(fields)) => fields,
@@ -252,7 +266,7 @@ fn read_tags(value: Option<&Value>, faults: &mut Faults) -> Option<Tags> {
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",

@@ -27,6 +27,8 @@ pub struct Tier {
     pub organizational_units: Vec<WeightedUnit>,
     /// The stack sets of its baseline, in the order in which they are enrolled; at least one.
     pub baseline: Vec<BaselineStackSet>,
+    /// The parameters that a tenant may set for itself, by stack set of the baseline.
+    pub tenant_parameters: BTreeMap<StackSetName, BTreeSet<String>>,
     /// The quotas to ask for.
     pub quotas: Vec<WantedQuota>,
     /// How long onboarding may take, when that is another than the function's default: 60 seconds
@@ -131,6 +133,24 @@ fn read(text: &str) -> Result<Vec<ReadTier>, Faults> {
 }
 
 impl Tier {
+    /// The baseline with a tenant's own parameters, as far as the tier lets tenants set them. One
+    /// name reaches every stack set that lists it.
+    pub fn baseline_with(&self, own: &BTreeMap<String, String>) -> Vec<BaselineStackSet> {
+        let mut baseline = self.baseline.clone();
+        for stack_set in &mut baseline {
+            let Some(settable) = self.tenant_parameters.get(&stack_set.name) else { continue };
+            let own = own.iter().filter(|(name, _)| settable.contains(*name));
+            let own = own.map(|(name, value)| (name.clone(), value.clone()));
+            stack_set.parameter_overrides.extend(own);
+        }
+        baseline
+    }
+
+    /// Whether a tenant of the tier may set this parameter.
+    pub fn lets_tenants_set(&self, parameter: &str) -> bool {
+        self.tenant_parameters.values().any(|settable| settable.contains(parameter))
+    }
+
     pub(crate) fn check_units(
         &self,
         name: &TierName,
@@ -198,6 +218,8 @@ struct RawStackSet {
     #[serde(default)]
     parameter_overrides: BTreeMap<String, String>,
     #[serde(default)]
+    tenant_parameters: Vec<String>,
+    #[serde(default)]
     after: Vec<String>,
 }
 
@@ -223,14 +245,20 @@ impl RawTier {
         }
         let mut names = BTreeSet::new();
         let mut baseline = Vec::new();
+        let mut tenant_parameters = BTreeMap::new();
         for (index, raw) in self.baseline.into_iter().enumerate() {
             let at = format!("{at_baseline}[{index}]");
             if !names.insert(raw.stack_set.clone()) {
                 let rule = "must not be in the baseline twice";
                 faults.push(Fault::new(format!("{at}.stackSet"), &raw.stack_set, rule));
             }
-            baseline.extend(raw.check(&at, faults));
+            let settable = check_tenant_parameters(&at, &raw.tenant_parameters, faults);
+            if let Some(stack_set) = raw.check(&at, faults) {
+                tenant_parameters.insert(stack_set.name.clone(), settable);
+                baseline.push(stack_set);
+            }
         }
+        tenant_parameters.retain(|_, settable: &mut BTreeSet<String>| !settable.is_empty());
         check_order(&at_baseline, &baseline, faults);
         let deadline_seconds = self.deadline_seconds.and_then(|given| {
             let seconds = u32::try_from(given).ok();
@@ -254,7 +282,7 @@ impl RawTier {
             }
             quotas.push(quota);
         }
-        Tier { organizational_units, baseline, quotas, deadline_seconds }
+        Tier { organizational_units, baseline, tenant_parameters, quotas, deadline_seconds }
     }
 }
 
@@ -279,6 +307,20 @@ fn check_units(at: &str, tier: &RawTier, faults: &mut Faults) -> Vec<WeightedUni
         units.push(WeightedUnit { name, weight });
     }
     units
+}
+
+const PARAMETER_RULE: &str = "must be the name of a CloudFormation parameter: letters and digits";
+
+/// Whether this may be the name of a parameter: 1 to 255 letters and digits.
+pub(crate) fn is_parameter(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn check_tenant_parameters(at: &str, given: &[String], faults: &mut Faults) -> BTreeSet<String> {
+    for (index, name) in given.iter().enumerate().filter(|(_, name)| !is_parameter(name)) {
+        faults.push(Fault::new(format!("{at}.tenantParameters[{index}]"), name, PARAMETER_RULE));
+    }
+    given.iter().cloned().collect()
 }
 
 /// Checks that each `after` names another stack set of the baseline, that no stack set waits for
@@ -333,11 +375,8 @@ impl RawStackSet {
         }
         for (key, value) in &self.parameter_overrides {
             let at = format!("{at}.parameterOverrides.{key}");
-            let is_name =
-                (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
-            if !is_name {
-                let rule = "must be the name of a CloudFormation parameter: letters and digits";
-                faults.push(Fault::new(&at, key, rule));
+            if !is_parameter(key) {
+                faults.push(Fault::new(&at, key, PARAMETER_RULE));
             }
             if value.len() > 4096 {
                 faults.push(Fault::new(&at, value, "must be at most 4096 bytes"));

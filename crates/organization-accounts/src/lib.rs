@@ -3,6 +3,8 @@
 //! The functions of retirement decide over the same facts, and something irreversible follows
 //! from them: there is one way to read them. What they do with the answers stays theirs.
 
+mod tenants;
+
 use std::collections::BTreeSet;
 
 use aws_sdk_organizations::Client;
@@ -11,6 +13,8 @@ use lambda_kit::client;
 use lambda_kit::sdk::{Refusal, Trouble, Wire, code};
 use lifecycle::retirement::{AccountState, AccountTags};
 use lifecycle::{AccountId, OuId, ParentId};
+
+pub use tenants::{Confirmed, Picked, TenantAccounts};
 
 const ORGANIZATIONS: &str = "organizations";
 

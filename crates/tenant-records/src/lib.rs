@@ -3,14 +3,16 @@
 mod record;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use jiff::Timestamp;
 use lambda_kit::sdk::{Refusal, Trouble, Wire};
-use lifecycle::{AccountId, TenantId};
+use lifecycle::{AccountId, TenantChanged, TenantId};
 use run_files::{Condition, Files};
 use serde_json::Value;
 
 pub use record::{Changed, Creating, LifecycleWish, Received, Signup, TenantRecord, Wish};
+pub use wanted::{Recorded, Said, Wanted};
 
 /// How often a change is tried when another was faster.
 const ATTEMPTS: u32 = 8;
@@ -106,6 +108,20 @@ impl TenantRecords {
         is_closed: bool,
     ) -> Result<(), Trouble> {
         self.change(tenant, |record| record.found(account, is_closed)).await.map(|_| ())
+    }
+
+    /// Remembers what the tenant of this account is to have from now on, as far as the event is the
+    /// newest that says it. The wishes for an earlier account of the tenant are forgotten.
+    ///
+    /// # Errors
+    /// As [`TenantRecords::wish`].
+    pub async fn want(
+        &self,
+        account: &AccountId,
+        event: &TenantChanged,
+        event_id: &str,
+    ) -> Result<Changed<Recorded>, Trouble> {
+        self.change(&event.tenant_id, |record| record.want(account, event, event_id)).await
     }
 
     /// Remembers that no account will come of a signup.

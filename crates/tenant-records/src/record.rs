@@ -1,9 +1,13 @@
 //! The record as a value, and every change of it as a pure function.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use lifecycle::{AccountId, TenantId};
+use lifecycle::{AccountId, TenantChanged, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::wanted::{Recorded, Wanted};
 
 /// What a tenant's lifecycle event wishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,6 +82,9 @@ pub struct TenantRecord {
     /// The account that was made or found last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
+    /// What the tenant of that account is to have, as far as events have changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
     /// The detail of a signup that ended because its tenant had left, before there was an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_signup: Option<Value>,
@@ -122,6 +129,7 @@ impl TenantRecord {
             newest_lifecycle: None,
             creating: None,
             account_id: None,
+            wanted: None,
             left_signup: None,
             more: Map::new(),
         }
@@ -180,7 +188,7 @@ impl TenantRecord {
 
     /// The tenant's account is known: says so, and what the signup finds.
     pub(crate) fn know(&mut self, signed_up_at: Timestamp, account: &AccountId) -> Signup {
-        self.account_id = Some(account.clone());
+        self.remember(account);
         self.creating = None;
         self.left_signup = None;
         self.signup(signed_up_at)
@@ -189,8 +197,33 @@ impl TenantRecord {
     /// An account of the tenant was found by its tag.
     pub(crate) fn found(&mut self, account: &AccountId, is_closed: bool) {
         if self.account_id.is_none() || !is_closed {
-            self.account_id = Some(account.clone());
+            self.remember(account);
         }
+    }
+
+    /// What the tenant was to have in another account is of the past.
+    fn remember(&mut self, account: &AccountId) {
+        if self.account_id.as_ref() != Some(account) {
+            self.wanted = None;
+        }
+        self.account_id = Some(account.clone());
+    }
+
+    /// Takes what an event wants of the tenant of this account.
+    pub(crate) fn want(
+        &mut self,
+        account: &AccountId,
+        event: &TenantChanged,
+        event_id: &str,
+    ) -> Recorded {
+        self.remember(account);
+        let wanted = self.wanted.get_or_insert_default();
+        wanted.take(&event.changes, event.occurred_at, event_id)
+    }
+
+    /// The parameters that the tenant has set for itself.
+    pub fn own_parameters(&self) -> BTreeMap<String, String> {
+        self.wanted.as_ref().map(Wanted::own_parameters).unwrap_or_default()
     }
 
     /// No account will come of this signup.

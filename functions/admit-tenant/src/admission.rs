@@ -98,7 +98,7 @@ pub(crate) async fn admit(app: &App, record: &Record, lane: Lane) -> Result<Outc
         }
         (Meaning::InHand(_), Err(faults)) => reject(app, &event, faults).await,
         (Meaning::Start { number, room }, _) => {
-            onboard(app, &event, &document, number, room, lane).await
+            Box::pin(onboard(app, &event, document, &tiers, number, room, lane)).await
         }
     }
 }
@@ -147,16 +147,17 @@ async fn repeat(app: &App, event: &Event, found: &[Found], number: u32) -> Resul
 async fn onboard(
     app: &App,
     event: &Event,
-    document: &TenantDocument,
+    document: TenantDocument,
+    tiers: &TiersConfig,
     number: u32,
     room: Room,
     lane: Lane,
 ) -> Result<Outcome, Error> {
-    let tenant_id = &document.tenant_id;
+    let tenant_id = &document.tenant_id.clone();
     // A tenant that left while its signup was on its way gets no account for it.
     let seen = Box::pin(app.records.admit(tenant_id, event.time, &event.detail)).await?;
     let room = match (seen.answer, &seen.record.account_id) {
-        (Signup::Left, account) => return left(app, event, document, account.clone()).await,
+        (Signup::Left, account) => return left(app, event, &document, account.clone()).await,
         (Signup::Welcome, Some(_)) => Room::NotNeeded,
         (Signup::Welcome, None) => room,
     };
@@ -175,7 +176,12 @@ async fn onboard(
             }
         }
     }
-    let started = Box::pin(start(app, &execution_name(tenant_id, number), document)).await?;
+    // What the tenant has set for itself stays, whatever its account goes through once more.
+    let document = match tiers.get(&document.tier) {
+        Some(tier) => document.with_parameters(tier, &seen.record.own_parameters()),
+        None => document,
+    };
+    let started = Box::pin(start(app, &execution_name(tenant_id, number), &document)).await?;
     if room == Room::Needed && started == Started::Now {
         day::count(app).await;
     }

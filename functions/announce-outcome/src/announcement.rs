@@ -46,14 +46,28 @@ impl TenantOnboardingFailed {
     /// The event's detail type.
     pub const DETAIL_TYPE: &'static str = "TenantOnboardingFailed";
 
-    fn subject(&self) -> String {
+    fn subject(&self, event: EventName) -> String {
         // Subjects are printable ASCII of at most 100 characters.
         let tenant: String =
             self.tenant_id.chars().filter(char::is_ascii_graphic).take(60).collect();
-        format!("Landlord: onboarding of {tenant} failed")
+        let what = match event {
+            EventName::TenantChangeFailed => "change",
+            EventName::TenantReady
+            | EventName::TenantLeft
+            | EventName::TenantSignupContradicted
+            | EventName::TenantOnboardingFailed => "onboarding",
+        };
+        format!("Landlord: {what} of {tenant} failed")
     }
 
-    fn message(&self) -> String {
+    fn message(&self, event: EventName) -> String {
+        let sent_again = match event {
+            EventName::TenantChangeFailed => "change",
+            EventName::TenantReady
+            | EventName::TenantLeft
+            | EventName::TenantSignupContradicted
+            | EventName::TenantOnboardingFailed => "signup",
+        };
         let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
         let account =
             self.account_id.as_ref().map_or("none yet".to_owned(), |account| account.to_string());
@@ -61,7 +75,7 @@ impl TenantOnboardingFailed {
         format!(
             "Tenant:    {}\nAccount:   {account}\nStep:      {}\nError:     {}\nCause:     {cause}\n\
              Status:    {}\nExecution: {}\n\nThe runbook has an entry for each error. When its cause \
-             is gone, redrive the execution, or send a new signup event for the tenant.\n",
+             is gone, redrive the execution, or send a new {sent_again} event for the tenant.\n",
             self.tenant_id,
             or_unknown(&self.step),
             or_unknown(&self.error),
@@ -168,6 +182,7 @@ impl Announcement<'_> {
     /// Tells the operators of a failure.
     pub(crate) async fn tell_operators(
         &self,
+        event: EventName,
         failed: &TenantOnboardingFailed,
     ) -> Result<(), Error> {
         let call = self.call("sns", "Publish");
@@ -175,8 +190,8 @@ impl Announcement<'_> {
             .topics
             .publish()
             .topic_arn(&self.app.config.topic_arn)
-            .subject(failed.subject())
-            .message(failed.message())
+            .subject(failed.subject(event))
+            .message(failed.message(event))
             .send()
             .await
             .map_err(|error| call.error(&error))?;

@@ -2,8 +2,8 @@
 
 use aws_sdk_sfn::types::HistoryEvent;
 use jiff::Timestamp;
-use lifecycle::{AccountId, Fault, OnboardingOutcome};
-use serde_json::Value;
+use lifecycle::{AccountId, Fault, OnboardingOutcome, TenantChanged, TenantSignedUp};
+use serde_json::{Value, json};
 
 use crate::announcement::TenantOnboardingFailed;
 use crate::decide::{Event, account_id, failed_step, last_step, readable};
@@ -69,6 +69,16 @@ impl Execution {
         }
     }
 
+    /// Whether it carries out a change of a live tenant: its input is that event, as the bus
+    /// delivered it, and no document.
+    pub(crate) fn is_change(&self) -> bool {
+        self.input().get("detail-type").and_then(Value::as_str) == Some(TenantChanged::DETAIL_TYPE)
+    }
+
+    fn input(&self) -> Value {
+        serde_json::from_str(&self.input).unwrap_or(Value::Null)
+    }
+
     /// What an execution that succeeded has to tell.
     pub(crate) fn outcome(&self) -> Result<OnboardingOutcome, Fault> {
         let output = self.output.as_deref().unwrap_or("null");
@@ -85,7 +95,7 @@ pub(crate) async fn read_failure(
     name: &str,
 ) -> Result<TenantOnboardingFailed, Error> {
     let (step, account_id) = read_history(app, &execution.arn, status).await?;
-    let input: Value = serde_json::from_str(&execution.input).unwrap_or(Value::Null);
+    let input = of_event(execution.input());
     let text = |field: &str| input.get(field).and_then(Value::as_str).map(ToOwned::to_owned);
     let by_name = || name.split_once('_').map_or(name, |(tenant, _)| tenant).to_owned();
     let (error, cause) = match status {
@@ -108,6 +118,18 @@ pub(crate) async fn read_failure(
         cause: execution.cause.as_deref().map(readable).or(cause),
         metadata: input.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default(),
         original_tenant_id: text("originalTenantId"),
+    })
+}
+
+/// The input in the words of a document, where it is an event.
+fn of_event(input: Value) -> Value {
+    let Some(detail) = input.get("detail") else { return input };
+    let tenant = TenantSignedUp::tenant_id_in(detail);
+    json!({
+        "tenantId": tenant.as_ref().map(|(tenant, _)| tenant),
+        "originalTenantId": tenant.as_ref().and_then(|(_, original)| original.as_ref()),
+        "eventId": input.get("id"),
+        "metadata": TenantSignedUp::metadata_in(detail),
     })
 }
 

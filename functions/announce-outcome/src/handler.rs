@@ -131,6 +131,8 @@ pub enum EventName {
     TenantSignupContradicted,
     /// Onboarding needs a person.
     TenantOnboardingFailed,
+    /// A change of a live tenant needs a person.
+    TenantChangeFailed,
 }
 
 impl EventName {
@@ -141,6 +143,7 @@ impl EventName {
             Self::TenantLeft => TenantLeft::DETAIL_TYPE,
             Self::TenantSignupContradicted => TenantSignupContradicted::DETAIL_TYPE,
             Self::TenantOnboardingFailed => TenantOnboardingFailed::DETAIL_TYPE,
+            Self::TenantChangeFailed => "TenantChangeFailed",
         }
     }
 }
@@ -179,11 +182,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
         execution_arn: &execution_arn,
         note: format!("announced/{name}/{}-{}", execution.redrive_count, status.as_str()),
     };
+    let is_change = execution.is_change();
     let outcome = match status {
+        // The machine itself has told it.
+        Status::Succeeded if is_change => return Ok(Response { announced: false, event: None }),
         Status::Succeeded => Some(execution.outcome()?),
         Status::Failed | Status::TimedOut | Status::Aborted => None,
     };
-    let event = outcome.as_ref().map_or(EventName::TenantOnboardingFailed, EventName::of);
+    let failure =
+        if is_change { EventName::TenantChangeFailed } else { EventName::TenantOnboardingFailed };
+    let event = outcome.as_ref().map_or(failure, EventName::of);
     if Box::pin(announcement.is_noted()).await? {
         return Ok(Response { announced: false, event: Some(event) });
     }
@@ -206,7 +214,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, Error> {
                     Box::pin(recorded_account(app, &tenant, &execution_arn)).await?;
             }
             announcement.send(event, &failed).await?;
-            Box::pin(announcement.tell_operators(&failed)).await?;
+            Box::pin(announcement.tell_operators(event, &failed)).await?;
             (failed.tenant_id.clone(), Some(failed))
         }
     };

@@ -205,6 +205,35 @@ async fn a_failure_is_announced_with_account_step_error_and_a_readable_cause() {
     assert_eq!(read.field("reverseOrder"), true);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_change_that_failed_is_told_as_such_and_one_that_succeeded_was_told_by_its_machine() {
+    let input = json!({"id": "e-7", "detail-type": "TenantChanged", "source": "saas.signup",
+        "detail": {"tenantId": "org_01H", "tier": "premium", "metadata": {"order": 7}}});
+    let change = json!({"input": input.to_string()});
+    let mut failure = change.clone();
+    failure["error"] = json!("BaselineFailed");
+    failure["cause"] = json!("no room");
+    let aws = silent().json("DescribeExecution", execution("FAILED", failure));
+    let answer = call(&aws, request("FAILED")).await.unwrap();
+    assert_eq!(answer["event"], "TenantChangeFailed");
+    let put = &aws.calls_of("PutEvents")[0];
+    assert_eq!(put.field("Entries/0/DetailType"), "TenantChangeFailed");
+    let detail = detail(&aws);
+    for (member, expected) in [
+        ("tenantId", json!("org-01h")),
+        ("originalTenantId", json!("org_01H")),
+        ("eventId", json!("e-7")),
+        ("metadata", json!({"order": 7})),
+        ("error", json!("BaselineFailed")),
+    ] {
+        assert_eq!(detail[member], expected, "{member}");
+    }
+    assert_eq!(aws.calls_of("Publish").len(), 1);
+    let aws = silent().json("DescribeExecution", execution("SUCCEEDED", change));
+    let answer = call(&aws, request("SUCCEEDED")).await.unwrap();
+    assert_eq!(answer, json!({"status": "DONE", "announced": false, "event": null}));
+}
+
 #[tokio::test]
 async fn a_time_out_and_a_stop_name_the_state_that_was_entered_last() {
     let waiting = json!({"events": [

@@ -1,15 +1,12 @@
 //! What the event wishes is remembered; then one look for the tenant's account: the index and the
 //! record say where, the account itself says whether.
 
-use aws_sdk_resourcegroupstagging::types::TagFilter;
 use jiff::SignedDuration;
-use lambda_kit::sdk::{Trouble, Wire};
+use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::waiting::{self, Poll};
-use lifecycle::{
-    AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, TenantSignedUp, tags,
-};
-use organization_accounts::Accounts;
+use lifecycle::{AccountId, ExecutionTimes, ParentId, Progress, Resume, TenantId, TenantSignedUp};
+use organization_accounts::{Picked, TenantAccounts};
 use rate_brake::Brake as RateBrake;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,7 +14,7 @@ use tenant_records::{LifecycleWish, Received, TenantRecords};
 
 use crate::brake::{self, Brake, State};
 use crate::config::Config;
-use crate::decide::{Confirmed, Nothing, Picked, nothing, pick};
+use crate::decide::{Nothing, nothing};
 use crate::error::{Error, Halt, halt};
 use crate::event::{LifecycleEvent, Said};
 use crate::fleet::Fleet;
@@ -25,8 +22,7 @@ use crate::fleet::Fleet;
 /// What the function is made of.
 #[derive(Debug, Clone)]
 pub struct App {
-    accounts: Accounts,
-    tagging: aws_sdk_resourcegroupstagging::Client,
+    accounts: TenantAccounts,
     pub(crate) parameters: aws_sdk_ssm::Client,
     pub(crate) topics: aws_sdk_sns::Client,
     pub(crate) records: TenantRecords,
@@ -39,11 +35,9 @@ pub struct App {
 impl App {
     /// The function on this wire.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
-        let tagging = client!(aws_sdk_resourcegroupstagging, wire.global());
         let bucket = config.runs_bucket.clone();
         Self {
-            accounts: Accounts::new(wire),
-            tagging,
+            accounts: TenantAccounts::new(wire),
             parameters: client!(aws_sdk_ssm, wire),
             topics: client!(aws_sdk_sns, wire),
             records: TenantRecords::new(wire, &bucket),
@@ -238,11 +232,12 @@ impl App {
         if changed.answer == Received::Stale {
             return Ok(Answer::Stale { tenant_id, account_id: record.account_id });
         }
-        match Box::pin(self.look(tenant, record.account_id.as_ref())).await? {
+        let look = self.accounts.look(tenant, record.account_id.as_ref());
+        match Box::pin(look).await.map_err(|trouble| halt(&about, trouble))? {
             // A closed one is of the past while another is in the making.
-            Picked::One(one) if !one.state.is_gone() || record.creating.is_none() => {
+            Picked::One(one) if !one.facts.state.is_gone() || record.creating.is_none() => {
                 // One that was made before there were records: later answers can name it.
-                let is_gone = one.state.is_gone();
+                let is_gone = one.facts.state.is_gone();
                 if record.account_id.as_ref() != Some(&one.account) {
                     let found = self.records.found(tenant, &one.account, is_gone).await;
                     found.map_err(|trouble| halt(&about, trouble))?;
@@ -250,8 +245,8 @@ impl App {
                 Ok(Answer::Found {
                     tenant_id,
                     account_id: one.account,
-                    organizational_unit_id: one.parent,
-                    state: one.state.to_string(),
+                    organizational_unit_id: one.facts.parent,
+                    state: one.facts.state.to_string(),
                     held_seconds,
                 })
             }
@@ -264,55 +259,6 @@ impl App {
                     Nothing::SignUp(signup) => Ok(Answer::SignedUpAgain { tenant_id, signup }),
                     Nothing::NoAccount => Ok(Answer::NoAccount { tenant_id }),
                 }
-            }
-        }
-    }
-
-    /// The index says where to look, and lags; the record knows what an onboarding has made.
-    async fn look(&self, tenant: &TenantId, recorded: Option<&AccountId>) -> Result<Picked, Halt> {
-        let about = subject(tenant);
-        let mut confirmed = Vec::new();
-        let mut accounts = self.indexed(tenant).await?;
-        if let Some(recorded) = recorded.filter(|recorded| !accounts.contains(recorded)) {
-            accounts.push(recorded.clone());
-        }
-        for account in accounts {
-            let facts = self.accounts.read(&account).await.map_err(|it| halt(&about, it))?;
-            let Some(facts) = facts else { continue };
-            let carries = facts.tags.get(tags::TENANT).map(String::as_str);
-            if carries == Some(tenant.as_str()) {
-                confirmed.push(Confirmed { account, parent: facts.parent, state: facts.state });
-            }
-        }
-        Ok(pick(confirmed))
-    }
-
-    /// The accounts that carry the tag, as far as the index knows.
-    async fn indexed(&self, tenant: &TenantId) -> Result<Vec<AccountId>, Halt> {
-        let filter = TagFilter::builder().key(tags::TENANT).values(tenant.as_str()).build();
-        let mut accounts = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .tagging
-                .get_resources()
-                .resource_type_filters("organizations:account")
-                .tag_filters(filter.clone())
-                .set_pagination_token(token)
-                .send()
-                .await
-                .map_err(|error| {
-                    halt(&subject(tenant), Trouble::of("tag", "GetResources", &error))
-                })?;
-            let arns = page.resource_tag_mapping_list().iter().filter_map(|it| it.resource_arn());
-            for id in arns.filter_map(|arn| arn.rsplit('/').next()?.parse::<AccountId>().ok()) {
-                if !accounts.contains(&id) {
-                    accounts.push(id);
-                }
-            }
-            token = page.pagination_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(accounts);
             }
         }
     }

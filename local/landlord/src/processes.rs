@@ -24,6 +24,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "finish-rollout",
     "label-account",
     "place-account",
+    "plan-change",
     "plan-retirements",
     "plan-rollout",
     "request-quotas",

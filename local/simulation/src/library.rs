@@ -338,6 +338,7 @@ async fn call(
         "enroll-baseline" => function!(enroll_baseline),
         "find-tenant" => function!(find_tenant),
         "label-account" => function!(label_account),
+        "plan-change" => function!(plan_change),
         "plan-retirements" => function!(plan_retirements),
         "request-quotas" => function!(request_quotas),
         "assess-wave" => function!(assess_wave),

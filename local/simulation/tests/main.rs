@@ -2,6 +2,7 @@
 
 mod alarms;
 mod brakes;
+mod changes;
 mod coming_back;
 mod observed;
 mod offboarding;
