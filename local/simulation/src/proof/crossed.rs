@@ -13,18 +13,9 @@ const ALL: usize = 8;
 const NEAR: SignedDuration = SignedDuration::from_hours(2);
 
 impl End<'_> {
-    /// Whether somebody gave the baseline's stack set a role that Landlord cannot use, for good: then the
-    /// tier waits at the door, and operators were told.
-    pub(super) fn is_held(&self) -> bool {
-        self.applied.contains(&What::SetOfAnotherRole)
-    }
-
     /// Every event that somebody sent has an answer; only who laid hands on a tenant may have to do
     /// with operators instead.
     pub(super) fn unanswered(&self, found: &mut Vec<String>) {
-        if self.is_held() {
-            return;
-        }
         for question in self.watch.unanswered() {
             let tenant = question.tenant();
             let hands = self.applied.iter().filter_map(What::tampers_with);

@@ -288,7 +288,10 @@ pub(super) fn harmed(random: &mut fastrand::Rng, steps: &mut Vec<Step>) {
     }
     if random.u8(..4) == 0 {
         let what = [What::SetTagged, What::SetRewritten, What::SetOfAnotherRole];
-        let what = what[random.usize(..3)].clone();
-        add(random.u64(900..5_000), what);
+        let (what, at) = (what[random.usize(..3)].clone(), random.u64(900..5_000));
+        if what == What::SetOfAnotherRole {
+            add(at + random.u64(3_600..36_000), What::SetOfItsOwnRole);
+        }
+        add(at, what);
     }
 }

@@ -78,9 +78,13 @@ impl Outside {
                 input["UsePreviousTemplate"] = json!("false");
                 input["TemplateBody"] = json!(format!("{}\n# by hand\n", text.unwrap_or_default()));
             }
-            _ => {
+            what => {
                 let account = &self.deployment.aws().settings().management_account;
-                let role = format!("arn:aws:iam::{account}:role/SomebodyElses");
+                let role = match what {
+                    What::SetOfItsOwnRole => "AWSCloudFormationStackSetAdministrationRole",
+                    _ => "SomebodyElses",
+                };
+                let role = format!("arn:aws:iam::{account}:role/{role}");
                 input["AdministrationRoleARN"] = json!(role);
             }
         }

@@ -29,6 +29,7 @@ mod script;
 mod shrink;
 mod standing;
 mod watch;
+mod words;
 
 pub use aim::{Aim, Unclear};
 pub use injector::{FaultKey, Happened, Injector, Observer, Record, Site};

@@ -159,9 +159,10 @@ impl Outside {
             }
             What::MeansHarm { tenant, how } => self.mean_harm(*tenant, *how),
             What::GateBreaks { tenant } => self.break_gate(*tenant).await?,
-            What::SetTagged | What::SetRewritten | What::SetOfAnotherRole => {
-                self.change_set(what.clone()).await?
-            }
+            What::SetTagged
+            | What::SetRewritten
+            | What::SetOfAnotherRole
+            | What::SetOfItsOwnRole => self.change_set(what.clone()).await?,
             What::AlarmRings { tenant } | What::AlarmRests { tenant } => {
                 let rings = matches!(what, What::AlarmRings { .. });
                 match &self.standing {
