@@ -21,7 +21,8 @@ const OF_LIFECYCLE: [&str; 7] = [
 ];
 
 /// Crates of values and pure functions that several layers share, and what they may use.
-const PURE: [(&str, &[&str]); 4] = [
+const PURE: [(&str, &[&str]); 5] = [
+    ("adoption", &["lifecycle", "csv", "jiff", "serde", "serde_json", "sha2"]),
     ("aws-cron", &["jiff", "thiserror"]),
     ("convergence", &["lifecycle", "serde"]),
     ("stack-set-reasons", &["serde"]),

@@ -31,6 +31,8 @@ pub const RETIRE_AFTER: &str = "landlord:retire-after";
 pub const RETIRE_REASON: &str = "landlord:retire-reason";
 /// At whose wish: the event's source, account and id.
 pub const RETIRE_BY: &str = "landlord:retire-by";
+/// Where the account stood before it was adopted: a unit, or the root.
+pub const ADOPTED_FROM: &str = "landlord:adopted-from";
 /// The unit in which the account stood before it was retired.
 pub const HOME: &str = "landlord:home";
 /// When the account was taken out of service.

@@ -24,6 +24,8 @@ pub struct Which {
 pub struct Deployment {
     /// Its name.
     pub stack: String,
+    /// Its ARN.
+    pub id: String,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
     /// Its parameters, as AWS has them.
@@ -60,9 +62,15 @@ impl Deployment {
         });
         Ok(Self {
             stack: stack.to_owned(),
+            id: found.stack_id().unwrap_or_default().to_owned(),
             outputs: outputs.collect(),
             parameters: parameters.collect(),
         })
+    }
+
+    /// AWS's partition in which it stands.
+    pub fn partition(&self) -> &str {
+        self.id.split(':').nth(1).unwrap_or("aws")
     }
 
     /// An output.

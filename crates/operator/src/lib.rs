@@ -5,6 +5,7 @@
     reason = "a command line: it has a clock and an environment, and talks to people"
 )]
 
+pub mod adopt;
 pub mod config;
 mod connection;
 mod credentials;
@@ -34,6 +35,9 @@ pub enum Command {
     /// The switch that stops everything irreversible: emptying and closing accounts
     #[command(subcommand)]
     Stop(stop::Command),
+    /// Accounts that are there become tenants', by a plan first; and the way back
+    #[command(subcommand)]
+    Adopt(adopt::Command),
     /// The configuration: tiers and the catalogue of services
     #[command(subcommand)]
     Config(config::Command),
@@ -56,6 +60,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Stop(stop) => performed(stop.perform()),
+            Self::Adopt(adopt) => performed(adopt.perform()),
             Self::Config(config) => config.run(),
             Self::Gate(gate) => gate.run(),
         }

@@ -1,6 +1,7 @@
 //! Worlds in virtual time: the shipped machines and the shipped function libraries over the
 //! local AWS, in one process, on tokio's paused clock.
 
+pub mod adoption;
 pub mod deployment;
 pub mod library;
 pub mod onboarding;

@@ -1,5 +1,6 @@
 //! Worlds in virtual time.
 
+mod adoption;
 mod alarms;
 mod brakes;
 mod changes;
