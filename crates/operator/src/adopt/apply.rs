@@ -165,7 +165,10 @@ async fn begin(world: &World, plan: &Plan, row: &Row) -> Result<String, Failure>
             "occurredAt": plan.made_at, "tier": row.tier,
         },
     });
-    let started = client!(aws_sdk_sfn, world.wire)
+    let execution = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
+    let states = client!(aws_sdk_sfn, world.wire);
+    let tried = format!("converge account {account}");
+    let started = states
         .start_execution()
         .state_machine_arn(machine)
         .name(&name)
@@ -173,14 +176,23 @@ async fn begin(world: &World, plan: &Plan, row: &Row) -> Result<String, Failure>
         .send()
         .await;
     match started {
-        Ok(_) => {}
+        Ok(_) => return Ok(execution),
         Err(error) if lambda_kit::sdk::code(&error) == Some("ExecutionAlreadyExists") => {}
         Err(error) => {
             let trouble = Trouble::of("states", "StartExecution", &error);
-            return Err(Failure::aws(format!("converge account {account}"), &trouble));
+            return Err(Failure::aws(tried, &trouble));
         }
     }
-    Ok(format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1)))
+    // An earlier apply began it, and it has ended. What failed goes on where it failed.
+    let shown = states.describe_execution().execution_arn(&execution).send().await;
+    let shown = shown.map_err(|error| Trouble::of("states", "DescribeExecution", &error));
+    let shown = shown.map_err(failed(tried.clone()))?;
+    if !["SUCCEEDED", "RUNNING"].contains(&shown.status().as_str()) {
+        let redriven = states.redrive_execution().execution_arn(&execution).send().await;
+        let redriven = redriven.map_err(|error| Trouble::of("states", "RedriveExecution", &error));
+        redriven.map_err(failed(tried))?;
+    }
+    Ok(execution)
 }
 
 /// Waits until each convergence has ended.
@@ -237,8 +249,7 @@ fn told(plan: &Plan, applied: &[Applied], as_document: bool) -> Result<String, F
         .collect();
     if !failures.is_empty() {
         let tried = format!("converge {} of {} accounts", failures.len(), applied.len());
-        let advice = "the runbook has an entry for each error; then apply the same plan again, or \
-                      redrive the execution of converge-tenant";
+        let advice = "the runbook has an entry for each error; then apply the same plan again";
         return Err(Failure::new(tried, failures.join("\n  "), advice));
     }
     if as_document {
