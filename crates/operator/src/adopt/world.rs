@@ -15,6 +15,9 @@ use super::{failed, patiently};
 use crate::deployment::Deployment;
 use crate::failure::{Exit, Failure};
 
+/// The units of tenants, as the template calls them.
+const TENANT_UNITS: [&str; 3] = ["Canary", "Early", "General"];
+
 /// The organization, and Landlord in it.
 pub(super) struct World {
     pub(super) wire: Wire,
@@ -42,8 +45,11 @@ impl World {
         let administrators =
             patiently("list delegated administrators", || accounts.delegated_administrators());
         let administrators = administrators.await?;
-        let units = deployment.output("TenantOusInUse")?;
-        let units = units.parse().map_err(|faults: lifecycle::Faults| {
+        let mut units = Vec::new();
+        for unit in TENANT_UNITS {
+            units.push(format!("{unit}={}", deployment.output(&format!("{unit}OuIdInUse"))?));
+        }
+        let units = units.join(",").parse().map_err(|faults: lifecycle::Faults| {
             let advice = "deploy this version: make deploy";
             Failure::new("read the units of tenants", faults.to_string(), advice)
         })?;
