@@ -63,6 +63,9 @@ pub struct Creating {
     pub event_id: String,
     /// Since when.
     pub since: Timestamp,
+    /// When that signup was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_up_at: Option<Timestamp>,
 }
 
 /// What is known of a tenant beside its account.
@@ -82,6 +85,9 @@ pub struct TenantRecord {
     /// The account that was made or found last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
+    /// When the signup was sent for which that account was made, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_signed_up_at: Option<Timestamp>,
     /// What the tenant of that account is to have, as far as events have changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<Wanted>,
@@ -129,14 +135,19 @@ impl TenantRecord {
             newest_lifecycle: None,
             creating: None,
             account_id: None,
+            account_signed_up_at: None,
             wanted: None,
             left_signup: None,
             more: Map::new(),
         }
     }
 
-    /// Takes a wish: the newest counts.
+    /// Takes a wish: the newest counts, and none counts for an account that was made for a signup
+    /// after it.
     pub(crate) fn take(&mut self, wish: &LifecycleWish) -> Received {
+        if wish.wish == Wish::Left && self.is_of_a_signup_after(wish.occurred_at) {
+            return Received::Stale;
+        }
         let known = self.newest_lifecycle.as_ref();
         let is_newer = known.is_none_or(|known| known.rank() < wish.rank());
         // Sent again, with the same id or another: it is answered as it was the first time.
@@ -145,6 +156,17 @@ impl TenantRecord {
             self.newest_lifecycle = Some(wish.clone());
         }
         if is_newer || is_the_same { Received::Newest } else { Received::Stale }
+    }
+
+    /// Whether the account that is known, or in the making, is that of a signup which was sent after
+    /// this moment: the tenant had left before, and has signed up anew. EventBridge gives a signup's
+    /// moment in whole seconds.
+    fn is_of_a_signup_after(&self, moment: Timestamp) -> bool {
+        let signed_up_at = match &self.creating {
+            Some(creating) => creating.signed_up_at,
+            None => self.account_signed_up_at,
+        };
+        signed_up_at.is_some_and(|at| at.as_second() > moment.as_second())
     }
 
     /// Whether a wish is neither known nor older than what is known.
@@ -205,6 +227,8 @@ impl TenantRecord {
     fn remember(&mut self, account: &AccountId) {
         if self.account_id.as_ref() != Some(account) {
             self.wanted = None;
+            self.account_signed_up_at =
+                self.creating.as_ref().and_then(|creating| creating.signed_up_at);
         }
         self.account_id = Some(account.clone());
     }

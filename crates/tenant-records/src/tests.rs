@@ -71,7 +71,7 @@ fn a_signup_is_left_only_by_a_later_wish() {
         let detail = json!({"tenantId": "acme"});
         assert_eq!(record.admit(at(TEN), &detail), signup);
         assert_eq!(record.left_signup.is_some(), signup == Signup::Left);
-        let creating = Creating { event_id: "s".into(), since: at(ELEVEN) };
+        let creating = Creating { event_id: "s".into(), since: at(ELEVEN), signed_up_at: None };
         assert_eq!(record.begin(at(TEN), &detail, &creating), signup);
         assert_eq!(record.creating.is_some(), signup == Signup::Welcome);
         let account = "222222222222".parse().unwrap();
@@ -82,9 +82,42 @@ fn a_signup_is_left_only_by_a_later_wish() {
 }
 
 #[test]
+fn a_leaving_from_before_the_signup_that_an_account_is_made_for_is_stale_in_every_order() {
+    use Received::{Newest, Stale};
+    let account = "222222222222".parse().unwrap();
+    for (left_at, received) in [
+        ("2026-11-21T09:59:59.9Z", Stale),
+        (TEN, Newest),
+        (TEN_AND_A_BIT, Newest),
+        (ELEVEN, Newest),
+    ] {
+        let left = wish(Wish::Left, left_at, "a");
+        let creating =
+            Creating { event_id: "s".into(), since: at(ELEVEN), signed_up_at: Some(at(TEN)) };
+        for comes_first in [false, true] {
+            let mut record = TenantRecord::new(acme());
+            if comes_first && received == Stale {
+                assert_eq!(record.take(&left), Newest, "nobody has signed up");
+            }
+            assert_eq!(record.begin(at(TEN), &json!({}), &creating), Signup::Welcome);
+            assert_eq!(record.take(&left), received, "{left_at}: it is in the making");
+            record.found(&account, false);
+            assert_eq!(record.take(&left), received, "{left_at}: it was found");
+            record.know(at(TEN), &account);
+            assert_eq!(record.take(&left), received, "{left_at}: it is there");
+        }
+        // An account that was there: its tenant signed up once more, and leaves all the same.
+        let mut record = TenantRecord::new(acme());
+        record.found(&account, false);
+        record.know(at(TEN), &account);
+        assert_eq!(record.take(&left), Newest, "{left_at}");
+    }
+}
+
+#[test]
 fn an_account_in_the_making_is_given_up_by_its_own_signup_only() {
     let mut record = TenantRecord::new(acme());
-    let creating = Creating { event_id: "s".into(), since: at(TEN) };
+    let creating = Creating { event_id: "s".into(), since: at(TEN), signed_up_at: None };
     record.begin(at(TEN), &json!({}), &creating);
     record.give_up("another");
     assert_eq!(record.creating, Some(creating));

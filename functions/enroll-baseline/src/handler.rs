@@ -134,18 +134,17 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Response>, E
 }
 
 /// The error, unless the tenant left since it signed up: then that is the reason for whatever went
-/// wrong. Only asked for a failure, so that a step costs no call for it.
+/// wrong.
 async fn unless_left(app: &App, request: &Request, error: Error) -> Error {
-    match app.accounts.tags(&request.account_id).await {
-        Ok(Some(tags)) => match left_at(&tags) {
-            Some(left_at) if left_at > request.tenant.signed_up_at => {
-                Error::TenantLeft { account_id: request.account_id.clone(), left_at }
-            }
-            _ => error,
-        },
-        // What is not known is no excuse.
-        Ok(None) | Err(_) => error,
-    }
+    left(app, request).await.unwrap_or(error)
+}
+
+/// `TenantLeft`, when the account says that its tenant left since it signed up. What cannot be read
+/// is no excuse.
+pub(crate) async fn left(app: &App, request: &Request) -> Option<Error> {
+    let tags = app.accounts.tags(&request.account_id).await.ok()??;
+    let left_at = left_at(&tags).filter(|left_at| *left_at > request.tenant.signed_up_at)?;
+    Some(Error::TenantLeft { account_id: request.account_id.clone(), left_at })
 }
 
 impl Waits {

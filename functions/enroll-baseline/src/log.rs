@@ -34,9 +34,10 @@ pub enum Log {
 
 /// Reads the log of operations, newest first.
 ///
-/// The next id is a hash of the newest id: a compare-and-swap on the log. All who look at the
-/// same log choose the same id and one of them wins; who looks at an older log chooses an id that
-/// is taken.
+/// The next id is a hash of the newest enrolment's: a compare-and-swap on the log. All who look at
+/// the same log choose the same id and one of them wins; who looks at an older log chooses an id
+/// that is taken. Operations of others do not count, for one that comes between two looks would
+/// give them two ids.
 pub fn read_log(operations: &[Operation]) -> Log {
     let busy = operations.iter().find(|operation| {
         operation.id.starts_with(OPERATION_PREFIX)
@@ -48,9 +49,24 @@ pub fn read_log(operations: &[Operation]) -> Log {
     Log::Free { operation_id: next_id(operations) }
 }
 
-/// The id of the enrolment that follows the newest operation of a log, newest first.
+/// Operations of a log that are read at most, to find the newest enrolment among them: five pages.
+const LONGEST: usize = 500;
+
+/// Whether what was read of a log, newest first, is enough to give the next enrolment its id.
+pub(crate) fn reaches_an_enrolment(operations: &[Operation]) -> bool {
+    operations.len() >= LONGEST || newest_enrolment(operations).is_some()
+}
+
+fn newest_enrolment(operations: &[Operation]) -> Option<&Operation> {
+    operations.iter().find(|operation| operation.id.starts_with(OPERATION_PREFIX))
+}
+
+/// The id of the enrolment that follows the newest one of a log, newest first. Where the log was
+/// cut off before one was found, it follows the newest operation.
 pub fn next_id(operations: &[Operation]) -> String {
-    operation_id(operations.first().map(|newest| newest.id.as_str()))
+    let cut_off = operations.first().filter(|_| operations.len() >= LONGEST);
+    let newest = newest_enrolment(operations).or(cut_off);
+    operation_id(newest.map(|newest| newest.id.as_str()))
 }
 
 /// The id of the enrolment that follows `newest`, within AWS's `[a-zA-Z0-9][-a-zA-Z0-9]*`.

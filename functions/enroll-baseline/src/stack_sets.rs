@@ -15,6 +15,7 @@ use lifecycle::{AccountId, BaselineStackSet, OuId, PermissionModel, RegionName, 
 use crate::decide::{Instance, Operation, Overrides, Standing};
 use crate::error::{Call, Error, Stop};
 use crate::handler::App;
+use crate::log::reaches_an_enrolment;
 
 /// The most that AWS lists in a page.
 const PAGE: i32 = 100;
@@ -78,10 +79,11 @@ impl Enrolment<'_> {
         }
     }
 
-    /// The newest operations, newest first. One page of them: AWS lists the newest first, and
-    /// what is older than a hundred operations is neither the newest nor still on its way.
+    /// The newest operations, newest first: one page, and more until there is an enrolment among
+    /// them. AWS lists the newest first, and what is older than a hundred operations is not on its
+    /// way any more.
     pub(crate) async fn operations(&self) -> Result<Vec<Operation>, Stop> {
-        let mut token = None;
+        let (mut token, mut operations) = (None, Vec::new());
         loop {
             let page = self
                 .app
@@ -100,20 +102,17 @@ impl Enrolment<'_> {
             summaries.sort_by_key(|summary| {
                 std::cmp::Reverse(summary.creation_timestamp().map(|at| at.as_nanos()))
             });
-            let operations: Vec<Operation> = summaries
-                .into_iter()
-                .filter_map(|summary| {
-                    Some(Operation {
-                        id: summary.operation_id()?.to_owned(),
-                        status: summary.status()?.as_str().to_owned(),
-                        created: summary
-                            .creation_timestamp()
-                            .and_then(|at| Timestamp::from_nanosecond(at.as_nanos()).ok()),
-                    })
+            operations.extend(summaries.into_iter().filter_map(|summary| {
+                Some(Operation {
+                    id: summary.operation_id()?.to_owned(),
+                    status: summary.status()?.as_str().to_owned(),
+                    created: summary
+                        .creation_timestamp()
+                        .and_then(|at| Timestamp::from_nanosecond(at.as_nanos()).ok()),
                 })
-                .collect();
+            }));
             token = page.next_token.filter(|token| !token.is_empty());
-            if !operations.is_empty() || token.is_none() {
+            if token.is_none() || reaches_an_enrolment(&operations) {
                 return Ok(operations);
             }
         }

@@ -9,7 +9,7 @@ use lifecycle::{BaselineStackSet, OuId, RegionName, StackSetName};
 use crate::candidates;
 use crate::decide::{Instance, Log, Next, Standing, has_overrides, judge, next_id, read_log};
 use crate::error::{Error, Stop};
-use crate::handler::{App, Request};
+use crate::handler::{App, Request, left};
 use crate::stack_sets::{Enrolment, Work};
 use crate::state::State;
 
@@ -302,6 +302,10 @@ impl<'a> Step<'a> {
             accounts.extend(candidates::others(enrolment, self.now).await?);
         }
         accounts.sort();
+        // A tenant that left meanwhile gets nothing more.
+        if let Some(error) = left(self.app, self.request).await {
+            return Err(Stop::Failed(error));
+        }
         let started = enrolment.start(work, &operation_id, model, &accounts, regions).await?;
         tracing::info!(
             account.id = %account_id,

@@ -44,7 +44,7 @@ async fn starts_one_operation_for_all_that_wait_for_the_same() {
     assert_eq!(answer["status"], "PENDING", "{answer}");
     let create = &aws.calls_of("CreateStackInstances")[0];
     assert_eq!(create.field("StackSetName"), BASELINE);
-    assert_eq!(create.field("OperationId"), operation_id(Some("rollout-7")).as_str());
+    assert_eq!(create.field("OperationId"), operation_id(Some("enrol-old")).as_str());
     assert_eq!(
         fields(create, "Accounts"),
         [MINE, "333333333333"],

@@ -57,6 +57,7 @@ mod tests {
         let creating = tenant_records::Creating {
             event_id: "s".into(),
             since: "2026-11-21T10:00:00Z".parse().unwrap(),
+            signed_up_at: None,
         };
         let signup = serde_json::json!({"tenantId": "acme"});
         let (waits, none) = ("WAIT", "NONE");

@@ -6,6 +6,10 @@ use lambda_kit::Named;
 use lambda_kit::sdk::Refusal;
 use lifecycle::{AccountId, DeadlinePassed, Fault, OuId, ParentId, error_names};
 
+fn from(allowed: &[String]) -> String {
+    if allowed.is_empty() { "nowhere".to_owned() } else { format!("{} only", allowed.join(", ")) }
+}
+
 /// Why the account does not stand where it should, and will not without somebody's help.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,7 +44,7 @@ pub enum Error {
         refusal: Refusal,
     },
     /// The account stands where this caller must not take it from.
-    #[error("account {account} stands in {found}; to {destination} it may come from {} only", .allowed.join(", "))]
+    #[error("account {account} stands in {found}; to {destination} it may come from {}", from(.allowed))]
     UnexpectedOrganizationalUnit {
         /// The account.
         account: AccountId,

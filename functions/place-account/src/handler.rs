@@ -7,7 +7,7 @@ use aws_sdk_organizations::Client;
 use aws_sdk_organizations::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_organizations::types::Tag;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::{self, Refusal, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::retirement::{self, AccountTags};
@@ -90,7 +90,14 @@ struct State {
     /// Since when this task waits: what an earlier task of the execution took makes no wait longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_since: Option<Timestamp>,
+    /// Since when the account is seen where it must not be taken from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_since: Option<Timestamp>,
 }
+
+/// A read of an account's parent may show where it stood a moment ago. AWS does not say for how
+/// long; so an account has to be seen elsewhere for this time before anything fails for it.
+const MOVES_SHOW: SignedDuration = SignedDuration::from_secs(15);
 
 /// Takes one step.
 ///
@@ -99,7 +106,7 @@ struct State {
 pub async fn handle(app: &App, request: Request) -> Result<Progress<Placed>, Error> {
     let now = app.clock.now();
     let state = request.resume.read().map_err(Error::InvalidRequest)?;
-    let mut attempt = Attempt { app, request: &request, state };
+    let mut attempt = Attempt { app, request: &request, state, now };
     // Boxed: the SDK's futures lie deep within each other, and a compiler has to lay them out.
     let progress = match Box::pin(attempt.step()).await {
         Ok(placed) => {
@@ -135,6 +142,7 @@ struct Attempt<'a> {
     app: &'a App,
     request: &'a Request,
     state: State,
+    now: Timestamp,
 }
 
 impl Attempt<'_> {
@@ -145,6 +153,11 @@ impl Attempt<'_> {
             Step::Refuse => {
                 if self.request.signed_up_at.is_some() {
                     self.refuse_if_left(&self.tags().await?)?;
+                }
+                let since = *self.state.refused_since.get_or_insert(self.now);
+                if self.now.duration_since(since) < MOVES_SHOW {
+                    let because = format!("account {account_id} may have left {parent} just now");
+                    return Err(Halt::Wait(because));
                 }
                 return Err(Halt::Fail(Error::UnexpectedOrganizationalUnit {
                     account: account_id.clone(),

@@ -31,6 +31,10 @@ const OF_RETIREMENT: [&str; 5] = [
     tags::CLOSING_REQUESTED_AT,
 ];
 
+/// For so long after an account was taken out of service a read of its parent may still show where
+/// it stood before. AWS does not say how long reads of Organizations lag.
+const MOVES_SHOW: SignedDuration = SignedDuration::from_secs(120);
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -191,6 +195,7 @@ fn retire(
         Some((at, Lifecycle::Retiring)) if at == occurred => {
             return match (in_service, facts.tags.contains_key(tags::RETIRING_AT)) {
                 (Some(_), false) => Ok(Next::Move(config.units.retiring.clone())),
+                (Some(_), true) if was_moved_just_now(facts, now) => Ok(awaits_the_move(ask)),
                 // It was retired by this event, and a person moved it back since.
                 (Some(_), true) => Ok(Next::Done(OutcomeKind::Stale)),
                 (None, _) if place == Place::Elsewhere => {
@@ -241,6 +246,18 @@ fn retire(
     let later = before.map_or(retire_after, |before: Timestamp| before.max(retire_after));
     tags.push((tags::RETIRE_AFTER, tag_time(later)));
     Ok(Next::Write(tags))
+}
+
+/// Whether the account was taken out of service a moment ago, so that a read which shows it in
+/// service may be from before.
+fn was_moved_just_now(facts: &Facts, now: Timestamp) -> bool {
+    let retiring_at = facts.tags.get(tags::RETIRING_AT).and_then(|text| text.parse().ok());
+    retiring_at.is_some_and(|at: Timestamp| now.duration_since(at) < MOVES_SHOW)
+}
+
+fn awaits_the_move(ask: &Ask<'_>) -> Next {
+    let account = ask.account;
+    Next::Wait(format!("account {account} was moved a moment ago, and AWS may show where it stood"))
 }
 
 /// When AWS was asked to close the account, if it is not decided yet whether it does.
@@ -299,6 +316,7 @@ fn reinstate(
     }
     match destination {
         Some(destination) if !in_service => Ok(Next::Move(destination)),
+        _ if was_moved_just_now(facts, now) => Ok(awaits_the_move(ask)),
         _ => {
             let left = present(facts, &OF_RETIREMENT);
             Ok(if left.is_empty() { Next::Done(OutcomeKind::Restored) } else { Next::Remove(left) })

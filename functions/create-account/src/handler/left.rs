@@ -18,7 +18,11 @@ impl Attempt<'_> {
     /// `TenantLeft`, when it left after this signup.
     pub(super) async fn begin(&self) -> Result<(), Halt> {
         let document = self.document;
-        let creating = Creating { event_id: document.event_id.clone(), since: self.now };
+        let creating = Creating {
+            event_id: document.event_id.clone(),
+            since: self.now,
+            signed_up_at: Some(document.signed_up_at),
+        };
         let begun = self
             .app
             .records

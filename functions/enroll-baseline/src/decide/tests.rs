@@ -276,8 +276,23 @@ fn an_enrolment_on_its_way_is_waited_for_and_a_roll_out_is_not() {
     }
     assert_eq!(
         read_log(&[operation("rollout-1", "RUNNING"), operation("enrol-1", "SUCCEEDED")]),
-        Log::Free { operation_id: operation_id(Some("rollout-1")) }
+        Log::Free { operation_id: operation_id(Some("enrol-1")) }
     );
+}
+
+#[test]
+fn operations_of_others_give_those_who_look_no_two_ids() {
+    for enrolments in [&[][..], &[operation("enrol-1", "SUCCEEDED")]] {
+        let log = |others: &[&str]| {
+            let others = others.iter().map(|id| operation(id, "RUNNING"));
+            others.chain(enrolments.iter().cloned()).collect::<Vec<_>>()
+        };
+        let (before, after) = (log(&["roll-1"]), log(&["roll-2", "roll-1"]));
+        assert_eq!(next_id(&before), next_id(&after));
+    }
+    // Of a log that has no end an older part is not read: an id of long ago may be taken.
+    let long: Vec<_> = (0..500).map(|n| operation(&format!("roll-{n}"), "SUCCEEDED")).collect();
+    assert_eq!(next_id(&long), operation_id(Some("roll-0")));
 }
 
 #[test]

@@ -55,15 +55,20 @@ fn step(facts: &Facts, event: &Event, now: Timestamp) -> Result<Next, Error> {
     next(facts, &ask, &config(), now)
 }
 
-/// Applies an event as the handler does: step by step, on fresh reads.
+/// Applies an event as the handler does: step by step, on fresh reads, and waiting until a move
+/// shows.
 fn apply(facts: &mut Facts, event: &Event) -> OutcomeKind {
-    for _ in 0..10 {
-        match step(facts, event, at(NOW)).unwrap() {
+    let mut now = at(NOW);
+    for _ in 0..15 {
+        match step(facts, event, now).unwrap() {
             Next::Write(tags) => {
                 facts.tags.extend(tags.into_iter().map(|(key, value)| (key.to_owned(), value)));
             }
             Next::Remove(keys) => facts.tags.retain(|key, _| !keys.contains(&key.as_str())),
             Next::Move(unit) => facts.parent = ParentId::Ou(unit),
+            Next::Wait(because) if because.contains("moved a moment ago") => {
+                now = now.checked_add(SignedDuration::from_secs(60)).unwrap();
+            }
             Next::Wait(because) => panic!("waits: {because}"),
             Next::Try(step, _) => match *step {
                 Next::Write(tags) => {
@@ -97,6 +102,26 @@ fn an_account_is_retired_with_all_that_explains_it() {
         (tags::HOME, GENERAL),
     ] {
         assert_eq!(facts.tags.get(key).map(String::as_str), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn a_read_from_before_the_move_is_no_answer() {
+    // The account has just been moved, and AWS shows once more where it stood.
+    for event in [&LEFT, &BACK] {
+        let mut facts = facts(GENERAL, &[]);
+        apply(&mut facts, &LEFT);
+        if event.action == Action::Reinstate {
+            for key in [tags::RETIRE_AFTER, tags::LIFECYCLE, tags::LIFECYCLE_AT] {
+                facts.tags.remove(key);
+            }
+            facts.tags.insert(tags::LIFECYCLE.to_owned(), "REINSTATED".to_owned());
+            facts.tags.insert(tags::LIFECYCLE_AT.to_owned(), BACK.at.to_owned());
+        }
+        let late = Facts { parent: GENERAL.parse().unwrap(), ..facts.clone() };
+        let (just_now, later) = (at(NOW), at(NOW) + SignedDuration::from_secs(121));
+        assert!(matches!(step(&late, event, just_now), Ok(Next::Wait(_))), "{:?}", event.action);
+        assert!(!matches!(step(&late, event, later), Ok(Next::Wait(_))), "{:?}", event.action);
     }
 }
 

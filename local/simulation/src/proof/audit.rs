@@ -290,8 +290,12 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
         if account.parent_name != "Onboarding" && !mended {
             found.push(format!("{} was enrolled in {}", account.name, account.parent_name));
         }
+        // A wave may have brought it what the enrolment is about, while that was on its way.
+        let since =
+            if is_rolled(watch, &stack_set) { before(watch, OLD_NEWS) } else { watch.now() };
         let has = |region: &String| {
-            state.current.contains(&(stack_set.clone(), id.clone(), region.clone()))
+            let key = (stack_set.clone(), id.clone(), region.clone());
+            state.current.get(&key).is_some_and(|seen| *seen <= since)
         };
         if let Some(region) = regions.iter().find(|region| has(region)) {
             found.push(format!(
@@ -309,6 +313,16 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
     }
 }
 
+fn before(watch: &Watch, time: Duration) -> Timestamp {
+    watch.now() - SignedDuration::try_from(time).unwrap_or_default()
+}
+
+/// Whether a rollout of the stack set has begun.
+fn is_rolled(watch: &Watch, stack_set: &str) -> bool {
+    let mut operations = watch.aws.stack_set_operations().into_iter();
+    operations.any(|it| it.stack_set == stack_set && it.id.starts_with(rollout::OPERATION_PREFIX))
+}
+
 /// Nobody is enrolled while a rollout may still prove its template, unless the call rests on news
 /// from before the rollout's first operation.
 fn too_early(watch: &Watch, stack_set: &str) -> Option<String> {
@@ -316,7 +330,7 @@ fn too_early(watch: &Watch, stack_set: &str) -> Option<String> {
     operations.retain(|operation| operation.stack_set == stack_set);
     operations.reverse();
     let log = || operations.iter().map(|one| Logged { id: &one.id, created: Some(one.created) });
-    let before = watch.now() - SignedDuration::try_from(OLD_NEWS).unwrap_or_default();
+    let before = before(watch, OLD_NEWS);
     let known = log().filter(|one| one.created.is_some_and(|created| created < before));
     let hold = rollout::hold(known, watch.now())?;
     // Proven meanwhile, or taken back.

@@ -204,7 +204,11 @@ impl End<'_> {
             return;
         }
         for tenant in 0..SIGN_UP {
-            let hands = self.applied.iter().any(|what| what.tampers_with() == Some(tenant));
+            // While the stack set has a role that Landlord may not pass, its tier waits at the door.
+            let hands = self
+                .applied
+                .iter()
+                .any(|what| what.tampers_with() == Some(tenant) || *what == What::SetOfAnotherRole);
             let id = tenant_id(tenant);
             let heard = self.ends.heard.get(id).into_iter().flatten();
             let Some(ready) = heard.filter(|it| it.name == "TenantReady").map(|it| it.at).min()

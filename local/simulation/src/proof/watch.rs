@@ -44,8 +44,8 @@ pub(super) struct State {
     /// Names of accounts that people laid hands on, and whether that can hide whose they are.
     tampered: BTreeMap<String, bool>,
     violations: Vec<String>,
-    /// Stack instances that were seen to be current: stack set, account, Region.
-    pub(super) current: BTreeSet<(String, String, String)>,
+    /// Stack instances that were seen to be current, and since when: stack set, account, Region.
+    pub(super) current: BTreeMap<(String, String, String), Timestamp>,
     /// The operations that named an account: by stack set and account.
     pub(super) enrolments: BTreeMap<(String, String), BTreeSet<String>>,
     /// The execution that each signup event started.
@@ -216,18 +216,20 @@ impl Watch {
             found.push(format!("{creations} creations were in progress"));
         }
         self.operations(&mut found);
-        let mut there = BTreeSet::new();
+        let (mut there, now) = (BTreeSet::new(), self.now());
         let instances = self.aws.stack_instances();
         self.see(&mut state, &accounts, &instances);
         for it in instances {
             let key = (it.stack_set, it.account, it.region);
             if it.status == "CURRENT" {
-                state.current.insert(key.clone());
+                state.current.entry(key.clone()).or_insert(now);
+            } else if it.status == "OUTDATED" {
+                state.current.remove(&key);
             }
             there.insert(key);
         }
         // Whose stacks were withdrawn may come back, and gets them anew.
-        state.current.retain(|key| there.contains(key));
+        state.current.retain(|key, _| there.contains(key));
         note(&mut state, step, found);
     }
 

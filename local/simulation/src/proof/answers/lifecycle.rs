@@ -56,9 +56,15 @@ impl Judge<'_> {
             // Of two of one second, coming back counts.
             "STALE" => {
                 let mut others = self.state.asked.of_life(&tenant);
+                // Who left and signed up anew has an account for that signup.
+                let mut signups = self.state.asked.all().map(|(_, it)| it);
                 others.any(|it| {
                     second(it) > second(question)
                         || (second(it) == second(question) && it.kind != question.kind)
+                }) || signups.any(|it| {
+                    it.is_signup()
+                        && it.tenant() == tenant
+                        && it.sent.as_second() > second(question)
                 }) || self.state.is_named_tampered(&format!("tenant-{tenant}"))
             }
             "NO_ACCOUNT" | "SIGNED_UP_AGAIN" => {
