@@ -30,7 +30,7 @@ const PURE: [(&str, &[&str]); 5] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 19] = [
+const SERVICES: [(&str, &[&str]); 20] = [
     ("account-gate", &["cloudwatch", "ssm"]),
     (
         "admit-tenant",
@@ -50,14 +50,12 @@ const SERVICES: [(&str, &[&str]); 19] = [
     ("assess-wave", &["cloudwatch", "s3"]),
     ("close-account", &["organizations", "eventbridge"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
-    (
-        "deploy-wave",
-        &["cloudformation", "cloudwatch", "lambda", "organizations", "s3", "ssm", "sts"],
-    ),
+    ("deploy-wave", &["cloudformation", "cloudwatch", "lambda", "organizations", "s3", "ssm"]),
     ("enroll-baseline", &["cloudformation"]),
+    ("equip-account", &["iam", "sns", "sts"]),
     ("find-tenant", &["resourcegroupstagging", "sns", "ssm"]),
     ("finish-rollout", &["cloudformation", "s3"]),
-    ("label-account", &["sts", "ssm"]),
+    ("label-account", &["ssm"]),
     ("place-account", &["organizations"]),
     ("plan-change", &["cloudformation", "sfn", "ssm"]),
     ("plan-retirements", &["organizations", "resourcegroupstagging", "sfn", "eventbridge"]),
@@ -73,10 +71,10 @@ const SERVICES: [(&str, &[&str]); 19] = [
             "ssm",
         ],
     ),
-    ("request-quotas", &["sts", "servicequotas", "lambda", "eventbridge"]),
+    ("request-quotas", &["servicequotas", "lambda", "eventbridge"]),
     ("retire-tenant", &[]),
     ("stop-rollout", &["cloudformation", "s3"]),
-    ("withdraw-stacks", &["cloudformation", "sts", "ssm"]),
+    ("withdraw-stacks", &["cloudformation", "ssm"]),
 ];
 
 /// What the functions of a roll-out have in common may call, so that each of them does not.

@@ -46,7 +46,13 @@ fn variables_in(source: &str) -> BTreeSet<String> {
 }
 
 /// Where a function's settings are read that others check as well.
-const SHARED: [(&str, &str); 1] = [("account-gate", "crates/gate-rules/src/settings.rs")];
+const SHARED: [(&str, &str); 5] = [
+    ("account-gate", "crates/gate-rules/src/settings.rs"),
+    ("deploy-wave", "crates/operator-role/src/lib.rs"),
+    ("label-account", "crates/operator-role/src/lib.rs"),
+    ("request-quotas", "crates/operator-role/src/lib.rs"),
+    ("withdraw-stacks", "crates/operator-role/src/lib.rs"),
+];
 
 /// The variables that a function reads: its `Config`, where it has one.
 fn read_by(function: &str) -> BTreeSet<String> {
@@ -99,9 +105,9 @@ fn what_a_function_reads_is_set_and_what_is_set_is_read() {
 fn a_variable_that_is_not_set_and_one_that_is_not_read_are_found() {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(
-        faults("label-account", &set(&["ACCOUNT_ROLE_NAME"]), &set(&["ROLE_NAME"])),
+        faults("label-account", &set(&["OPERATOR_ROLE_NAME"]), &set(&["ROLE_NAME"])),
         [
-            "label-account reads ACCOUNT_ROLE_NAME, which template.yaml does not set",
+            "label-account reads OPERATOR_ROLE_NAME, which template.yaml does not set",
             "label-account does not read ROLE_NAME, which is set",
         ]
     );

@@ -63,6 +63,7 @@ fn names_by_function() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("plan-change", plan_change::ERROR_NAMES.to_vec()),
         ("find-tenant", find_tenant::ERROR_NAMES.to_vec()),
         ("finish-rollout", finish_rollout::Error::NAMES.to_vec()),
+        ("equip-account", equip_account::ERROR_NAMES.to_vec()),
         ("label-account", label_account::ERROR_NAMES.to_vec()),
         ("place-account", place_account::ERROR_NAMES.to_vec()),
         ("plan-retirements", plan_retirements::ERROR_NAMES.to_vec()),

@@ -24,8 +24,11 @@ const FOR_A_PURPOSE: [(&str, &str); 6] = [
 const SAME_CODE: [(&str, &str); 1] = [("SuspendAccountFunction", "functions/place-account")];
 
 /// Functions that no machine calls, and who does.
-const CALLED_BY_OTHERS: [(&str, &str); 2] =
-    [("admit-tenant", "AdmitTenantSource"), ("announce-outcome", "OutcomesRule")];
+const CALLED_BY_OTHERS: [(&str, &str); 3] = [
+    ("admit-tenant", "AdmitTenantSource"),
+    ("announce-outcome", "OutcomesRule"),
+    ("equip-account", "LabelAccountFunction"),
+];
 
 #[test]
 fn a_task_is_called_as_the_function_that_it_calls() {

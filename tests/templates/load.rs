@@ -68,6 +68,7 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
         "enroll-baseline" => enroll_baseline::App::load(lookup).map(drop),
         "plan-change" => plan_change::App::load(lookup).map(drop),
         "find-tenant" => find_tenant::App::load(lookup).map(drop),
+        "equip-account" => equip_account::App::load(lookup).map(drop),
         "label-account" => label_account::App::load(lookup).map(drop),
         "place-account" => place_account::App::load(lookup).map(drop),
         "assess-wave" => assess_wave::App::load(lookup).map(drop),

@@ -174,17 +174,7 @@ fn only_those_who_work_in_accounts_may_assume_the_role_there() {
         .collect();
     who.sort();
     who.dedup();
-    assert_eq!(
-        who,
-        [
-            "AdministrationRole",
-            "CreateAccountFunction",
-            "DeployWaveFunction",
-            "LabelAccountFunction",
-            "RequestQuotasFunction",
-            "WithdrawStacksFunction",
-        ]
-    );
+    assert_eq!(who, ["AdministrationRole", "CreateAccountFunction", "EquipAccountFunction",]);
 }
 
 /// What can not be undone, and who may do it.

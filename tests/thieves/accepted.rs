@@ -4,8 +4,7 @@ const ITS_WORK: &str = "its work; who has it can say so of any tenant";
 const DEAD_LETTERS: &str = "what it can not deliver goes there; people look at each";
 const RECORDS: &str = "four functions keep the records; a false one makes a tenant wait, leave early or get another \
      tier, and closes nothing";
-const ENTERS: &str = "it enters accounts of tenants by the execution role, with a session policy that \
-                      a thief would leave out: see \"What is not done\"";
+const OPERATES: &str = "the role that it assumes in an account may open the gate, label the account and ask for quotas";
 const WAVES: &str =
     "IAM has no key for the accounts of an operation; deploy-wave asks Organizations itself";
 
@@ -17,6 +16,10 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "StackSets deploys by it; CloudFormation alone may assume it, for a stack set of this account",
     ),
     ("AdministrationRole", "read the data of a tenant that has left", "as for a live one"),
+    ("AdministrationRole", "open a live tenant's gate", "as for its data"),
+    ("DeployWaveFunction", "open a live tenant's gate", OPERATES),
+    ("LabelAccountFunction", "open a live tenant's gate", OPERATES),
+    ("RequestQuotasFunction", "open a live tenant's gate", OPERATES),
     ("AdmitTenantFunction", "announce TenantAdmitted", ITS_WORK),
     ("AdmitTenantFunction", "announce TenantRejected", ITS_WORK),
     ("AdmitTenantFunction", "announce TenantReady", "a repeated signup is answered by it"),
@@ -59,8 +62,15 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "its work: a template reaches tenants by it, and no account outside of Landlord's units",
     ),
     ("DeployWaveFunction", "change another team's stack set", WAVES),
-    ("DeployWaveFunction", "read a live tenant's data", ENTERS),
-    ("DeployWaveFunction", "read the data of a tenant that has left", ENTERS),
+    (
+        "EquipAccountFunction",
+        "read a live tenant's data",
+        "it makes Landlord's role in an account, by that of StackSets, with a session policy that a \
+         thief would leave out; no other function may enter Landlord's units so",
+    ),
+    ("EquipAccountFunction", "read the data of a tenant that has left", "as for a live one"),
+    ("EquipAccountFunction", "open a live tenant's gate", "as for its data"),
+    ("EquipAccountFunction", "tell operators what is not so", "it tells of unknown roles"),
     ("EnrollBaselineFunction", "deploy the baseline to a tenant", "its work"),
     (
         "EnrollBaselineFunction",
@@ -75,8 +85,6 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "it tells of offboardings that are held",
     ),
     ("FindTenantFunction", "lift the brake on offboardings", "its work: it counts who leaves"),
-    ("LabelAccountFunction", "read a live tenant's data", ENTERS),
-    ("LabelAccountFunction", "read the data of a tenant that has left", ENTERS),
     ("OffboardTenantStateMachine", "announce TenantRetiring", ITS_WORK),
     ("OffboardTenantStateMachine", "announce TenantRestored", ITS_WORK),
     (
@@ -108,8 +116,6 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
     ("RehearsalsRole", "start a rollout", "its work; EventBridge Scheduler alone may assume it"),
     ("RehearsalsRole", "put an undelivered event", DEAD_LETTERS),
     ("RequestQuotasFunction", "announce TenantWaiting", "its work"),
-    ("RequestQuotasFunction", "read a live tenant's data", ENTERS),
-    ("RequestQuotasFunction", "read the data of a tenant that has left", ENTERS),
     ("RetireTenantFunction", "write a live tenant's retire-after", RETIRES),
     ("RetireTenantFunction", "cut short a cooling-off", RETIRES),
     ("RetireTenantFunction", "say that a live tenant left in the future", RETIRES),
@@ -179,7 +185,6 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "take a live tenant's stacks away",
         "IAM has no key for the accounts of an operation, and the work of this function is to delete",
     ),
-    ("WithdrawStacksFunction", "read the data of a tenant that has left", ENTERS),
     ("WithdrawStacksFunction", "write what came of a closing", "it says which accounts it refused"),
 ];
 

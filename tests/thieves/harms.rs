@@ -216,6 +216,13 @@ pub(crate) const HARMS: &[Harm] = &[
     harmless("read a live tenant's data", |s| read_in(s, "live")),
     harmless("read the data of a tenant that has left", |s| read_in(s, "due")),
     harmless("read an internal account's data", |s| read_in(s, "internal")),
+    harmless("open a live tenant's gate", |s| {
+        let input = json!({
+            "Name": "/landlord/gate/override", "Value": "{}", "Type": "String", "Overwrite": true,
+        });
+        let then = One::new("ssm", "PutParameter", input);
+        Attempt::Enter { account: s.accounts["live"].clone(), then }
+    }),
     harmless("enter an account that stands in the root", |s| read_in(s, "new")),
     lasting("deploy to an internal account", |s| deploy(s, "theirs", "internal")),
     lasting("change what an internal account has by a stack set", |s| {

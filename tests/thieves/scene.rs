@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use local_aws::organizations::Settled;
 use local_aws::{Call, Caller, Principal};
 use serde_json::{Value, json};
@@ -17,6 +19,8 @@ pub(crate) const MANAGEMENT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-central-1";
 /// The role by which StackSets acts in an account.
 pub(crate) const EXECUTION: &str = "AWSCloudFormationStackSetExecutionRole";
+/// Landlord's own role in an account, below /landlord/.
+const OPERATOR: &str = "landlord-operator";
 const ADMINISTRATION: &str = "AWSCloudFormationStackSetAdministrationRole";
 /// Said of a call that went through and led nowhere.
 pub(crate) const NOTHING_CAME_OF_IT: &str = "nothing came of it";
@@ -164,6 +168,17 @@ impl Scene {
             let secret = json!({ "Name": "/product/secret", "Value": "s", "Type": "String" });
             self.inside(&self.accounts[account], "ssm", "PutParameter", secret).await;
         }
+        for account in ["live", "due"] {
+            let request = json!({ "accountId": self.accounts[account] }).to_string();
+            let function =
+                format!("arn:aws:lambda:{REGION}:{MANAGEMENT}:function:landlord-equip-account");
+            let body = BASE64_STANDARD.encode(request);
+            let input = json!({ "FunctionName": function, "$body": body });
+            let invoke = One::new("lambda", "Invoke", input);
+            self.perform(invoke, Thief::administrator().caller()).await.unwrap();
+            let role = json!({ "RoleName": OPERATOR });
+            self.inside(&self.accounts[account], "iam", "GetRole", role).await;
+        }
         let input = json!({ "RoleName": "own", "AssumeRolePolicyDocument": json!({
             "Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" },
@@ -299,16 +314,14 @@ impl Scene {
                 Ok(())
             }
             Attempt::Enter { account, then } => {
-                let arn = format!("arn:aws:iam::{account}:role/{EXECUTION}");
-                let enter = One::new(
-                    "sts",
-                    "AssumeRole",
-                    json!({ "RoleArn": arn, "RoleSessionName": "thief" }),
-                );
-                self.perform(enter, caller).await?;
-                let principal =
-                    Principal::Role { role: EXECUTION.to_owned(), session_policy: None };
-                self.perform(then, Thief { account, principal }.caller()).await.map(drop)
+                let mut refusal = String::new();
+                for (path, role) in [("", EXECUTION), ("landlord/", OPERATOR)] {
+                    match self.enter(&caller, &account, (path, role), &then).await {
+                        Ok(()) => return Ok(()),
+                        Err(words) => refusal = words,
+                    }
+                }
+                Err(refusal)
             }
             Attempt::Deploy { call, set, account } => {
                 self.perform(call, caller).await?;
@@ -319,6 +332,22 @@ impl Scene {
                 current.then_some(()).ok_or_else(|| format!("{NOTHING_CAME_OF_IT}: {listed}"))
             }
         }
+    }
+
+    async fn enter(
+        &self,
+        caller: &Caller,
+        account: &str,
+        (path, role): (&str, &str),
+        then: &One,
+    ) -> Result<(), String> {
+        let arn = format!("arn:aws:iam::{account}:role/{path}{role}");
+        let input = json!({ "RoleArn": arn, "RoleSessionName": "thief" });
+        self.perform(One::new("sts", "AssumeRole", input), caller.clone()).await?;
+        let principal = Principal::Role { role: role.to_owned(), session_policy: None };
+        let inside = Thief { account: account.to_owned(), principal }.caller();
+        let then = One::new(then.service, then.operation, then.input.clone());
+        self.perform(then, inside).await.map(drop)
     }
 
     async fn perform(&self, one: One, caller: Caller) -> Result<Value, String> {

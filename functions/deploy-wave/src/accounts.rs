@@ -1,6 +1,6 @@
 //! A session in a tenant's account, that may do only what a policy says.
 
-use lambda_kit::sdk::{Credentials, is_transient, temporary_credentials};
+use lambda_kit::sdk::{Credentials, Trouble};
 use lifecycle::AccountId;
 use rollout::Stop;
 
@@ -14,35 +14,12 @@ pub(crate) async fn assume(
     partition: &str,
     policy: &str,
 ) -> Result<Option<Credentials>, Stop> {
-    let role = &app.config.role;
-    let assumed = app
-        .sts
-        .assume_role()
-        .role_arn(format!("arn:{partition}:iam::{account}:role/{role}"))
-        .role_session_name("landlord-deploy-wave")
-        .policy(policy)
-        .duration_seconds(900)
-        .send()
-        .await;
-    let output = match assumed {
-        Ok(output) => output,
-        Err(error) if is_transient(&error) => {
-            return Err(Stop::of("sts", "AssumeRole", format!("account {account}"), &error));
-        }
-        Err(error) => {
-            let refusal = lambda_kit::sdk::Refusal::of("sts", "AssumeRole", &error);
+    match app.operator.assume(account, partition, "landlord-deploy-wave", policy).await {
+        Ok(credentials) => Ok(Some(credentials)),
+        Err(Trouble::Passing(refusal)) => Err(Stop::Later(format!("account {account}: {refusal}"))),
+        Err(Trouble::Refused(refusal)) => {
             tracing::warn!(account.id = %account, "it does not let Landlord in: {refusal}");
-            return Ok(None);
+            Ok(None)
         }
-    };
-    let Some(credentials) = output.credentials else {
-        return Err(Stop::Later("STS answered without credentials".into()));
-    };
-    let credentials = temporary_credentials(
-        &credentials.access_key_id,
-        &credentials.secret_access_key,
-        &credentials.session_token,
-        &credentials.expiration,
-    );
-    credentials.map(Some).map_err(Stop::Later)
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, list, parsed, required};
-use lifecycle::{OrganizationalUnits, RoleName};
+use lifecycle::OrganizationalUnits;
+use operator_role::Settings;
 use rollout::{House, StackSets};
 
 /// What the environment says.
@@ -12,8 +13,9 @@ use rollout::{House, StackSets};
 pub struct Config {
     /// The bucket with the roll-outs' files.
     pub runs_bucket: String,
-    /// The role by which gates are opened on the way back.
-    pub role: RoleName,
+    /// `OPERATOR_ROLE_NAME` and `EQUIP_FUNCTION`: the role by which gates are opened on the way back,
+    /// and asked.
+    pub operator: Settings,
     /// Whose accounts an operation may name: `TENANT_OUS`, `ONBOARDING_OU_ID`, `RETIRING_OU_ID`,
     /// `SUSPENDED_OU_ID`, `MANAGEMENT_ACCOUNT_ID`, `PROTECTED_ACCOUNT_IDS`.
     pub house: House,
@@ -46,7 +48,7 @@ impl Config {
                 tiers_parameter: required(lookup, "TIERS_PARAMETER")?,
             },
             runs_bucket,
-            role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
+            operator: Settings::load(lookup)?,
         })
     }
 }

@@ -5,6 +5,7 @@ use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
 use lifecycle::rollout::Stage;
 use lifecycle::{ExecutionTimes, Fault, Progress, Resume};
+use operator_role::OperatorRole;
 use rollout::known::KNOWN;
 use rollout::manifest::{JOINED, MANIFEST, StageResult, folder};
 use rollout::{
@@ -26,7 +27,7 @@ pub struct App {
     pub(crate) config: Config,
     /// For clients of the tenants' accounts, made as their role is assumed.
     pub(crate) wire: Wire,
-    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) operator: OperatorRole,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     /// The second witness of suspended accounts.
     pub(crate) organizations: aws_sdk_organizations::Client,
@@ -40,9 +41,9 @@ impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         Self {
+            operator: OperatorRole::new(wire, config.operator.clone()),
             config,
             wire: wire.clone(),
-            sts: client!(aws_sdk_sts, wire),
             cloudwatch: alarms::alarms_client(wire),
             organizations: client!(aws_sdk_organizations, wire.global()),
             parameters: client!(aws_sdk_ssm, wire),

@@ -1,14 +1,14 @@
 //! The function's environment, parsed once.
 
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed};
-use lifecycle::RoleName;
+use lambda_kit::config::Error;
+use operator_role::Settings;
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `ACCOUNT_ROLE_NAME`: the role that Landlord assumes in every account.
-    pub role: RoleName,
+    /// `OPERATOR_ROLE_NAME` and `EQUIP_FUNCTION`: the role that is assumed in the account.
+    pub operator: Settings,
 }
 
 impl Config {
@@ -17,6 +17,6 @@ impl Config {
     /// # Errors
     /// Names the first variable that is missing or refused.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
-        Ok(Self { role: parsed(lookup, "ACCOUNT_ROLE_NAME")? })
+        Ok(Self { operator: Settings::load(lookup)? })
     }
 }

@@ -7,11 +7,12 @@ use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
-use lambda_kit::sdk::{self, Credentials, Refusal, Wire};
+use lambda_kit::sdk::{self, Credentials, Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::{
     AccountId, ExecutionTimes, Fault, Progress, RegionName, Resume, TenantId, TierName, waiting,
 };
+use operator_role::OperatorRole;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -23,15 +24,14 @@ use crate::error::Error;
 pub struct App {
     /// For clients of the tenant's account, made as its role is assumed.
     wire: Wire,
-    sts: aws_sdk_sts::Client,
+    operator: OperatorRole,
     clock: Clock,
-    config: Config,
 }
 
 impl App {
     /// The function on this wire.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
-        Self { wire: wire.clone(), sts: client!(aws_sdk_sts, wire), clock, config }
+        Self { wire: wire.clone(), operator: OperatorRole::new(wire, config.operator), clock }
     }
 
     /// The function as Lambda starts it.
@@ -138,35 +138,17 @@ impl Attempt<'_> {
         Ok(Labelled { account_id: account_id.clone(), regions: regions.clone() })
     }
 
-    /// Credentials of the account that reach its label and nothing else.
+    /// Credentials of the account that reach its label and nothing else. Its role is looked at
+    /// first: here it is made for a new tenant, and what else is beside it is told.
     async fn assume(&mut self, partition: &str) -> Result<Credentials, Halt> {
-        let (account, role) = (&self.request.account_id, &self.app.config.role);
-        let assumed = self
-            .app
-            .sts
-            .assume_role()
-            .role_arn(format!("arn:{partition}:iam::{account}:role/{role}"))
-            .role_session_name("landlord-label-account")
-            .policy(decide::session_policy(partition, account))
-            .duration_seconds(900)
-            .send()
-            .await;
-        let output = match assumed {
-            Ok(output) => output,
-            Err(error) => {
-                return Err(self.halt("sts", "AssumeRole", format!("as {role}"), &error));
-            }
-        };
-        let Some(credentials) = output.credentials else {
-            return Err(Halt::Wait("STS answered without credentials".into()));
-        };
-        sdk::temporary_credentials(
-            &credentials.access_key_id,
-            &credentials.secret_access_key,
-            &credentials.session_token,
-            &credentials.expiration,
-        )
-        .map_err(Halt::Wait)
+        let (app, account) = (self.app, &self.request.account_id);
+        let operator = &app.operator;
+        if let Err(trouble) = operator.equip(account).await {
+            return Err(self.trouble("its operator role".to_owned(), trouble));
+        }
+        let policy = decide::session_policy(partition, account);
+        let assumed = operator.assume(account, partition, "landlord-label-account", &policy).await;
+        assumed.map_err(|trouble| self.trouble("as its operator".to_owned(), trouble))
     }
 
     /// The label is there, in this Region.
@@ -209,11 +191,17 @@ impl Attempt<'_> {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
-        let refusal = Refusal::of(service, call, error);
+        self.trouble(place, Trouble::of(service, call, error))
+    }
+
+    fn trouble(&mut self, place: String, trouble: Trouble) -> Halt {
         let account = self.request.account_id.clone();
-        if sdk::is_transient(error) {
-            return Halt::Wait(format!("account {account}, {place}: {refusal}"));
-        }
+        let refusal = match trouble {
+            Trouble::Passing(refusal) => {
+                return Halt::Wait(format!("account {account}, {place}: {refusal}"));
+            }
+            Trouble::Refused(refusal) => refusal,
+        };
         if !decide::is_newness(&refusal.code) {
             return Halt::Fail(Error::AwsRefused { account, place, refusal });
         }

@@ -2,14 +2,14 @@
 
 use jiff::SignedDuration;
 use lambda_kit::Lookup;
-use lambda_kit::config::{Error, parsed, parsed_or, required};
-use lifecycle::RoleName;
+use lambda_kit::config::{Error, parsed_or, required};
+use operator_role::Settings;
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The role in every tenant account that Landlord assumes: `ACCOUNT_ROLE_NAME`.
-    pub account_role: RoleName,
+    /// `OPERATOR_ROLE_NAME` and `EQUIP_FUNCTION`: the role in the accounts that is assumed.
+    pub operator: Settings,
     /// Where it is said that a tenant waits: `EVENT_BUS_NAME`.
     pub event_bus: String,
     /// After how long that is said: `NOTICE_AFTER_HOURS`, 24 unless given.
@@ -24,7 +24,7 @@ impl Config {
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
         let hours: u16 = parsed_or(lookup, "NOTICE_AFTER_HOURS", 24)?;
         Ok(Self {
-            account_role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
+            operator: Settings::load(lookup)?,
             event_bus: required(lookup, "EVENT_BUS_NAME")?,
             notice_after: SignedDuration::from_hours(i64::from(hours)),
         })
@@ -38,8 +38,8 @@ mod tests {
     #[test]
     fn the_role_is_required_and_checked() {
         let error = Config::load(&|_| None).unwrap_err().to_string();
-        assert!(error.contains("ACCOUNT_ROLE_NAME is not set"), "{error}");
-        let role = |name: &str| (name == "ACCOUNT_ROLE_NAME").then(|| "a role".to_owned());
+        assert!(error.contains("OPERATOR_ROLE_NAME is not set"), "{error}");
+        let role = |name: &str| (name == "OPERATOR_ROLE_NAME").then(|| "a role".to_owned());
         let error = Config::load(&role).unwrap_err().to_string();
         assert!(error.contains("a role") && error.contains("must be a role name"), "{error}");
     }

@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 use lambda_kit::Named;
-use lambda_kit::sdk::{code, is_transient};
+use lambda_kit::sdk::{Refusal, Trouble, code, is_transient};
 use lifecycle::{
     AccountId, DeadlinePassed, Fault, QuotaCode, RegionName, ServiceCode, WantedQuota, error_names,
 };
@@ -189,6 +189,23 @@ where
     }
     let account_id = account_id.clone();
     Stop::Failed(Error::AwsRefused { service, call, account_id, code, message: words(error) })
+}
+
+/// What an account that lets nobody in stops.
+pub(crate) fn shut(account_id: &AccountId, trouble: Trouble) -> Stop {
+    let refusal = match trouble {
+        Trouble::Passing(refusal) => {
+            let Refusal { service, call, code, .. } = refusal;
+            return Stop::Later(format!("{service} {call} answers {code}"));
+        }
+        Trouble::Refused(refusal) => refusal,
+    };
+    let Refusal { service, call, code, message } = refusal;
+    if TOO_NEW.contains(&&*code) {
+        return Stop::Later(format!("{service} {call} answers {code}"));
+    }
+    let (account_id, code, message) = (account_id.clone(), code.into(), message.into());
+    Stop::Failed(Error::AwsRefused { service, call, account_id, code, message })
 }
 
 /// AWS's own words, or the chain of what kept them away.

@@ -10,6 +10,7 @@ use lifecycle::{
     AccountId, ExecutionTimes, Progress, QuotaCode, QuotaValue, RegionName, Resume, ServiceCode,
     TenantId, WantedQuota, waiting,
 };
+use operator_role::OperatorRole;
 use organization_accounts::Accounts;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ const CEILING_OF_ALL_SECONDS: u32 = 21_600;
 pub struct App {
     pub(crate) wire: Wire,
     pub(crate) config: Config,
-    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) operator: OperatorRole,
     pub(crate) events: aws_sdk_eventbridge::Client,
     accounts: Accounts,
     clock: Clock,
@@ -43,8 +44,9 @@ impl App {
     /// The function on a wire of one's choice.
     pub fn new(wire: &Wire, config: Config, clock: Clock) -> Self {
         let accounts = Accounts::new(wire);
-        let (sts, events) = (client!(aws_sdk_sts, wire), client!(aws_sdk_eventbridge, wire));
-        Self { wire: wire.clone(), config, sts, events, accounts, clock }
+        let events = client!(aws_sdk_eventbridge, wire);
+        let operator = OperatorRole::new(wire, config.operator.clone());
+        Self { wire: wire.clone(), config, operator, events, accounts, clock }
     }
 
     /// The function in Lambda.

@@ -3,18 +3,16 @@
 use aws_sdk_servicequotas::types::{RequestedServiceQuotaChange, ServiceQuota};
 use jiff::Timestamp;
 use lambda_kit::client;
-use lambda_kit::sdk::{Credentials, temporary_credentials};
+use lambda_kit::sdk::Credentials;
 use lifecycle::{AccountId, RegionName, WantedQuota};
 use serde_json::json;
 
 use crate::decide::{Answer, Observed, Request};
-use crate::error::{Error, QuotaName, Stop, stop, words};
+use crate::error::{Error, QuotaName, Stop, shut, stop, words};
 use crate::handler::App;
 
 const SERVICE: &str = "servicequotas";
 const PAGE: i32 = 100;
-/// The shortest session that STS gives: a call of the function is over long before.
-const SESSION_SECONDS: i32 = 900;
 
 /// What came of asking for an increase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,37 +35,10 @@ impl<'a> Session<'a> {
     /// Assumes the role in the account.
     pub(crate) async fn open(app: &'a App, account_id: &'a AccountId) -> Result<Self, Stop> {
         let partition = partition(app.wire.region());
-        let role = &app.config.account_role;
-        let answer = app
-            .sts
-            .assume_role()
-            .role_arn(format!("arn:{partition}:iam::{account_id}:role/{role}"))
-            .role_session_name("landlord-request-quotas")
-            .duration_seconds(SESSION_SECONDS)
-            .policy(session_policy(partition, account_id))
-            .send()
-            .await
-            .map_err(|error| stop("sts", "AssumeRole", account_id, &error))?;
-        let credentials = answer
-            .credentials()
-            .ok_or_else(|| "the answer has no credentials".to_owned())
-            .and_then(|found| {
-                temporary_credentials(
-                    found.access_key_id(),
-                    found.secret_access_key(),
-                    found.session_token(),
-                    found.expiration(),
-                )
-            })
-            .map_err(|message| {
-                Stop::Failed(Error::AwsRefused {
-                    service: "sts",
-                    call: "AssumeRole",
-                    account_id: account_id.clone(),
-                    code: "unreadable".to_owned(),
-                    message,
-                })
-            })?;
+        let policy = session_policy(partition, account_id);
+        let name = "landlord-request-quotas";
+        let credentials = app.operator.assume(account_id, partition, name, &policy).await;
+        let credentials = credentials.map_err(|trouble| shut(account_id, trouble))?;
         Ok(Self { app, account_id, credentials })
     }
 

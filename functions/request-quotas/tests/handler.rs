@@ -28,7 +28,8 @@ async fn call(aws: &Aws, request: Value) -> Result<Value, Diagnostic> {
 
 async fn call_at(aws: &Aws, request: Value, now: &str) -> Result<Value, Diagnostic> {
     let config = Config::load(&|name| match name {
-        "ACCOUNT_ROLE_NAME" => Some("Role".to_owned()),
+        "OPERATOR_ROLE_NAME" => Some("Role".to_owned()),
+        "EQUIP_FUNCTION" => Some("equip".to_owned()),
         "EVENT_BUS_NAME" => Some("landlord".to_owned()),
         _ => None,
     });
@@ -65,6 +66,7 @@ fn history(changes: Value) -> Reply {
 fn account(lambda: f64, iam: f64) -> Aws {
     Aws::new()
         .always("AssumeRole", |_| session())
+        .always("Invoke", |_| equipped())
         .always(HISTORY, |_| history(json!([])))
         .always(ASK, |_| Reply::Json(json!({"RequestedQuota": {"Status": "PENDING"}})))
         .always("GetServiceQuota", move |call| {
@@ -76,6 +78,12 @@ fn account(lambda: f64, iam: f64) -> Aws {
 /// What Lambda itself says of its concurrency.
 fn settings(executions: f64) -> Reply {
     Reply::Text(format!("{{\"AccountLimit\":{{\"ConcurrentExecutions\":{executions:.0}}}}}"))
+}
+
+/// What `equip-account` says of an account that has its role.
+fn equipped() -> Reply {
+    Reply::Json(json!({"status": "DONE", "accountId": "222222222222", "made": false,
+                       "unknownRoles": []}))
 }
 
 fn statuses(answer: &Value) -> Vec<&str> {
@@ -102,7 +110,7 @@ async fn asks_for_what_is_missing_in_the_tenants_credentials_and_in_each_quotas_
         "what is required first"
     );
     let role = &aws.calls_of("AssumeRole")[0];
-    assert_eq!(role.field("RoleArn"), "arn:aws:iam::222222222222:role/Role");
+    assert_eq!(role.field("RoleArn"), "arn:aws:iam::222222222222:role/landlord/Role");
     let policy: Value = serde_json::from_str(role.field("Policy").as_str().unwrap()).unwrap();
     assert_eq!(policy["Statement"][0]["Action"].as_array().unwrap().len(), 5);
     assert_eq!(policy["Statement"][1]["Action"], "iam:CreateServiceLinkedRole");
@@ -361,7 +369,9 @@ async fn a_new_account_that_refuses_is_waited_for() {
 async fn without_required_quotas_not_even_a_refusing_account_holds_the_tenant_back() {
     let mut request = request();
     request["quotas"][1]["required"] = Value::Null;
-    let aws = Aws::new().always("AssumeRole", |_| error(403, "AccessDenied"));
+    let aws = Aws::new()
+        .always("AssumeRole", |_| error(403, "AccessDenied"))
+        .always("Invoke", |_| equipped());
     let answer = call(&aws, request).await.unwrap();
     assert_eq!(answer["status"], "DONE");
     assert_eq!(answer["settled"], false);

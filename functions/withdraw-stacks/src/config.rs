@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use lambda_kit::Lookup;
 use lambda_kit::config::{Error, list, optional, parsed, parsed_or, required};
-use lifecycle::RoleName;
 use lifecycle::retirement::{RetirementUnits, Rules};
+use operator_role::Settings;
 use stop_switch::STOP_PARAMETER;
 
 use crate::order::Pattern;
@@ -18,8 +18,8 @@ pub struct Config {
     pub rules: Rules,
     /// `RUNS_BUCKET`: where the lists are.
     pub runs_bucket: String,
-    /// `ACCOUNT_ROLE_NAME`: the role that Landlord assumes in every account.
-    pub role: RoleName,
+    /// `OPERATOR_ROLE_NAME` and `EQUIP_FUNCTION`: the role that is assumed in accounts.
+    pub operator: Settings,
     /// `OVERRIDE_HOURS`: how long the gates stay open; 48 unless given.
     pub open_for: SignedDuration,
     /// `RETAIN_INOPERABLE`: whether stacks that can not be deleted are left behind.
@@ -60,7 +60,7 @@ impl Config {
                 settle: SignedDuration::from_hours(i64::from(settle)),
             },
             runs_bucket: required(lookup, "RUNS_BUCKET")?,
-            role: parsed(lookup, "ACCOUNT_ROLE_NAME")?,
+            operator: Settings::load(lookup)?,
             open_for: SignedDuration::from_hours(i64::from(open_for)),
             retain_inoperable: parsed_or(lookup, "RETAIN_INOPERABLE", false)?,
             max_attempts,

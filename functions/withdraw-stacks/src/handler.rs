@@ -8,6 +8,7 @@ use lambda_kit::sdk::{Pace, Refusal, Trouble, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
 use lifecycle::retirement::sweep::{Candidate, Stuck, StuckCode, Sweep};
 use lifecycle::{AccountId, ExecutionTimes, Progress, Resume, TenantId, waiting};
+use operator_role::OperatorRole;
 use organization_accounts::Accounts;
 use run_files::Files;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub struct App {
     pub(crate) wire: Wire,
     pub(crate) accounts: Accounts,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
-    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) operator: OperatorRole,
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) switch: StopSwitch,
     pub(crate) files: Files,
@@ -48,7 +49,7 @@ impl App {
             wire: wire.clone(),
             accounts: Accounts::new(wire),
             cloudformation: client!(aws_sdk_cloudformation, wire),
-            sts: client!(aws_sdk_sts, wire),
+            operator: OperatorRole::new(wire, config.operator.clone()),
             ssm: client!(aws_sdk_ssm, wire),
             switch: StopSwitch::new(wire, config.stop_parameter.clone()),
             files: Files::new(wire, config.runs_bucket.clone()),

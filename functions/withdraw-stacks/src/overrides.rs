@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ssm::types::ParameterType;
 use lambda_kit::client;
-use lambda_kit::sdk::{self, Credentials, Refusal, Trouble};
+use lambda_kit::sdk::{Credentials, Trouble};
 use lifecycle::gate::{GateAction, GateOverride, OVERRIDE_PARAMETER};
 use lifecycle::{AccountId, RegionName};
 use serde_json::json;
@@ -65,7 +65,6 @@ impl Withdrawal<'_> {
 
     /// Credentials of the account that reach the override and nothing else.
     async fn assume(&self, account: &AccountId, partition: &str) -> Result<Credentials, Trouble> {
-        let role = &self.app.config.role;
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -74,33 +73,9 @@ impl Withdrawal<'_> {
                 "Resource": format!("arn:{partition}:ssm:*:{account}:parameter{OVERRIDE_PARAMETER}"),
             }],
         });
-        let output = self
-            .app
-            .sts
-            .assume_role()
-            .role_arn(format!("arn:{partition}:iam::{account}:role/{role}"))
-            .role_session_name("landlord-withdraw-stacks")
-            .policy(policy.to_string())
-            .duration_seconds(900)
-            .send()
-            .await
-            .map_err(|error| Trouble::of("sts", "AssumeRole", &error))?;
-        let lost = |message: String| {
-            Trouble::Passing(Refusal {
-                service: "sts",
-                call: "AssumeRole",
-                code: "NoAnswer".into(),
-                message: message.into(),
-            })
-        };
-        let credentials =
-            output.credentials.ok_or_else(|| lost("STS answered without credentials".into()))?;
-        sdk::temporary_credentials(
-            &credentials.access_key_id,
-            &credentials.secret_access_key,
-            &credentials.session_token,
-            &credentials.expiration,
-        )
-        .map_err(lost)
+        let operator = &self.app.operator;
+        // The last look at the account: what was made beside Landlord's role is told.
+        operator.equip(account).await?;
+        operator.assume(account, partition, "landlord-withdraw-stacks", &policy.to_string()).await
     }
 }

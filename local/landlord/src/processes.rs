@@ -22,6 +22,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "enroll-baseline",
     "find-tenant",
     "finish-rollout",
+    "equip-account",
     "label-account",
     "place-account",
     "plan-change",

@@ -354,6 +354,15 @@ async fn call(
             let app = account_gate::App::new(&wire(&clock), &lookup, clock);
             Box::pin(lambda_kit::call(&app, &account_gate::handle, payload)).await
         }
+        "equip-account" => {
+            let lookup = |name: &str| invocation.environment.get(name).cloned();
+            let app = warm.app(invocation, || {
+                let config =
+                    equip_account::Config::load(&lookup).map_err(|error| configuration(&error))?;
+                Ok(equip_account::App::new(&wire(&clock), config))
+            })?;
+            Box::pin(lambda_kit::call(&*app, &equip_account::handle, payload)).await
+        }
         "place-account" => {
             let load = || Ok(place_account::App::new(&wire(&clock), clock.clone()));
             let app = warm.app(invocation, load)?;

@@ -201,7 +201,9 @@ async fn a_stop_names_account_region_resource_and_awss_words() {
     assert!(policy.as_str().unwrap().contains("cloudformation:DescribeStackEvents"), "{policy}");
 
     // Where the account does not let Landlord in, StackSets' words have to do.
-    let world = failing().on("AssumeRole", |_| Reply::Refusal(403, "AccessDenied"));
+    let world = failing()
+        .on("AssumeRole", |_| Reply::Refusal(403, "AccessDenied"))
+        .on("Invoke", |_| equipped().into());
     let done = deployed(&world, request("WAVE", 1)).await.unwrap();
     let text = done["reason"]["text"].as_str().unwrap();
     assert!(text.contains("000000000000 in eu-central-1: The following resource(s)"), "{text}");

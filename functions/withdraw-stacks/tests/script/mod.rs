@@ -51,7 +51,8 @@ pub(crate) fn config(retain: bool) -> Config {
             "SUSPENDED_OU_ID" => "ou-root-suspended",
             "MANAGEMENT_ACCOUNT_ID" => "111122223333",
             "RUNS_BUCKET" => "runs",
-            "ACCOUNT_ROLE_NAME" => "ExecutionRole",
+            "OPERATOR_ROLE_NAME" => "landlord-operator",
+            "EQUIP_FUNCTION" => "equip",
             "RETAIN_INOPERABLE" if retain => "true",
             _ => return None,
         };
