@@ -26,8 +26,8 @@ pub(crate) struct State {
     /// How many operations gave an instance the tenant's parameters, by stack set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) mended: BTreeMap<StackSetName, u32>,
-    /// The stack sets that gave up while a rollout of theirs was under way: what becomes of it is
-    /// waited for.
+    /// The stack sets of which a rollout was under way when an operation began: what failed may have
+    /// failed by its template, and what becomes of that is waited for.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) unproven: BTreeSet<StackSetName>,
     /// Since when what is waited for now is waited for.
