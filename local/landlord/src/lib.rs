@@ -12,7 +12,9 @@
     reason = "a command line: it has a clock, and talks to people"
 )]
 
+mod adopt;
 mod bench;
+mod change;
 mod comeback;
 mod demo;
 mod drill;

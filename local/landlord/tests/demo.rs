@@ -234,3 +234,23 @@ fn the_demo_of_a_rehearsal_goes_forth_and_back_through_gates_that_say_no() {
     assert_eq!(outcome["besideAnother"], "FAILED");
     assert!(errors.contains("back01-000-r0 SUCCEEDED"), "{errors}");
 }
+
+#[test]
+fn a_live_tenant_changes_and_each_event_has_its_answer() {
+    let output = part(&["change"], &["--json", "--pace", "40"], None);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let answers = document(&output)["answers"].clone();
+    let names: Vec<&str> =
+        answers.as_array().unwrap().iter().map(|it| it["answer"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "TenantUpdated",
+            "TenantUpdated",
+            "TenantUnchanged",
+            "TenantChangeRejected",
+            "TenantUpdated"
+        ]
+    );
+    assert_eq!(answers[4]["detail"]["kept"][0]["region"], "eu-west-1");
+}

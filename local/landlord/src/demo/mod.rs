@@ -36,6 +36,8 @@ enum Part {
     Rehearse(crate::rollout::RehearsalDemo),
     Retire(crate::retire::RetireDemo),
     Return(crate::comeback::ReturnDemo),
+    Change(crate::change::ChangeDemo),
+    Adopt(crate::adopt::AdoptDemo),
 }
 
 impl Demo {
@@ -48,6 +50,8 @@ impl Demo {
             Some(Part::Rehearse(options)) => options.run().await,
             Some(Part::Retire(retire)) => retire.run().await,
             Some(Part::Return(comeback)) => comeback.run().await,
+            Some(Part::Change(change)) => change.run().await,
+            Some(Part::Adopt(adopt)) => adopt.run().await,
         }
     }
 }

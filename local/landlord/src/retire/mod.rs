@@ -40,6 +40,8 @@ pub(crate) enum Error {
     Place(#[from] place::Error),
     #[error("the local AWS refused a call of the demo")]
     Console(#[from] deployment::Error),
+    #[error(transparent)]
+    Operator(#[from] operator::Failure),
     #[error("tiers.json cannot be read")]
     Tiers(#[source] std::io::Error),
     #[error("the time of the demo was over while {0}; --timeout gives it more")]
