@@ -13,7 +13,8 @@ use crate::handler::App;
 
 /// The file of those that are left out.
 pub(crate) const OUTSIDE: &str = "planning/outside.json";
-/// The file of those that the index of tags does not know, and that were looked at themselves.
+/// The file of those of which the index of tags and the lists of the units do not both know, and
+/// that were looked at themselves.
 const SEEN: &str = "planning/seen.json";
 /// How many are looked at in a call: Organizations lists the tags of ten a second.
 const LOOKS_IN_CALL: usize = 40;
@@ -45,16 +46,18 @@ pub(crate) async fn outside(
             protected,
             unit: all.units.get(account).cloned(),
         };
-        let look = match (all.marked.get(account), seen.get(account)) {
-            (Some(protected), _) => by_lists(*protected, true),
-            (None, Some(seen)) => seen.clone(),
-            // Whoever stands elsewhere is none of ours, whatever its tags say; a mark that is
-            // minutes old is not in the index yet.
-            (None, None) if all.units.contains_key(account) => {
+        let is_listed = all.units.contains_key(account);
+        let look = match (seen.get(account), all.marked.get(account)) {
+            (Some(seen), _) => seen.clone(),
+            (None, Some(protected)) if is_listed => by_lists(*protected, true),
+            // A mark that is minutes old is not in the index yet, and an account that was moved while
+            // the units were listed is in none of the lists.
+            (None, mark) if mark.is_some() || is_listed => {
                 unknown.push(account.clone());
                 continue;
             }
-            (None, None) => by_lists(false, false),
+            // Whoever has neither is none of ours.
+            (None, _) => by_lists(false, false),
         };
         if let Some(because) = app.config.house.objection(account, &look, &delegates) {
             found.push(Outside { account_id: account.clone(), because });
