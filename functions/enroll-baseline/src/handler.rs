@@ -1,6 +1,6 @@
 //! One step towards a baseline that is current everywhere: observe, judge, operate, answer.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::Wire;
 use lambda_kit::{Clock, Lookup, client};
 use lifecycle::retirement::left_at;
@@ -17,12 +17,13 @@ use crate::error::{Error, Stop};
 use crate::state::State;
 use crate::step::{Step, Waits};
 
-/// Operations take minutes: asking more often than every ten seconds learns nothing, and a tenth
-/// of their time is much for a tenant that waits for nothing else.
+/// A tenth of an operation's minutes is much for a tenant that waits for nothing else.
 const POLL: waiting::Poll =
-    waiting::Poll { floor: 10, ceiling: waiting::CEILING_IN_PARALLEL, part: 16 };
+    waiting::Poll { floor: 8, ceiling: waiting::CEILING_IN_PARALLEL, part: 16 };
+/// For so long polls keep to the floor: most operations end in this time or little later.
+const OPERATIONS_TAKE: SignedDuration = SignedDuration::from_secs(120);
 /// After an operation was started: hardly one is over sooner.
-const FIRST_WAIT_SECONDS: u32 = 45;
+const FIRST_WAIT_SECONDS: u32 = 70;
 
 /// The function, ready to be called.
 #[derive(Debug, Clone)]
@@ -155,7 +156,7 @@ impl Waits {
         let poll =
             if self.starts { waiting::Poll { floor: FIRST_WAIT_SECONDS, ..POLL } } else { POLL };
         let seed = request.tenant.tenant_id.as_str();
-        let wait = poll.after(now.duration_since(since), seed);
+        let wait = poll.after(now.duration_since(since) - OPERATIONS_TAKE, seed);
         let until = self.until.map(|until| until.duration_since(now).as_secs().saturating_add(1));
         until.and_then(|until| u32::try_from(until).ok()).map_or(wait, |until| {
             if self.only_pauses { until } else { wait.min(until.max(POLL.floor)) }

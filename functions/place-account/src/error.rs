@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use lambda_kit::Named;
 use lambda_kit::sdk::Refusal;
+use lifecycle::retirement::AccountState;
 use lifecycle::{AccountId, DeadlinePassed, Fault, OuId, ParentId, error_names};
 
 fn from(allowed: &[String]) -> String {
@@ -63,6 +64,14 @@ pub enum Error {
         /// When it left.
         left_at: Timestamp,
     },
+    /// The tenant's account is closed, closing or suspended by AWS.
+    #[error("account {account} is {state}, and serves nobody")]
+    AccountClosed {
+        /// The account.
+        account: AccountId,
+        /// Its state.
+        state: AccountState,
+    },
     /// There is no such account in the organization.
     #[error("account {account} is not in the organization")]
     AccountNotFound {
@@ -88,6 +97,7 @@ impl Named for Error {
             Self::AwsRefused { .. } => error_names::AWS_REFUSED,
             Self::UnexpectedOrganizationalUnit { .. } => "UnexpectedOrganizationalUnit",
             Self::TenantLeft { .. } => error_names::TENANT_LEFT,
+            Self::AccountClosed { .. } => "AccountClosed",
             Self::AccountNotFound { .. } => "AccountNotFound",
             Self::DestinationNotFound { .. } => "DestinationNotFound",
         }
@@ -95,13 +105,14 @@ impl Named for Error {
 }
 
 /// The names of all errors of this function.
-pub const ERROR_NAMES: [&str; 8] = [
+pub const ERROR_NAMES: [&str; 9] = [
     error_names::INVALID_REQUEST,
     error_names::DEADLINE_PASSED,
     error_names::ACCESS_DENIED,
     error_names::AWS_REFUSED,
     "UnexpectedOrganizationalUnit",
     error_names::TENANT_LEFT,
+    "AccountClosed",
     "AccountNotFound",
     "DestinationNotFound",
 ];

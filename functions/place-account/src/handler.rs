@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::sdk::{self, Refusal, Wire};
 use lambda_kit::{Clock, Lookup, client, config};
-use lifecycle::retirement::{self, AccountTags};
+use lifecycle::retirement::{self, AccountState, AccountTags};
 use lifecycle::{
     AccountId, ExecutionTimes, Fault, OuId, ParentId, Progress, Resume, TagKey, Tags, waiting,
 };
@@ -179,11 +179,42 @@ impl Attempt<'_> {
             }
             self.remove_present(unwanted, &present).await?;
         }
+        if self.request.signed_up_at.is_some() {
+            self.refuse_if_closed().await?;
+        }
         Ok(Placed {
             account_id: account_id.clone(),
             organizational_unit_id: destination_id.clone(),
             moved: self.state.moved,
         })
+    }
+
+    /// Halts when the account is none in which a tenant can be: somebody may have closed it since it
+    /// was made, and moves are possible all the same.
+    async fn refuse_if_closed(&self) -> Result<(), Halt> {
+        let account = self.request.account_id.clone();
+        let described =
+            self.app.organizations.describe_account().account_id(account.as_str()).send().await;
+        let described = match described {
+            Ok(output) => output.account,
+            Err(error) if sdk::code(&error) == Some("AccountNotFoundException") => {
+                return Err(Error::AccountNotFound { account }.into());
+            }
+            Err(error) => return Err(self.halt("DescribeAccount", &error)),
+        };
+        let state = described.map_or(AccountState::Unknown, |described| {
+            let state = described.state.as_ref().map(|state| state.as_str());
+            AccountState::of(state, described.status.as_ref().map(|status| status.as_str()))
+        });
+        match state {
+            AccountState::Active => Ok(()),
+            AccountState::Closed | AccountState::PendingClosure | AccountState::Suspended => {
+                Err(Error::AccountClosed { account, state }.into())
+            }
+            AccountState::PendingActivation | AccountState::Unknown => {
+                Err(Halt::Wait(format!("account {account} is {state}, and not ACTIVE yet")))
+            }
+        }
     }
 
     /// Where the account stands.

@@ -211,9 +211,36 @@ async fn a_tenant_that_left_after_its_signup_is_told_apart_from_an_account_in_a_
     // Its mark is written before it is moved.
     let calls = vec![stands_in("ou-root-onboard1"), lifecycle("RETIRING", "2026-11-21T09:30:00Z")];
     refused(answer(request.clone(), calls).await, "TenantLeft");
-    let calls =
-        vec![stands_in("ou-root-onboard1"), lifecycle("REINSTATED", "2026-11-21T09:30:00Z")];
+    let back = lifecycle("REINSTATED", "2026-11-21T09:30:00Z");
+    let calls = vec![stands_in("ou-root-onboard1"), back, is("ACTIVE")];
     assert_eq!(answer(request, calls).await.unwrap(), done(false));
+}
+
+fn is(state: &str) -> Exchange {
+    call("DescribeAccount", json!({"AccountId": ACCOUNT}))
+        .answers(&json!({"Account": {"Id": ACCOUNT, "State": state}}))
+}
+
+/// It can be moved and tagged all the same: without this look a tenant would be ready in an account
+/// that somebody closed a minute ago.
+#[tokio::test(start_paused = true)]
+async fn no_tenant_is_placed_in_an_account_that_is_closed() {
+    let mut request = request();
+    request["signedUpAt"] = json!("2026-11-21T09:00:00Z");
+    let calls = |last: Exchange| {
+        let tags = call("ListTagsForResource", json!({})).answers(&json!({"Tags": []}));
+        vec![stands_in("r-root"), moves("r-root"), tags, last]
+    };
+    for state in ["CLOSED", "PENDING_CLOSURE", "SUSPENDED"] {
+        let message = refused(answer(request.clone(), calls(is(state))).await, "AccountClosed");
+        assert!(message.contains(ACCOUNT) && message.contains(state), "{message}");
+    }
+    for state in ["PENDING_ACTIVATION", "HIBERNATING"] {
+        pending(&answer(request.clone(), calls(is(state))).await);
+    }
+    let gone = call("DescribeAccount", json!({})).refuses("AccountNotFoundException");
+    refused(answer(request.clone(), calls(gone)).await, "AccountNotFound");
+    assert_eq!(answer(request, calls(is("ACTIVE"))).await.unwrap(), done(true));
 }
 
 #[tokio::test(start_paused = true)]

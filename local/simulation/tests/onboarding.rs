@@ -326,7 +326,6 @@ const UNUSED: [(&str, &str, &str); 11] = [
     ("AnnounceOutcome", "sqs:SendMessage", "Lambda's, for events that the function gave up on"),
     ("CreateAccount", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
     ("EnrollBaseline", "cloudformation:UpdateStackInstances", "no parameter is wrong here"),
-    ("EnrollBaseline", "organizations:ListTagsForResource", "nothing of a baseline fails here"),
     ("PlaceAccount", "organizations:TagResource", "new accounts have their tags"),
     ("PlaceAccount", "organizations:UntagResource", "only one that comes back has a mark to lose"),
     ("RequestQuotas", "events:PutEvents", "nobody waits for a quota for a day here"),

@@ -150,8 +150,11 @@ async fn while_stack_sets_roll_out_in_turns_tenants_are_ready_nearly_as_soon() {
     let turns = turns(&day, 2, 5).await.unwrap();
     assert!(turns.rollouts > 1 && turns.sent > 15, "{turns:?}");
     assert_eq!((turns.succeeded, turns.ready), (turns.rollouts, turns.sent), "{turns:?}");
-    let ratio = turns.to_ready.p95_ratio(&turns.without_a_rollout).unwrap();
-    assert!(ratio <= 1.5, "{ratio}: {turns:?}");
+    // A tenant that comes as a first wave begins waits for it, five minutes at most, and then for one
+    // operation that is at work.
+    let (with, without) = (&turns.to_ready, &turns.without_a_rollout);
+    assert!(with.p50 <= 1.1 * without.p50, "{turns:?}");
+    assert!(with.max <= without.max + 300.0 + 240.0, "{turns:?}");
 }
 
 /// A change that fails everywhere, with words that are those of something which passes by itself or
