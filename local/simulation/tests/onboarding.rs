@@ -318,7 +318,7 @@ const ONBOARDING: [&str; 7] = [
 ];
 
 /// Actions that the template allows and no test of onboarding needs, each with its reason.
-const UNUSED: [(&str, &str, &str); 11] = [
+const UNUSED: [(&str, &str, &str); 10] = [
     ("AdmitTenant", "sns:Publish", "only of a tier with a fault, which the shipped ones have not"),
     ("AdmitTenant", "s3:ListBucket", "no call has it; without it a missing object is a 403"),
     ("AdmitTenant", "sqs:GetQueueAttributes", "Lambda's poller asks with it; the local one knows"),
