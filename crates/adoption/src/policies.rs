@@ -170,7 +170,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            newly_denied(&[full.clone()], &[full, allowed]),
+            newly_denied(std::slice::from_ref(&full), &[full.clone(), allowed]),
             ["P4 allows roles of the account only: ec2:*, s3:*"]
         );
     }

@@ -17,10 +17,10 @@ impl Folder {
         let folder = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("services")).unwrap();
         folder.write("templates.yaml", TEMPLATE);
-        folder.write("services/base.json", &service("landlord-base", &[]).to_string());
+        folder.write("services/base.json", service("landlord-base", &[]).to_string());
         let billing = service("landlord-billing", &["landlord-base"]);
-        folder.write("services/billing.json", &serde_json::to_string_pretty(&billing).unwrap());
-        folder.write("tiers.json", &serde_json::to_string_pretty(&tiers()).unwrap());
+        folder.write("services/billing.json", serde_json::to_string_pretty(&billing).unwrap());
+        folder.write("tiers.json", serde_json::to_string_pretty(&tiers()).unwrap());
         folder
     }
 

@@ -70,7 +70,9 @@ fn what_differs_is_a_step_and_what_does_not_is_none() {
     ];
     let own: &[(&str, &str)] = &[("Size", "large")];
     let none: &[(&str, &str)] = &[];
-    let table: [(&str, &[(&str, &str)], Has, &[&str]); 12] = [
+    /// The case, the tags that should be, what there is, and the steps.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Has, &'a [&'a str]);
+    let table: [Row<'_>; 12] = [
         ("standard", none, has("standard", general, base), &[]),
         ("standard", none, has("standard", "ou-root-canary00", base), &[]),
         ("premium", none, has("premium", general, grown), &[]),

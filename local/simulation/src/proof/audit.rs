@@ -21,6 +21,8 @@ const OLD_NEWS: Duration = Duration::from_secs(180);
 /// it three times, and somebody updates the stack set in between. One that is ordered again by
 /// its id is the same.
 const MOST_ENROLMENTS: usize = 5;
+/// And how many more after a rollout that failed it: three attempts begin anew.
+const AFTER_A_ROLLOUT: usize = 3;
 
 /// The moves that there are, by who makes them: from where to where. `home` is any unit in which
 /// tenants live.
@@ -281,7 +283,9 @@ fn enrolled(watch: &Watch, state: &mut State, call: &Call, found: &mut Vec<Strin
         if state.is_tampered(account) {
             continue;
         }
-        if count > MOST_ENROLMENTS * runs_of(watch, account) {
+        // What failed by a rollout's template is tried anew when the rollout is over.
+        let anew = if is_rolled(watch, &stack_set) { AFTER_A_ROLLOUT } else { 0 };
+        if count > MOST_ENROLMENTS * runs_of(watch, account) + anew {
             found.push(format!("{} was enrolled in {stack_set} {count} times", account.name));
         }
         // A live tenant that signs up again is mended where it stands, by an operation of its own, and
