@@ -345,6 +345,31 @@ async fn what_fails_by_a_rollouts_template_waits_for_its_end_and_is_tried_anew()
 }
 
 #[tokio::test]
+async fn what_began_during_a_rollout_is_tried_anew_although_its_end_is_seen_first() {
+    let mut request = small_request();
+    let rollout = "roll-0123456789abcdef-w02of03-000-r0";
+    let aws = alone()
+        .always("ListTagsForResource", |_| Reply::Json(json!({"Tags": []})))
+        .text("ListStackInstances", instances(&[]))
+        .text("ListStackSetOperations", operations(&[(rollout, "RUNNING", "2026-11-21T11:00:00Z")]))
+        .text("DescribeStackSet", stack_set("SELF_MANAGED"))
+        .text("CreateStackInstances", started());
+    let begun = call_at(&aws, request.clone(), NOW).await.unwrap();
+    assert_eq!(aws.calls_of("CreateStackInstances").len(), 1);
+    request["resume"] = begun["resume"].clone();
+    // The rollout is over, and gone from the log, before anybody looks again.
+    for (operation, now) in [
+        ("enrol-1", "2026-11-21T12:03:00Z"),
+        ("enrol-2", "2026-11-21T12:07:00Z"),
+        ("enrol-3", "2026-11-21T12:12:00Z"),
+    ] {
+        let answer = failed_by(operation, now, &mut request).await.unwrap();
+        let because = answer["because"].as_str().unwrap();
+        assert_eq!(because.contains("its rollout is over"), operation == "enrol-3", "{because}");
+    }
+}
+
+#[tokio::test]
 async fn a_redrive_counts_anew() {
     let mut request = small_request();
     for operation in ["enrol-0", "enrol-1", "enrol-2"] {
