@@ -21,10 +21,11 @@ const OF_LIFECYCLE: [&str; 7] = [
 ];
 
 /// Crates of values and pure functions that several layers share, and what they may use.
-const PURE: [(&str, &[&str]); 5] = [
+const PURE: [(&str, &[&str]); 6] = [
     ("adoption", &["lifecycle", "csv", "jiff", "serde", "serde_json", "sha2"]),
     ("aws-cron", &["jiff", "thiserror"]),
-    ("convergence", &["lifecycle", "serde"]),
+    ("convergence", &["lifecycle", "jiff", "serde", "serde_json"]),
+    ("fleet-audit", &["lifecycle", "convergence", "jiff", "serde", "serde_json"]),
     ("stack-set-reasons", &["serde"]),
     ("gate-rules", &["lifecycle", "aws-cron", "jiff", "serde", "serde_json"]),
 ];

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod live;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use lifecycle::{
@@ -7,6 +9,8 @@ use lifecycle::{
     WantedQuota, tags,
 };
 use serde::{Deserialize, Serialize};
+
+pub use live::Live;
 
 /// How AWS shows the value of a NoEcho parameter.
 const MASKED: &str = "****";

@@ -1,17 +1,14 @@
 //! Whether a change can be carried out now, and what the tenant should have after it.
 
-use std::collections::BTreeMap;
-
-use convergence::{Has, Kind, Step};
+use convergence::{Has, Kind, Live, Step};
 use jiff::Timestamp;
 use lifecycle::retirement::left_at;
 use lifecycle::{
-    Admission, Fault, Faults, ParentId, RegionName, SignupEvent, StackSetName, TenantChanged,
-    TenantDocument, TiersConfig, tags,
+    Admission, Fault, Faults, ParentId, RegionName, StackSetName, TenantChanged, TenantDocument,
+    TiersConfig, tags,
 };
 use organization_accounts::Facts;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tenant_records::{TenantRecord, Wanted, Wish};
 
 use crate::config::Config;
@@ -119,33 +116,23 @@ pub(crate) fn document(
     tiers: &TiersConfig,
     config: &Config,
 ) -> Result<TenantDocument, Faults> {
-    let tag = |key: &str| facts.tags.get(key).filter(|value| !value.is_empty()).cloned();
-    let tenant = event.tenant_id.to_string();
-    let said = wanted.and_then(|wanted| wanted.tenant_name.as_ref());
-    let name = said.map(|said| said.value.to_string()).or_else(|| tag(tags::NAME));
-    let own: BTreeMap<&String, &String> =
-        wanted.iter().flat_map(|it| &it.tags).map(|(key, said)| (key, &said.value)).collect();
-    let detail = json!({
-        "tenantId": tag(tags::ORIGINAL_ID).unwrap_or_else(|| tenant.clone()),
-        "tenantName": name.unwrap_or(tenant),
-        "tier": tier_of(wanted, facts),
-        "tags": own,
-        "metadata": Value::Object(event.metadata.clone()),
-    });
-    // The functions that equip ask whether the tenant left since it signed up. One that is live now
-    // has left whenever its account says so.
-    let signup = SignupEvent { id: event_id, time: Timestamp::UNIX_EPOCH, detail: &detail };
-    let admission = Admission {
+    let own_parameters = wanted.map(Wanted::own_parameters).unwrap_or_default();
+    let own = wanted.iter().flat_map(|it| &it.tags);
+    let live = Live {
+        tenant: &event.tenant_id,
+        tier: &tier_of(wanted, facts),
+        name: wanted.and_then(|it| it.tenant_name.as_ref()).map(|said| said.value.as_str()),
+        tags: &facts.tags,
+        own_tags: own.map(|(key, said)| (key.as_str(), said.value.as_str())).collect(),
+        own_parameters: &own_parameters,
+        metadata: &event.metadata,
+        event_id,
+    };
+    live.document(Admission {
         tiers,
         naming: &config.naming,
         units: &config.units,
         deadline_seconds: config.deadline_seconds,
-    };
-    let document = TenantDocument::resolve(signup, admission)?;
-    let own = wanted.map(Wanted::own_parameters).unwrap_or_default();
-    Ok(match tiers.get(&document.tier) {
-        Some(tier) => document.with_parameters(tier, &own),
-        None => document,
     })
 }
 
@@ -176,6 +163,8 @@ pub(crate) fn take(steps: Vec<Step>, taken: &[Step]) -> (Vec<Step>, Vec<Step>) {
 #[cfg(test)]
 mod tests {
     use lifecycle::retirement::AccountState;
+
+    use serde_json::{Value, json};
 
     use super::*;
 
