@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use clap::Args;
 use lambda_kit::client;
 use lambda_kit::sdk::{Trouble, Wire, code};
+use lifecycle::OrganizationalUnits;
 
 use crate::failure::{Exit, Failure};
 
 /// The name of Landlord's stack, unless the command line says otherwise.
 pub const STACK: &str = "landlord";
+
+/// The units of tenants, as the template calls them.
+const TENANT_UNITS: [&str; 3] = ["Canary", "Early", "General"];
 
 /// Which of the stacks
 #[derive(Debug, Clone, Args)]
@@ -81,6 +85,36 @@ impl Deployment {
         self.outputs.get(name).map(String::as_str).ok_or_else(|| {
             let tried = format!("find the output {name} of the stack {}", self.stack);
             Failure::new(tried, "the stack has no such output", "deploy this version: make deploy")
+        })
+    }
+
+    /// A parameter.
+    ///
+    /// # Errors
+    /// When the stack does not have it, as one of an older version.
+    pub fn parameter(&self, name: &str) -> Result<&str, Failure> {
+        self.parameters.get(name).map(String::as_str).ok_or_else(|| {
+            let tried = format!("find the parameter {name} of the stack {}", self.stack);
+            Failure::new(
+                tried,
+                "the stack has no such parameter",
+                "deploy this version: make deploy",
+            )
+        })
+    }
+
+    /// The units in which live tenants stand.
+    ///
+    /// # Errors
+    /// When the stack does not say them.
+    pub fn tenant_units(&self) -> Result<OrganizationalUnits, Failure> {
+        let mut units = Vec::new();
+        for unit in TENANT_UNITS {
+            units.push(format!("{unit}={}", self.output(&format!("{unit}OuIdInUse"))?));
+        }
+        units.join(",").parse().map_err(|faults: lifecycle::Faults| {
+            let advice = "deploy this version: make deploy";
+            Failure::new("read the units of tenants", faults.to_string(), advice)
         })
     }
 }

@@ -8,10 +8,16 @@
 pub mod adopt;
 pub mod config;
 mod connection;
+pub mod converge;
 mod credentials;
 mod deployment;
 mod failure;
+pub mod fleet;
+mod ground;
+mod page;
+mod patience;
 pub mod stop;
+pub mod tenant;
 
 use std::process::ExitCode;
 
@@ -35,6 +41,12 @@ pub enum Command {
     /// The switch that stops everything irreversible: emptying and closing accounts
     #[command(subcommand)]
     Stop(stop::Command),
+    /// All accounts of tenants: who is not ready and why, what is wrong and what mends it
+    Fleet(fleet::Fleet),
+    /// All that is known of one tenant: what is wrong and what mends it comes first
+    Tenant(tenant::Tenant),
+    /// Look at live tenants anew, and give them what they should have
+    Converge(converge::Converge),
     /// Accounts that are there become tenants', by a plan first; and the way back
     #[command(subcommand)]
     Adopt(adopt::Command),
@@ -60,11 +72,34 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Stop(stop) => performed(stop.perform()),
+            Self::Fleet(fleet) => answered(fleet.perform()),
+            Self::Tenant(tenant) => answered(tenant.perform()),
+            Self::Converge(converge) => performed(converge.perform()),
             Self::Adopt(adopt) => performed(adopt.perform()),
             Self::Config(config) => config.run(),
             Self::Gate(gate) => gate.run(),
         }
     }
+}
+
+/// What a command that looks at something prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The text, or the document.
+    pub text: String,
+    /// Whether what was looked at has faults.
+    pub has_findings: bool,
+}
+
+/// Runs what looks at something; the exit status says whether it has faults.
+fn answered(work: impl Future<Output = Result<Answer, Failure>>) -> ExitCode {
+    let mut has_findings = false;
+    let told = performed(async {
+        let answer = work.await?;
+        has_findings = answer.has_findings;
+        Ok(answer.text)
+    });
+    if has_findings { Exit::Refused.into() } else { told }
 }
 
 /// Runs what asks AWS, on one thread: calls wait for each other's answers anyway.

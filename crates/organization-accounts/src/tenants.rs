@@ -68,7 +68,10 @@ impl TenantAccounts {
     }
 
     /// The accounts that carry the tag, as far as the index knows.
-    async fn indexed(&self, tenant: &TenantId) -> Result<Vec<AccountId>, Trouble> {
+    ///
+    /// # Errors
+    /// Whatever AWS answers.
+    pub async fn indexed(&self, tenant: &TenantId) -> Result<Vec<AccountId>, Trouble> {
         let filter = TagFilter::builder().key(tags::TENANT).values(tenant.as_str()).build();
         let mut accounts = Vec::new();
         let mut token: Option<String> = None;

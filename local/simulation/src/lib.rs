@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod library;
 pub mod onboarding;
 pub mod operation;
+pub mod paste;
 pub mod privileges;
 pub mod proof;
 pub mod retirement;

@@ -5,6 +5,7 @@ mod alarms;
 mod brakes;
 mod changes;
 mod coming_back;
+mod fleet;
 mod observed;
 mod offboarding;
 mod onboarding;

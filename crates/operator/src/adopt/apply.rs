@@ -15,16 +15,11 @@ use super::enter::Doors;
 use super::world::{World, parsed};
 use super::{failed, key, patiently};
 use crate::failure::{Exit, Failure};
+use crate::patience::pause;
 
 /// How often a convergence is looked at, and how long all of them may take: 12 hours.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(15);
 const LOOKS: u32 = 12 * 60 * 4;
-
-/// Lets time go by.
-#[expect(clippy::disallowed_methods, reason = "a command line waits for what it began")]
-pub(super) async fn pause(duration: Duration) {
-    tokio::time::sleep(duration).await;
-}
 
 /// What became of one account.
 struct Applied {

@@ -189,7 +189,7 @@ impl<'a> Doors<'a> {
             let status = stack.and_then(|it| it.stack_status()).map_or("", StackStatus::as_str);
             match status {
                 "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(()),
-                "CREATE_IN_PROGRESS" => super::apply::pause(BETWEEN_LOOKS).await,
+                "CREATE_IN_PROGRESS" => crate::patience::pause(BETWEEN_LOOKS).await,
                 other => {
                     let said = format!("the stack {ROLE_STACK} is {other}");
                     let advice = "see its events in the account, delete it, and apply again";

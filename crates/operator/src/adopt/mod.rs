@@ -10,15 +10,15 @@ mod say;
 mod world;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use lambda_kit::Clock;
-use lambda_kit::sdk::{Trouble, Wire};
+use lambda_kit::sdk::Wire;
 
 use crate::connection::{Connection, Surroundings};
 use crate::deployment::Which;
 use crate::failure::Failure;
+use crate::patience::{failed, patiently};
 
 /// Accounts that are there become tenants', by a plan first; and the way back
 #[derive(Debug, Subcommand)]
@@ -140,30 +140,4 @@ impl Command {
 /// Where plans are, in the runs bucket.
 fn key(hash: &str) -> String {
     format!("adoptions/{hash}.json")
-}
-
-/// How often a call is made again that AWS did not answer for a reason that passes, and how long is
-/// waited before each.
-const TRIES: u32 = 20;
-const BETWEEN_TRIES: Duration = Duration::from_secs(3);
-
-/// The answer of a call, made again as long as it fails for a reason that passes: a throttle, an
-/// outage, another change of the organization.
-async fn patiently<T, F>(tried: impl Into<String>, call: impl Fn() -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Trouble>>,
-{
-    for _ in 1..TRIES {
-        match Box::pin(call()).await {
-            Err(Trouble::Passing(_)) => apply::pause(BETWEEN_TRIES).await,
-            answer => return answer.map_err(failed(tried)),
-        }
-    }
-    Box::pin(call()).await.map_err(failed(tried))
-}
-
-/// What a call without an answer means for a command that tried this.
-fn failed(tried: impl Into<String>) -> impl FnOnce(Trouble) -> Failure {
-    let tried = tried.into();
-    move |trouble| Failure::aws(tried, &trouble)
 }

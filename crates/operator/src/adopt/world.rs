@@ -15,9 +15,6 @@ use super::{failed, patiently};
 use crate::deployment::Deployment;
 use crate::failure::{Exit, Failure};
 
-/// The units of tenants, as the template calls them.
-const TENANT_UNITS: [&str; 3] = ["Canary", "Early", "General"];
-
 /// The organization, and Landlord in it.
 pub(super) struct World {
     pub(super) wire: Wire,
@@ -45,14 +42,7 @@ impl World {
         let administrators =
             patiently("list delegated administrators", || accounts.delegated_administrators());
         let administrators = administrators.await?;
-        let mut units = Vec::new();
-        for unit in TENANT_UNITS {
-            units.push(format!("{unit}={}", deployment.output(&format!("{unit}OuIdInUse"))?));
-        }
-        let units = units.join(",").parse().map_err(|faults: lifecycle::Faults| {
-            let advice = "deploy this version: make deploy";
-            Failure::new("read the units of tenants", faults.to_string(), advice)
-        })?;
+        let units = deployment.tenant_units()?;
         let mut closed_units = BTreeSet::new();
         for output in ["OnboardingOuIdInUse", "RetiringOuIdInUse", "SuspendedOuIdInUse"] {
             closed_units.insert(parsed(output, deployment.output(output)?.parse::<OuId>())?);
