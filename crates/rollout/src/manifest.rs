@@ -255,6 +255,35 @@ pub struct StageResult {
     /// How long the stage took, in seconds, without what was watched afterwards.
     #[serde(default)]
     pub seconds: i64,
+    /// How far the accounts of the next wave's first operation are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
+}
+
+/// How many accounts of an operation were seen to be tenants' own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Looked {
+    /// Whether it is the first operation of the next wave, and not one of this.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub next_wave: bool,
+    /// The round.
+    pub round: u32,
+    /// The operation in it.
+    pub operation: usize,
+    /// The first of its accounts, so many.
+    pub accounts: usize,
+    /// When the look began; nothing before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl Looked {
+    /// Whether nothing was looked at.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What was found on the way back of a rehearsal, read from set and instances: the file

@@ -219,6 +219,7 @@ async fn step(
             reason: deployed.reason.clone(),
             seconds_per_round: state.seconds_per_round,
             seconds: state.elapsed(now).as_secs(),
+            looked: state.checked.next_wave.then(|| state.checked.clone()),
         };
         let name = format!("{}/result.json", folder(stage));
         run.files.write(&name, &result).await?;

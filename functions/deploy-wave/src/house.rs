@@ -2,18 +2,23 @@
 //! and was made a while ago. An account that is not a tenant's own, or not any more, is left out,
 //! and named with the reason in what is not current.
 
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use lifecycle::rollout::Stage;
 use lifecycle::{AccountId, Fault};
 use rollout::house::{delegates, see};
-use rollout::manifest::folder;
+use rollout::manifest::{Looked, Operations, folder};
 use rollout::{Batch, Class, Objection, Reason, ReasonCode, Row, StackSets, Stop};
 
 use crate::run::{Next, Run, WAIT_WHILE_BUSY, wait};
-use crate::state::{Checked, State};
+use crate::state::State;
 
-/// Accounts that are looked at in a call, one after another: Organizations lists the tags of ten a
-/// second.
-const ACCOUNTS_IN_CALL: usize = 40;
+/// Accounts that are looked at in a call: a quarter of a minute, for Organizations lists the tags of
+/// ten a second.
+const ACCOUNTS_IN_CALL: usize = 150;
+/// Accounts that are looked at at once. More would leave nothing of that rate to new tenants.
+const AT_ONCE: usize = 2;
 /// How long a look counts, for an operation that has to wait for its turn.
 const COUNTS: SignedDuration = SignedDuration::from_hours(1);
 
@@ -27,17 +32,31 @@ pub(crate) enum Look {
     Outside(Vec<(AccountId, Objection)>),
 }
 
+/// The operation whose accounts are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The one with this number in the present round.
+    Here(usize),
+    /// The first one of the next wave.
+    NextWave,
+}
+
 impl Run<'_> {
-    /// Looks at some more accounts of the operation with this number in the present round.
+    /// Looks at some more accounts of an operation.
     pub(crate) async fn look_at(
         &self,
         state: &mut State,
-        operation: usize,
+        place: Place,
         batch: &Batch,
         now: Timestamp,
     ) -> Result<Look, Stop> {
+        let (next_wave, round, operation) = match place {
+            Place::Here(operation) => (false, state.round, operation),
+            Place::NextWave => (true, 0, 0),
+        };
         let checked = &mut state.checked;
-        let is_of_it = (checked.round, checked.operation) == (state.round, operation);
+        let is_of_it =
+            (checked.next_wave, checked.round, checked.operation) == (next_wave, round, operation);
         let counts = checked.since.is_some_and(|since| now.duration_since(since) < COUNTS);
         if !is_of_it || !counts {
             let config = &self.app.config.stack_sets;
@@ -45,7 +64,7 @@ impl Run<'_> {
             if !config.name(&self.app.parameters, set).await? {
                 return Err(Fault::new("stackSet", set.as_str(), StackSets::RULE).into());
             }
-            *checked = Checked { round: state.round, operation, accounts: 0, since: Some(now) };
+            *checked = Looked { next_wave, round, operation, accounts: 0, since: Some(now) };
         }
         let some: Vec<_> =
             batch.accounts.iter().skip(checked.accounts).take(ACCOUNTS_IN_CALL).collect();
@@ -56,8 +75,14 @@ impl Run<'_> {
         let delegates = delegates(client).await?;
         let mut outside = Vec::new();
         let mut clear = 0;
-        for account in some {
-            let seen = match see(client, account).await {
+        // Boxed: a closure over a borrowed account is no `Send` that a caller could name.
+        let looks: Vec<BoxFuture<'_, _>> = some
+            .into_iter()
+            .map(|account| see(client, account).map(move |seen| (account, seen)).boxed())
+            .collect();
+        let mut looks = stream::iter(looks).buffered(AT_ONCE);
+        while let Some((account, seen)) = looks.next().await {
+            let seen = match seen {
                 // A throttle: what was looked at counts.
                 Err(Stop::Later(_)) if clear > 0 => break,
                 seen => seen?,
@@ -75,17 +100,31 @@ impl Run<'_> {
         Ok(if left == 0 { Look::Clear } else { Look::More(left) })
     }
 
-    /// Looks at accounts of the next operation while one works. What is found there is dealt with
-    /// before it starts.
-    pub(crate) async fn look_ahead(&self, state: &mut State, now: Timestamp) -> Result<(), Stop> {
-        let operations = self.operations(state).await?;
+    /// Looks at accounts of the next operation while one works, that of the next wave while the last
+    /// one does; true while some are left. What is found there is dealt with before it starts.
+    pub(crate) async fn look_ahead(&self, state: &mut State, now: Timestamp) -> Result<bool, Stop> {
+        let operations = self.operations(state).await?.operations;
         let next = state.next + 1;
-        let Some(batch) = operations.operations.get(next) else { return Ok(()) };
-        match self.look_at(state, next, batch, now).await {
+        let (place, batch) = match operations.into_iter().nth(next) {
+            Some(batch) => (Place::Here(next), batch),
+            None => match self.first_of_next_wave().await? {
+                Some(batch) => (Place::NextWave, batch),
+                None => return Ok(false),
+            },
+        };
+        match self.look_at(state, place, &batch, now).await {
+            Ok(look) => Ok(matches!(look, Look::More(_))),
             // It is looked at again in time.
-            Err(Stop::Later(_)) => Ok(()),
-            look => look.map(drop),
+            Err(Stop::Later(_)) => Ok(false),
+            Err(stop) => Err(stop),
         }
+    }
+
+    async fn first_of_next_wave(&self) -> Result<Option<Batch>, Stop> {
+        let Stage::Wave { number, of, wait } = self.stage else { return Ok(None) };
+        let next = Stage::Wave { number: number + 1, of, wait };
+        let file: Option<Operations> = self.files.find(&format!("{}.json", folder(next))).await?;
+        Ok(file.and_then(|file| file.operations.into_iter().next()))
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Deadline;
 use lifecycle::rollout::Stage;
-use rollout::manifest::{JOINED, StageResult};
+use rollout::manifest::{JOINED, Looked, StageResult};
 use rollout::plan::WavePlan;
 use rollout::stack_set::OperationStatus;
 use rollout::{
@@ -21,6 +21,8 @@ use crate::state::{Open, State};
 /// A free stack set is asked soon, a busy one after a while.
 pub(crate) const WAIT_AFTER_START: u32 = 5;
 pub(crate) const WAIT_WHILE_BUSY: u32 = 20;
+/// Between two calls that look at accounts.
+pub(crate) const WAIT_FOR_LOOKS: u32 = 1;
 
 /// What comes after a step.
 pub(crate) enum Next {
@@ -77,7 +79,7 @@ impl Run<'_> {
         }
     }
 
-    /// What earlier waves have measured.
+    /// What earlier waves have measured, and have looked at.
     pub(crate) async fn recall(&self, state: &mut State) -> Result<(), Stop> {
         let number = match self.stage {
             Stage::Wave { number, .. } => number.saturating_sub(1),
@@ -89,7 +91,11 @@ impl Run<'_> {
         }
         let name = format!("waves/{number:02}/result.json");
         let result: Option<StageResult> = self.files.find(&name).await?;
-        state.seconds_per_round = result.and_then(|result| result.seconds_per_round);
+        let Some(result) = result else { return Ok(()) };
+        state.seconds_per_round = result.seconds_per_round;
+        if matches!(self.stage, Stage::Wave { .. }) && state.checked.is_default() {
+            state.checked = Looked { next_wave: false, ..result.looked.unwrap_or_default() };
+        }
         Ok(())
     }
 
@@ -204,7 +210,7 @@ impl Run<'_> {
         if let Stage::Back { .. } = self.stage {
             self.renew_gates(state, now).await?;
         }
-        self.look_ahead(state, now).await?;
+        let more = self.look_ahead(state, now).await?;
         // One that waits for its turn has changed nothing yet.
         if status == OperationStatus::Running {
             self.remember_definition(state).await?;
@@ -213,7 +219,8 @@ impl Run<'_> {
             OperationStatus::Queued => format!("{id} waits for its turn"),
             _ => format!("{id} deploys {} instances", open.instances),
         };
-        Ok(wait(next_look(state, now), because))
+        let seconds = next_look(state, now);
+        Ok(wait(if more { seconds.min(WAIT_FOR_LOOKS) } else { seconds }, because))
     }
 
     async fn renew_gates(&self, state: &mut State, now: Timestamp) -> Result<(), Stop> {

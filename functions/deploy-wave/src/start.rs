@@ -9,15 +9,13 @@ use rollout::{Batch, Manifest, Stop};
 
 use crate::definition::Changed;
 use crate::gates;
-use crate::house::{Look, without};
+use crate::house::{Look, Place, without};
 use crate::rounds::nobody_took_it;
-use crate::run::{Next, Run, WAIT_AFTER_START, WAIT_WHILE_BUSY, wait};
+use crate::run::{Next, Run, WAIT_AFTER_START, WAIT_FOR_LOOKS, WAIT_WHILE_BUSY, wait};
 use crate::state::{Open, State};
 
 /// Between two calls that open gates.
 const WAIT_FOR_GATES: u32 = 1;
-/// Between two calls that look at accounts.
-const WAIT_FOR_LOOKS: u32 = 1;
 
 impl Run<'_> {
     pub(crate) fn concurrent(&self, batch: &Batch) -> usize {
@@ -74,7 +72,7 @@ impl Run<'_> {
             }
         }
         let changes = self.changes_the_set(state);
-        match self.look_at(state, state.next, batch, now).await? {
+        match self.look_at(state, Place::Here(state.next), batch, now).await? {
             Look::Clear => {}
             Look::More(left) => {
                 let because = format!("Organizations is asked about {left} more accounts");

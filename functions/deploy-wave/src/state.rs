@@ -1,6 +1,7 @@
 //! What one call tells the next. Lists are in files; here is only how far the wave is.
 
 use jiff::{SignedDuration, Timestamp};
+use rollout::manifest::Looked;
 use rollout::{Instance, Reason};
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +57,8 @@ pub struct State {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub marks: bool,
     /// How far the accounts of the next operation are looked at.
-    #[serde(skip_serializing_if = "Checked::is_default")]
-    pub checked: Checked,
+    #[serde(skip_serializing_if = "Looked::is_default")]
+    pub checked: Looked,
     /// Accounts of the operation whose gates are open, and until when.
     pub gates_open: usize,
     /// Until when they are.
@@ -79,27 +80,6 @@ pub struct Gathering {
     /// An instance that has the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Instance>,
-}
-
-/// How many accounts of an operation were seen to be tenants' own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Checked {
-    /// The round.
-    pub round: u32,
-    /// The operation in it.
-    pub operation: usize,
-    /// The first of its accounts, so many.
-    pub accounts: usize,
-    /// When the look began; nothing before the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-}
-
-impl Checked {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

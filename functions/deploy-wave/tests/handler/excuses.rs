@@ -46,7 +46,12 @@ async fn accounts_that_are_suspended_are_left_out_and_asked_about_once() {
     let done = deployed(&world, request("WAVE", 1)).await.unwrap();
     assert_eq!(done["verdict"], "GO", "{done}");
     assert_eq!(done["counts"]["suspended"], 4, "{done}");
-    assert_eq!(world.calls_of("DescribeAccount").len(), 6 + 4, "beside the look at all of them");
+    let looks = world.calls_of("ListTagsForResource").len();
+    assert_eq!(
+        world.calls_of("DescribeAccount").len(),
+        looks + 4,
+        "beside the look at all of them"
+    );
     let set = Set::default();
     set.fate(0, &["suspended"]);
     let world = set.serve(planned(6, json!({})));

@@ -51,3 +51,28 @@ async fn a_stack_set_that_nobody_named_is_not_touched_whatever_a_file_says() {
     assert!(error.error_message.contains("RolloutStackSets"), "{}", error.error_message);
     assert!(set.ids().is_empty());
 }
+
+/// The machine asks in the dwell time for nothing: what comes after it must be known before.
+#[tokio::test]
+async fn while_the_last_operation_works_the_next_waves_first_accounts_are_looked_at_once() {
+    let set = Set::default();
+    let world = set.serve(planned(4, json!({})));
+    let looks = || world.calls_of("ListTagsForResource").len();
+    deployed(&world, request("WAVE", 1)).await.unwrap();
+    assert_eq!(looks(), 4 + 2, "its own four, and two of the next wave");
+    deployed(&world, request("WAVE", 2)).await.unwrap();
+    assert_eq!(looks(), 4 + 4, "the other two of the next wave");
+}
+
+#[tokio::test]
+async fn what_was_seen_more_than_an_hour_before_its_wave_is_looked_at_again() {
+    let set = Set::default();
+    let world = set.serve(planned(2, json!({})));
+    let looks = || world.calls_of("ListTagsForResource").len();
+    deployed(&world, request("WAVE", 1)).await.unwrap();
+    assert_eq!(looks(), 4);
+    let later: Timestamp = START.parse().unwrap();
+    let later = later + SignedDuration::from_mins(61);
+    answer(&world, &request("WAVE", 2), later).await.unwrap();
+    assert_eq!(looks(), 6);
+}

@@ -23,6 +23,7 @@ fn result(rows: &[Row]) -> StageResult {
         reason: None,
         seconds_per_round: None,
         seconds: 60,
+        looked: None,
     }
 }
 
