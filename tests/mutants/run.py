@@ -18,6 +18,7 @@ mutant is on.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -33,6 +34,8 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 BASE = TARGET / "mutants"
 COPY = BASE / "workspace"
 PROFILE = os.environ.get("LANDLORD_MUTANTS_PROFILE", "dev")
+# The test programs of each package, once they are built, and the folder in which each runs.
+TESTS = {}
 PROGRAM = BASE / "target" / ("debug" if PROFILE == "dev" else PROFILE) / "landlord"
 
 
@@ -90,16 +93,28 @@ def share():
                 os.link(path, place)
 
 
-def build():
+def build(packages):
+    """The program, and the tests of these packages: all in one build, so that the crates that they
+    share have the same features. The test programs by package; nothing when it fails."""
     share()
+    command = [
+        "cargo", "test", "--no-run", "--locked", "-q", "--profile", PROFILE,
+        "--message-format", "json-render-diagnostics",
+        *(part for package in ["landlord", *packages] for part in ("-p", package)),
+    ]
     environment = dict(
         os.environ, CARGO_TARGET_DIR=str(BASE / "target"), CARGO_INCREMENTAL="0"
     )
-    command = ["cargo", "build", "--locked", "-q", "-p", "landlord", "--profile", PROFILE]
     done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(done.stderr[-4000:], file=sys.stderr)
-    return done.returncode == 0
+        return None
+    programs = {}
+    for message in map(json.loads, done.stdout.splitlines()):
+        if message.get("executable") and message["profile"]["test"]:
+            folder = Path(message["manifest_path"]).parent
+            programs.setdefault(folder.name, []).append((message["executable"], folder))
+    return programs
 
 
 def play(arguments, mutant=None):
@@ -170,18 +185,20 @@ def search(mutant, most):
 def run_test(mutant):
     """What the test says that holds the mutant's guard; nothing when it passes."""
     package, name = mutant["test"].split()
-    environment = dict(
-        os.environ,
-        LANDLORD_MUTANT=mutant["name"],
-        CARGO_TARGET_DIR=str(BASE / "target"),
-        CARGO_INCREMENTAL="0",
-    )
-    command = ["cargo", "test", "--locked", "-q", "-p", package, name]
-    done = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
-    if "test result: FAILED" in done.stdout:
-        return [f"{package} {name}"]
-    if done.returncode or not re.search(r"test result: ok\. [1-9]", done.stdout):
-        raise SystemExit(f"{mutant['test']} did not run: {done.stderr[-2000:]}")
+    environment = dict(os.environ, LANDLORD_MUTANT=mutant["name"])
+    passed = 0
+    for program, folder in TESTS[package]:
+        done = subprocess.run(
+            [program, name], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        if "test result: FAILED" in done.stdout:
+            return [f"{package} {name}"]
+        ended = re.search(r"test result: ok\. (\d+) passed", done.stdout)
+        if done.returncode or not ended:
+            raise SystemExit(f"{mutant['test']} broke off: {done.stderr[-2000:]}")
+        passed += int(ended[1])
+    if not passed:
+        raise SystemExit(f"{mutant['name']}: there is no test {mutant['test']}")
     return []
 
 
@@ -238,8 +255,10 @@ def main():
     for mutant in filter(is_code, mutants):
         target = COPY / mutant["file"]
         target.write_text(replaced(mutant, target.read_text()))
-    if not build():
+    programs = build(sorted({mutant["test"].split()[0] for mutant in mutants if "test" in mutant}))
+    if programs is None:
         return 1
+    TESTS.update(programs)
     seeds = sorted({mutant["seed"] for mutant in mutants if "seed" in mutant})
     for mutant in filter(lambda mutant: "test" in mutant, mutants):
         if run_test(dict(mutant, name="")):

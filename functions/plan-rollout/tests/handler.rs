@@ -233,6 +233,25 @@ async fn a_set_that_another_roll_out_left_unproven_is_refused_and_may_be_taken_o
 }
 
 #[tokio::test]
+async fn a_rehearsal_is_refused_until_the_rollout_before_it_is_told_to_be_over() {
+    let world = fleet(100);
+    let mut first = request(json!("routine"));
+    first["name"] = json!("landlord-tenant-baseline_c0");
+    settled(&world, first).await.unwrap();
+    let rehearsal = json!({
+        "input": {"version": 1, "stackSet": BASELINE, "changeId": "r1", "rehearse": true},
+        "name": "landlord-tenant-baseline_r1",
+        "execution": {"startedAt": "2026-11-21T09:59:00Z"},
+    });
+    let error = settled(&world, rehearsal.clone()).await.unwrap_err();
+    assert_eq!(error.error_type, "AnotherRollout");
+    assert!(error.error_message.contains("baseline_c0"), "{}", error.error_message);
+    world.put("rollouts/landlord-tenant-baseline_c0/not-current.json", "[]");
+    let planned = settled(&world, rehearsal).await.unwrap();
+    assert_eq!(planned["status"], "DONE", "{planned}");
+}
+
+#[tokio::test]
 async fn an_alarm_that_is_red_already_refuses_the_plan_unless_it_is_to_be_ignored() {
     let world = fleet(100).on("DescribeAlarms", |_| {
         json!({"MetricAlarms": [{"AlarmName": "api", "StateValue": "ALARM"}]}).to_string().into()
