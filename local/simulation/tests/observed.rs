@@ -330,3 +330,44 @@ fn a_lone_tenant_takes_at_most_a_tenth_longer_than_aws_itself() {
         assert!(longest <= 5.0, "{:?}", report.longest_invocation_seconds);
     }
 }
+
+/// People put an account out of its quarantine while its baseline is deployed: it does not go home
+/// past what the quarantine was for.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_moved_to_the_root_while_it_is_equipped_stays_there_and_fails_visibly() {
+    let mut world = world(36, &[]).await;
+    // A required quota would wait: in the root nobody has the role that could ask for it.
+    let name = json!({ "Name": "/landlord/tiers" });
+    let tiers = world.deployment.ask("ssm", "GetParameter", name).await.unwrap();
+    let mut tiers: Value =
+        serde_json::from_str(tiers["Parameter"]["Value"].as_str().unwrap()).unwrap();
+    tiers["tiers"]["standard"]["quotas"] = json!([]);
+    let input = json!({ "Name": "/landlord/tiers", "Value": tiers.to_string(), "Overwrite": true });
+    world.deployment.ask("ssm", "PutParameter", input).await.unwrap();
+    let detail = json!({ "tenantId": "acme", "tenantName": "Acme", "tier": "standard" });
+    world.deployment.sign_up(&detail).await.unwrap();
+    let mine = |world: &World| {
+        let accounts = world.aws().accounts().into_iter();
+        accounts
+            .filter(|one| one.tags.get("landlord:tenant").map(String::as_str) == Some("acme"))
+            .find(|one| one.parent_name == "Onboarding")
+    };
+    let account = loop {
+        match mine(&world) {
+            Some(account) => break account.id,
+            None => world.aws().sleep(Duration::from_secs(5)).await,
+        }
+    };
+    // Its baseline is on its way.
+    world.aws().sleep(Duration::from_secs(60)).await;
+    let roots = world.deployment.ask("organizations", "ListRoots", json!({})).await.unwrap();
+    let root = roots["Roots"][0]["Id"].as_str().unwrap();
+    assert!(world.aws().move_account_by_hand(&account, root));
+    let ended = world.gather(48 * HOUR, &ENDS, 1).await.unwrap();
+    assert_eq!(ended[0].name, "TenantOnboardingFailed", "{:?}", ended[0].detail);
+    let said = ended[0].detail.to_string();
+    assert!(said.contains("UnexpectedOrganizationalUnit"), "{said}");
+    let parents = json!({ "ChildId": account });
+    let parents = world.deployment.ask("organizations", "ListParents", parents).await.unwrap();
+    assert_eq!(parents["Parents"][0]["Id"], root, "it stays where people put it");
+}
