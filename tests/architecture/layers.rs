@@ -31,7 +31,7 @@ const PURE: [(&str, &[&str]); 6] = [
 ];
 
 /// The services that a function calls. The design's table, and S3 for the notes of announcements.
-const SERVICES: [(&str, &[&str]); 20] = [
+const SERVICES: [(&str, &[&str]); 21] = [
     ("account-gate", &["cloudwatch", "ssm"]),
     (
         "admit-tenant",
@@ -49,6 +49,7 @@ const SERVICES: [(&str, &[&str]); 20] = [
     ),
     ("announce-outcome", &["sfn", "eventbridge", "sns", "s3"]),
     ("assess-wave", &["cloudwatch", "s3"]),
+    ("audit-fleet", &["eventbridge"]),
     ("close-account", &["organizations", "eventbridge"]),
     ("create-account", &["organizations", "resourcegroupstagging", "sts"]),
     ("deploy-wave", &["cloudformation", "cloudwatch", "lambda", "organizations", "s3", "ssm"]),

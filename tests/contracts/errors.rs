@@ -56,6 +56,7 @@ fn names_by_function() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("admit-tenant", admit_tenant::Error::NAMES.to_vec()),
         ("announce-outcome", announce_outcome::Error::NAMES.to_vec()),
         ("assess-wave", assess_wave::Error::NAMES.to_vec()),
+        ("audit-fleet", audit_fleet::ERROR_NAMES.to_vec()),
         ("close-account", close_account::ERROR_NAMES.to_vec()),
         ("create-account", create_account::ERROR_NAMES.to_vec()),
         ("deploy-wave", deploy_wave::Error::NAMES.to_vec()),

@@ -179,6 +179,7 @@ fn examples() -> Vec<(&'static str, Value)> {
     ];
     all.extend(super::retirement_events::examples());
     all.extend(super::change_events::examples());
+    all.extend(super::audit_events::examples());
     all
 }
 

@@ -1,6 +1,7 @@
 //! Contracts between parts that no compiler compares: machines and functions, functions and
 //! template, errors and runbook, events and schemas.
 
+mod audit_events;
 mod change_events;
 mod documents;
 mod environment;

@@ -76,6 +76,7 @@ fn load(function: &str, lookup: Lookup<'_>) -> Result<(), lambda_kit::config::Er
         "finish-rollout" => finish_rollout::App::load(lookup).map(drop),
         "plan-rollout" => plan_rollout::App::load(lookup).map(drop),
         "stop-rollout" => stop_rollout::App::load(lookup).map(drop),
+        "audit-fleet" => audit_fleet::App::load(lookup).map(drop),
         "plan-retirements" => plan_retirements::App::load(lookup).map(drop),
         "request-quotas" => request_quotas::App::load(lookup).map(drop),
         "retire-tenant" => retire_tenant::App::load(lookup).map(drop),

@@ -45,6 +45,13 @@ pub(crate) const ACCEPTED: &[(&str, &str, &str)] = &[
         "close an account that is due and emptied",
         "its work; retire-tenant and withdraw-stacks have both marked the account",
     ),
+    (
+        "AuditFleetFunction",
+        "announce FleetAuditFinished",
+        "its work; people read it, and no function acts on it",
+    ),
+    ("AuditFleetFunction", "write an audit's report", "its work; the same"),
+    ("AuditsScheduleRole", "put an undelivered event", DEAD_LETTERS),
     ("CloseAccountFunction", "announce TenantAccountClosed", ITS_WORK),
     ("CloseAccountFunction", "write what came of a closing", "its work"),
     ("CloseAccountFunction", "put an undelivered event", DEAD_LETTERS),

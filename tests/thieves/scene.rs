@@ -67,7 +67,8 @@ impl Scene {
         settings.durations.call = Duration::ZERO;
         settings.empty_pages = 0.0;
         let pipeline = format!("arn:aws:iam::{MANAGEMENT}:role/pipeline");
-        let parameters = [("GateRegions", REGION), ("DeliveryRoleArns", &pipeline)];
+        let parameters =
+            [("GateRegions", REGION), ("DeliveryRoleArns", &pipeline), ("Audits", "true")];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let world = World::found(settings, parameters.into()).await.unwrap();
         let units = world.deployment.units().await.unwrap();

@@ -10,6 +10,7 @@ use lifecycle::{
     AccountId, Naming, OrganizationalUnits, OuId, OuName, ParentId, RegionName, StackSetName,
     TenantId, TierName, TiersConfig, tags,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::mend::Events;
 
@@ -104,7 +105,7 @@ impl Standing {
 }
 
 /// Who is worked on right now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
     /// Tenants with an execution that runs, and which machine's.
     pub tenants: BTreeMap<TenantId, String>,

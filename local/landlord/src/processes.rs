@@ -16,6 +16,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "admit-tenant",
     "announce-outcome",
     "assess-wave",
+    "audit-fleet",
     "close-account",
     "create-account",
     "deploy-wave",

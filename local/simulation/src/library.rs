@@ -342,6 +342,7 @@ async fn call(
         "plan-retirements" => function!(plan_retirements),
         "request-quotas" => function!(request_quotas),
         "assess-wave" => function!(assess_wave),
+        "audit-fleet" => function!(audit_fleet),
         "deploy-wave" => function!(deploy_wave),
         "finish-rollout" => function!(finish_rollout),
         "plan-rollout" => function!(plan_rollout),

@@ -195,3 +195,19 @@ async fn an_onboarding_that_fails_is_told_by_its_alarm() {
     until(&world, &["onboard-tenant-failed"], 5 * MINUTE).await;
     until(&world, &[], 10 * MINUTE).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_that_does_not_run_is_told_after_a_day_and_clears_with_the_next_one() {
+    let world = world(57, BTreeMap::from([("Audits".to_owned(), "true".to_owned())])).await;
+    // There was none yet, and the first one clears it.
+    until(&world, &["audit-missing"], 10 * MINUTE).await;
+    until(&world, &[], 20 * HOUR).await;
+    let schedule = json!({ "Name": "landlord-inspect-fleet" });
+    world.deployment.ask("scheduler", "DeleteSchedule", schedule).await.unwrap();
+    let took = until(&world, &["audit-missing"], 30 * HOUR).await;
+    assert!(took > 24 * HOUR, "a night that is an hour late tells nobody: {took:?}");
+    let machine = world.deployment.output("InspectFleetStateMachineArn").unwrap();
+    let start = json!({ "stateMachineArn": machine, "name": "by-hand", "input": "{}" });
+    world.deployment.ask("states", "StartExecution", start).await.unwrap();
+    until(&world, &[], 3 * HOUR).await;
+}

@@ -74,7 +74,14 @@ fn found(document: &Value) -> BTreeSet<String> {
 
 /// A world in which all of them are live, and their accounts.
 async fn live(seed: u64) -> (World, BTreeMap<String, String>) {
-    let mut world = World::found(settings(seed), BTreeMap::new()).await.unwrap();
+    live_with(seed, BTreeMap::new()).await
+}
+
+async fn live_with(
+    seed: u64,
+    parameters: BTreeMap<String, String>,
+) -> (World, BTreeMap<String, String>) {
+    let mut world = World::found(settings(seed), parameters).await.unwrap();
     for tenant in TENANTS {
         let detail = json!({ "tenantId": tenant, "tenantName": tenant, "tier": "standard" });
         world.deployment.sign_up(&detail).await.unwrap();
@@ -298,4 +305,52 @@ async fn what_may_not_be_read_is_said_and_the_rest_works() {
     assert!(page.text.contains("NOT READ: the record of acme"), "{}", page.text);
     assert!(page.text.contains("acme: LIVE in General"), "{}", page.text);
     assert!(page.text.contains("nothing is wrong, as far as could be read"), "{}", page.text);
+}
+
+/// An audit that is started by hand, and what it says.
+async fn audit(world: &mut World, name: &str) -> Value {
+    let machine = world.deployment.output("InspectFleetStateMachineArn").unwrap();
+    let input = json!({ "stateMachineArn": machine, "name": name, "input": "{}" });
+    world.deployment.ask("states", "StartExecution", input).await.unwrap();
+    let is_it = |heard: &simulation::deployment::Announcement| {
+        heard.name == "FleetAuditFinished" && heard.detail["audit"] == name
+    };
+    let finished = world.until(6 * HOUR, is_it).await.unwrap().expect("an end");
+    assert_eq!(finished.detail["unread"], json!([]), "{}", finished.detail);
+    finished.detail
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_nightly_audit_finds_what_the_command_finds_and_says_what_is_new_and_what_is_gone() {
+    let parameters = BTreeMap::from([("Audits".to_owned(), "true".to_owned())]);
+    let (mut world, accounts) = live_with(64, parameters).await;
+    // Nobody starts it: it is on by default, and comes by its schedule.
+    let is_finished =
+        |heard: &simulation::deployment::Announcement| heard.name == "FleetAuditFinished";
+    let night = world.until(24 * HOUR, is_finished).await.unwrap().expect("an audit");
+    assert_eq!(night.detail["findings"], 0, "{}", night.detail);
+    assert_eq!(night.detail["states"], json!({ "LIVE": TENANTS.len() }));
+    let at = night.detail["startedAt"].as_str().unwrap().to_owned();
+    assert!(at.contains("T01:30:"), "{at}");
+
+    let expected = seed(&mut world, &accounts).await;
+    let seen = document(&world, &["fleet"]).await;
+    let second = audit(&mut world, "second").await;
+    let news = json!({ "findings": second["new"] });
+    assert_eq!(found(&news), expected, "{second:#}");
+    assert_eq!(second["newCount"], expected.len());
+    assert_eq!(second["goneCount"], 0);
+    let mends = |document: &Value| -> BTreeSet<String> {
+        let findings = document["findings"].as_array().unwrap().iter();
+        // An event says when it is sent.
+        let lines = findings.map(|it| format!("{} {}", it["class"], it["mend"]));
+        lines.filter(|line| !line.contains("occurredAt")).collect()
+    };
+    assert_eq!(mends(&news), mends(&seen), "the same commands");
+
+    mend(&world, &news).await;
+    world.aws().sleep(6 * HOUR).await;
+    let third = audit(&mut world, "third").await;
+    assert_eq!(third["findings"], 0, "{third:#}");
+    assert_eq!((&third["newCount"], &third["goneCount"]), (&json!(0), &json!(expected.len())));
 }
