@@ -21,12 +21,13 @@ const OF_LIFECYCLE: [&str; 7] = [
 ];
 
 /// Crates of values and pure functions that several layers share, and what they may use.
-const PURE: [(&str, &[&str]); 6] = [
+const PURE: [(&str, &[&str]); 7] = [
     ("adoption", &["lifecycle", "csv", "jiff", "serde", "serde_json", "sha2"]),
     ("aws-cron", &["jiff", "thiserror"]),
     ("convergence", &["lifecycle", "jiff", "serde", "serde_json"]),
     ("fleet-audit", &["lifecycle", "convergence", "jiff", "serde", "serde_json"]),
     ("stack-set-reasons", &["serde"]),
+    ("tier-check", &["lifecycle", "serde"]),
     ("gate-rules", &["lifecycle", "aws-cron", "jiff", "serde", "serde_json"]),
 ];
 

@@ -31,7 +31,7 @@ BY_SERVICE = {
             "MissingParameter", "QueueDoesNotExist"},
 }
 OFFERED = {
-    "cloudformation", "cloudwatch", "events", "iam", "lambda", "organizations", "resourcegroupstaggingapi", "s3",
+    "cloudformation", "cloudtrail", "cloudwatch", "events", "iam", "lambda", "organizations", "resourcegroupstaggingapi", "s3",
     "scheduler", "service-quotas", "sns", "sqs", "ssm", "stepfunctions", "sts",
 }
 LOG = os.environ.get("LANDLORD_ANSWERS")

@@ -26,6 +26,7 @@ mod state;
 mod world;
 
 pub mod cloudformation;
+mod cloudtrail;
 mod cloudwatch;
 mod events;
 pub mod iam;

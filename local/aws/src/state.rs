@@ -4,6 +4,7 @@
 #[derive(Debug, Default)]
 pub struct State {
     pub(crate) cloudformation: crate::cloudformation::CloudFormation,
+    pub(crate) cloudtrail: crate::cloudtrail::CloudTrail,
     pub(crate) cloudwatch: crate::cloudwatch::CloudWatch,
     pub(crate) events: crate::events::Events,
     pub(crate) iam: crate::iam::Iam,

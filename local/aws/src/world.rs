@@ -326,6 +326,7 @@ impl Aws {
 fn access(state: &State, call: &Call) -> Vec<Access> {
     match call.service {
         "cloudformation" => crate::cloudformation::access(state, call),
+        "cloudtrail" => crate::cloudtrail::access(state, call),
         "cloudwatch" => crate::cloudwatch::access(state, call),
         "events" => crate::events::access(state, call),
         "iam" => crate::iam::access(state, call),
@@ -349,6 +350,7 @@ fn handle<'a>(aws: &'a Aws, call: &'a Call) -> BoxFuture<'a, Result<Value, AwsEr
     Box::pin(async move {
         match call.service {
             "cloudformation" => crate::cloudformation::handle(aws, call).await,
+            "cloudtrail" => crate::cloudtrail::handle(aws, call).await,
             "cloudwatch" => crate::cloudwatch::handle(aws, call).await,
             "events" => crate::events::handle(aws, call).await,
             "iam" => crate::iam::handle(aws, call).await,

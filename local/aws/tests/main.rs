@@ -10,11 +10,13 @@
 )]
 
 mod across;
+mod cloudtrail;
 mod events;
 mod first_deploy;
 mod fleet;
 mod iam;
 mod lambda;
+mod organization;
 mod organizations;
 mod permissions;
 mod scheduler;

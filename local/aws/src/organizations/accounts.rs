@@ -145,7 +145,7 @@ pub(super) fn describe_organization(aws: &Aws) -> Value {
     json!({ "Organization": {
         "Id": organization,
         "Arn": format!("arn:aws:organizations::{management}:organization/{organization}"),
-        "FeatureSet": "ALL",
+        "FeatureSet": if organizations.all_features { "ALL" } else { "CONSOLIDATED_BILLING" },
         "MasterAccountArn": organizations.arn("account", management),
         "MasterAccountId": management,
         "MasterAccountEmail": email,
@@ -157,6 +157,7 @@ pub(super) fn enable_service(aws: &Aws, call: &Call) -> Result<Value, AwsError> 
     let principal = service_principal(call)?;
     let now = aws.now();
     let mut state = aws.lock();
+    super::founding::needs_all_features(&state.organizations)?;
     let sequence = state.organizations.next();
     state.organizations.services.entry(principal.to_owned()).or_insert((sequence, now));
     Ok(nothing())

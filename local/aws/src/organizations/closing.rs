@@ -33,6 +33,7 @@ pub(super) fn close_account(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     {
         let mut state = aws.lock();
         let organizations = &mut state.organizations;
+        super::founding::needs_all_features(organizations)?;
         may_close(organizations, &id)?;
         if organizations.closing.len() >= MOST_IN_PROGRESS {
             return Err(constraint(

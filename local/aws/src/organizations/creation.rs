@@ -43,7 +43,7 @@ pub(super) fn create_account(aws: &Aws, call: &Call) -> Result<Value, AwsError> 
         let mut state = aws.lock();
         let organizations = &mut state.organizations;
         let taken = organizations.accounts.len() + organizations.creating.len();
-        if taken >= organizations.account_limit.unwrap_or(aws.settings().account_limit) {
+        if taken >= organizations.account_limit(aws) {
             return Err(constraint(
                 "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
                 "You have exceeded the allowed number of AWS accounts.",

@@ -13,6 +13,7 @@ mod accounts;
 mod closing;
 mod creation;
 mod events;
+mod founding;
 mod hooks;
 mod index;
 mod paging;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 
 use crate::{Access, Aws, AwsError, Call, Principal, State};
 
+pub(crate) use founding::found;
 pub use hooks::AccountView;
 pub use seeding::Settled;
 #[allow(unused_imports, reason = "for services that follow accounts")]
@@ -123,6 +125,8 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         "ListAccountsForParent" => accounts::list_for_parent(aws, call),
         "MoveAccount" => accounts::move_account(aws, call),
         "CloseAccount" => closing::close_account(aws, call),
+        "CreateOrganization" => founding::create(aws, call),
+        "DeleteOrganization" => founding::delete(aws),
         "DescribeOrganization" => Ok(accounts::describe_organization(aws)),
         "ListRoots" => tree::list_roots(aws, call),
         "ListParents" => tree::list_parents(aws, call),
@@ -144,8 +148,8 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         "DetachPolicy" => policies::detach(aws, call),
         "ListPoliciesForTarget" => policies::list_for_target(aws, call),
         "ListTargetsForPolicy" => policies::list_targets(aws, call),
-        "EnablePolicyType" => policies::enable_type(aws, call),
-        "DisablePolicyType" => policies::disable_type(aws, call),
+        "EnablePolicyType" => founding::enable_type(aws, call),
+        "DisablePolicyType" => founding::disable_type(aws, call),
         "EnableAWSServiceAccess" => accounts::enable_service(aws, call),
         "DisableAWSServiceAccess" => accounts::disable_service(aws, call),
         "ListAWSServiceAccessForOrganization" => accounts::list_services(aws, call),
@@ -158,6 +162,12 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 
 /// Only the management account, or (to read) a delegated administrator.
 fn admit(aws: &Aws, call: &Call) -> Result<(), AwsError> {
+    if call.operation != "CreateOrganization" && !aws.lock().organizations.exists {
+        return Err(AwsError::new(
+            "AWSOrganizationsNotInUseException",
+            "Your account is not a member of an organization.",
+        ));
+    }
     if matches!(call.caller.principal, Principal::Service(_))
         || call.account == aws.settings().management_account
         || call.operation == "DescribeOrganization"
@@ -173,29 +183,6 @@ fn admit(aws: &Aws, call: &Call) -> Result<(), AwsError> {
         "AccessDeniedException",
         "You don't have permissions to access this resource.",
     ))
-}
-
-/// Founds the organization: root, management account, the policy that allows everything,
-/// service control policies enabled.
-pub(crate) fn found(aws: &Aws) {
-    let settings = aws.settings();
-    // The organization is older than the world: its own account is in every list at once.
-    let joined = aws.now().checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or_default();
-    let mut state = aws.lock();
-    let organizations = &mut state.organizations;
-    *organizations = Organizations::new(&settings.management_account, &settings.organization);
-    organizations.admit(state::Account {
-        id: settings.management_account.clone(),
-        email: "management@landlord.example".to_owned(),
-        name: "Management".to_owned(),
-        parent: state::ROOT.to_owned(),
-        state: state::AccountState::Active,
-        joined,
-        joined_method: "INVITED",
-        sequence: 0,
-        role_ready: aws.now(),
-        services_ready: aws.now(),
-    });
 }
 
 /// `InvalidInputException` with its reason.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::paging::Page;
-use super::state::{Organizations, Policy, ROOT};
+use super::state::{Organizations, Policy};
 use super::{constraint, invalid, not_found, nothing, rules, text};
 use crate::iam::Document;
 use crate::{Aws, AwsError, Call};
@@ -20,6 +20,9 @@ pub(super) enum PolicyKind {
 }
 
 impl PolicyKind {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::ServiceControl, Self::ResourceControl];
+
     /// The type as AWS writes it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -28,19 +31,16 @@ impl PolicyKind {
         }
     }
 
-    fn read(name: &str) -> Result<Self, AwsError> {
-        [Self::ServiceControl, Self::ResourceControl]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| {
-                invalid(
-                    "INVALID_ENUM_POLICY_TYPE",
-                    format!(
-                        "the local AWS knows SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY, \
+    pub(super) fn read(name: &str) -> Result<Self, AwsError> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            invalid(
+                "INVALID_ENUM_POLICY_TYPE",
+                format!(
+                    "the local AWS knows SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY, \
                          not \"{name}\""
-                    ),
-                )
-            })
+                ),
+            )
+        })
     }
 
     /// The most characters of a policy, and policies of a target.
@@ -230,11 +230,8 @@ pub(super) fn attach(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let organizations = &mut state.organizations;
     let kind = find(organizations, id)?.kind;
     target_exists(organizations, target)?;
-    if !organizations.policies_enabled {
-        return Err(AwsError::new(
-            "PolicyTypeNotEnabledException",
-            "Service control policies are not enabled in this root.",
-        ));
+    if !organizations.enabled.contains(&kind) {
+        return Err(super::founding::not_enabled(kind));
     }
     let same_kind = organizations.attached(target, kind).count();
     let attached = organizations.attachments.entry(target.to_owned()).or_default();
@@ -315,38 +312,4 @@ pub(super) fn list_targets(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
         (*sequence, item)
     });
     Ok(page.fill("Targets", items))
-}
-
-fn root(call: &Call) -> Result<(), AwsError> {
-    PolicyKind::read(text(call, "PolicyType")?)?;
-    match text(call, "RootId")? {
-        ROOT => Ok(()),
-        other => Err(not_found("Root", other)),
-    }
-}
-
-pub(super) fn enable_type(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    root(call)?;
-    let mut state = aws.lock();
-    if state.organizations.policies_enabled {
-        return Err(AwsError::new(
-            "PolicyTypeAlreadyEnabledException",
-            "Service control policies are already enabled in this root.",
-        ));
-    }
-    state.organizations.policies_enabled = true;
-    Ok(json!({ "Root": super::tree::root(&state.organizations) }))
-}
-
-pub(super) fn disable_type(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
-    root(call)?;
-    let mut state = aws.lock();
-    if !state.organizations.policies_enabled {
-        return Err(AwsError::new(
-            "PolicyTypeNotEnabledException",
-            "Service control policies are not enabled in this root.",
-        ));
-    }
-    state.organizations.policies_enabled = false;
-    Ok(json!({ "Root": super::tree::root(&state.organizations) }))
 }

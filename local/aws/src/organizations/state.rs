@@ -137,7 +137,12 @@ pub(crate) struct Organizations {
     pub(super) most_creating: usize,
     pub(super) policies: IndexMap<String, Policy>,
     pub(super) attachments: BTreeMap<String, IndexMap<String, ()>>,
-    pub(super) policies_enabled: bool,
+    /// Whether there is an organization; without one there is the account alone.
+    pub(super) exists: bool,
+    /// Whether it has all features, and not consolidated billing alone.
+    pub(super) all_features: bool,
+    /// The policy types that are enabled in the root.
+    pub(super) enabled: Vec<PolicyKind>,
     pub(super) services: IndexMap<String, (u64, Timestamp)>,
     pub(super) delegates: BTreeMap<String, BTreeMap<String, Timestamp>>,
     pub(crate) tags: Tags,
@@ -179,7 +184,9 @@ impl Organizations {
             most_creating: 0,
             policies: IndexMap::new(),
             attachments: BTreeMap::new(),
-            policies_enabled: true,
+            exists: true,
+            all_features: true,
+            enabled: PolicyKind::ALL.to_vec(),
             services: IndexMap::new(),
             delegates: BTreeMap::new(),
             tags: Tags::default(),
@@ -214,6 +221,11 @@ impl Organizations {
         }
         organizations.attach(FULL_ACCESS, ROOT);
         organizations
+    }
+
+    /// How many accounts it may have.
+    pub(crate) fn account_limit(&self, aws: &crate::Aws) -> usize {
+        self.account_limit.unwrap_or(aws.settings().account_limit)
     }
 
     /// The next number in the order of things.
@@ -397,7 +409,7 @@ impl Organizations {
     /// its parents, the policies attached there. None for the management account.
     pub(crate) fn control(&self, account: &str) -> Vec<Vec<(&str, &crate::iam::Document)>> {
         if account == self.management
-            || !self.policies_enabled
+            || !self.enabled.contains(&PolicyKind::ServiceControl)
             || !self.accounts.contains_key(account)
         {
             return Vec::new();
@@ -408,7 +420,10 @@ impl Organizations {
     /// The resource control policies on an account's path that bind its resources; the one of
     /// AWS that allows everything is not among them.
     pub(crate) fn resource_control(&self, account: &str) -> Vec<(&str, &crate::iam::Document)> {
-        if account == self.management || !self.accounts.contains_key(account) {
+        if account == self.management
+            || !self.enabled.contains(&PolicyKind::ResourceControl)
+            || !self.accounts.contains_key(account)
+        {
             return Vec::new();
         }
         self.levels(account, PolicyKind::ResourceControl).into_iter().flatten().collect()

@@ -12,14 +12,9 @@ const MOST_UNITS: usize = 2_000;
 const DEEPEST: usize = 5;
 
 pub(super) fn root(organizations: &Organizations) -> Value {
-    let types = if organizations.policies_enabled {
-        json!([
-            {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"},
-            {"Type": "RESOURCE_CONTROL_POLICY", "Status": "ENABLED"},
-        ])
-    } else {
-        json!([])
-    };
+    let enabled = organizations.enabled.iter();
+    let types: Vec<Value> =
+        enabled.map(|kind| json!({"Type": kind.name(), "Status": "ENABLED"})).collect();
     json!({
         "Id": ROOT,
         "Arn": organizations.arn("root", ROOT),

@@ -26,6 +26,12 @@ impl S3 {
     pub(crate) fn owner(&self, bucket: &str) -> Option<&str> {
         Some(self.buckets.get(bucket)?.account.as_str())
     }
+
+    /// A bucket's policy.
+    pub(crate) fn policy(&self, bucket: &str) -> Option<String> {
+        let text = crate::wire::body(self.buckets.get(bucket)?.settings.get("BucketPolicy")?);
+        String::from_utf8(text.to_vec()).ok()
+    }
 }
 
 #[derive(Debug)]

@@ -44,9 +44,21 @@ pub struct Quota {
     pub global: bool,
 }
 
+/// How many accounts an organization may have: what applies is what it was given.
+const ACCOUNTS: (&str, &str) = ("organizations", "L-E619E033");
+
 /// Quotas that every world knows: service, code, names, default, new accounts' value, global.
 type Known = (&'static str, &'static str, &'static str, &'static str, f64, Option<f64>, bool);
-const KNOWN: [Known; 7] = [
+const KNOWN: [Known; 8] = [
+    (
+        ACCOUNTS.0,
+        ACCOUNTS.1,
+        "AWS Organizations",
+        "Default maximum number of accounts",
+        10.0,
+        None,
+        true,
+    ),
     ("lambda", "L-B99A9384", "AWS Lambda", "Concurrent executions", 1000.0, Some(10.0), false),
     ("lambda", "L-2ACBD22F", "AWS Lambda", "Function and layer storage", 75.0, None, false),
     ("iam", "L-FE177D64", "AWS IAM", "Roles per account", 1000.0, None, true),
@@ -214,6 +226,21 @@ fn shown(call: &Call, service: &str, code: &str, quota: &Quota, value: f64) -> V
     })
 }
 
+/// The value that applies, in the service's own state where it is kept there.
+fn applied(
+    aws: &Aws,
+    state: &State,
+    call: &Call,
+    (service, code): (&str, &str),
+    quota: &Quota,
+) -> Option<f64> {
+    if (service, code) == ACCOUNTS {
+        let limit = state.organizations.account_limit(aws);
+        return u32::try_from(limit).ok().map(f64::from);
+    }
+    state.servicequotas.applied(call, service, code, quota)
+}
+
 fn get(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let state = aws.lock();
     let quotas = &state.servicequotas;
@@ -222,7 +249,7 @@ fn get(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let value = if call.operation == "GetAWSDefaultServiceQuota" {
         quota.default
     } else {
-        quotas.applied(call, service, code, &quota).ok_or_else(|| {
+        applied(aws, &state, call, (service, code), &quota).ok_or_else(|| {
             no_such(format!(
                 "There is no applied value for the quota {code} of {service}; its default holds."
             ))
@@ -243,7 +270,8 @@ fn list(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
     let rows = all
         .iter()
         .map(|(code, quota)| {
-            let applied = quotas.applied(call, service, code, quota).filter(|_| !defaults);
+            let applied = applied(aws, &state, call, (service, code), quota);
+            let applied = applied.filter(|_| !defaults);
             shown(call, service, code, quota, applied.unwrap_or(quota.default))
         })
         .collect();

@@ -17,8 +17,10 @@ pub(super) fn read(
     request: &Request<Bytes>,
 ) -> Result<Operation, AwsError> {
     let target = header(request, "x-amz-target").unwrap_or_default();
+    // Some clients write the service's namespace before its name: of CloudTrail, botocore does.
+    let is_prefix = |before: &str| !prefix.is_empty() && before.rsplit('.').next() == Some(prefix);
     let name = match target.rsplit_once('.') {
-        Some((before, name)) if !prefix.is_empty() && before == prefix => name.to_owned(),
+        Some((before, name)) if is_prefix(before) => name.to_owned(),
         _ => return Err(AwsError::unknown_operation(service, target)),
     };
     Ok(Operation { name, input: parse(request.body())?, status: 200 })

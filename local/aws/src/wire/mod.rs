@@ -10,7 +10,7 @@
 //!
 //! | format | services | notes |
 //! |---|---|---|
-//! | awsJson 1.0, 1.1 | organizations, states, events, ssm, sqs, servicequotas, tag, cloudwatch | the body as it is |
+//! | awsJson 1.0, 1.1 | cloudtrail, organizations, states, events, ssm, sqs, servicequotas, tag, cloudwatch | the body as it is |
 //! | awsQuery | cloudformation, iam, sts, sns, cloudwatch | all scalars are strings; `X.member.N`, `X.N` are lists; `X.entry.N.key/value` (`Name`/`Value`) is an object |
 //! | rpc-v2-cbor | cloudwatch | bytes are base64 text |
 //! | REST-JSON | lambda, scheduler | path and query parameters under their member names (`FunctionName`, `Qualifier`, `InvocationType`, `Name`, `GroupName`, …), the body's members beside them; Lambda's `Invoke` has its payload as `$body` |
@@ -98,6 +98,7 @@ struct Operation {
 /// The services by signing name: IAM's name, the prefix of `X-Amz-Target`.
 const SERVICES: &[(&str, &str, &str)] = &[
     ("cloudformation", "cloudformation", ""),
+    ("cloudtrail", "cloudtrail", "CloudTrail_20131101"),
     ("events", "events", "AWSEvents"),
     ("iam", "iam", ""),
     ("lambda", "lambda", ""),

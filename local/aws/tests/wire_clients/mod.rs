@@ -46,6 +46,7 @@ macro_rules! client {
     };
 }
 
+client!(cloudtrail, aws_sdk_cloudtrail);
 client!(organizations, aws_sdk_organizations);
 client!(sts, aws_sdk_sts);
 client!(ssm, aws_sdk_ssm);
