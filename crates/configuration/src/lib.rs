@@ -8,6 +8,7 @@ mod place;
 mod schema;
 mod service;
 mod source;
+pub mod stack;
 mod template;
 
 pub use check::Check;

@@ -6,6 +6,7 @@
 )]
 
 pub mod adopt;
+pub mod check;
 pub mod config;
 mod connection;
 pub mod converge;
@@ -14,6 +15,7 @@ mod deployment;
 mod failure;
 pub mod fleet;
 mod ground;
+mod manual;
 mod page;
 mod patience;
 pub mod stop;
@@ -21,7 +23,7 @@ pub mod tenant;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 pub use connection::{Connection, Surroundings};
 pub use credentials::Export;
 pub use deployment::{Deployment, STACK, Which};
@@ -38,6 +40,8 @@ pub struct Cli {
 /// What operators do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Say what stands in the way of a deploy, and what to set or run for it
+    Check(check::Check),
     /// The switch that stops everything irreversible: emptying and closing accounts
     #[command(subcommand)]
     Stop(stop::Command),
@@ -56,21 +60,27 @@ pub enum Command {
     /// The account gate's settings: when they let changes pass, and whether the gate understands them
     #[command(subcommand)]
     Gate(gate_console::Gate),
+    /// Print a shell's completions of this command
+    Completions(manual::Completions),
+    /// Write the manual's pages of this command
+    Man(manual::Man),
 }
 
 impl Cli {
     /// Performs the command. Results go to standard output, everything else to standard error.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        self.command.run()
+        self.command.run(Self::command())
     }
 }
 
 impl Command {
-    /// Performs the command. Results go to standard output, everything else to standard error.
+    /// Performs the command. Results go to standard output, everything else to standard error. `whole` is
+    /// the command line that it is a part of.
     #[must_use]
-    pub fn run(self) -> ExitCode {
+    pub fn run(self, whole: clap::Command) -> ExitCode {
         match self {
+            Self::Check(check) => answered(check.perform()),
             Self::Stop(stop) => performed(stop.perform()),
             Self::Fleet(fleet) => answered(fleet.perform()),
             Self::Tenant(tenant) => answered(tenant.perform()),
@@ -78,6 +88,8 @@ impl Command {
             Self::Adopt(adopt) => performed(adopt.perform()),
             Self::Config(config) => config.run(),
             Self::Gate(gate) => gate.run(),
+            Self::Completions(completions) => completions.run(whole),
+            Self::Man(man) => man.run(whole),
         }
     }
 }
@@ -113,11 +125,13 @@ fn performed(work: impl Future<Output = Result<String, Failure>>) -> ExitCode {
             say(&text);
             ExitCode::SUCCESS
         }
-        Err(failure) => {
-            eprintln!("landlord: {failure}");
-            failure.exit.into()
-        }
+        Err(failure) => failed(&failure),
     }
+}
+
+fn failed(failure: &Failure) -> ExitCode {
+    eprintln!("landlord: {failure}");
+    failure.exit.into()
 }
 
 /// Writes a result to standard output; a reader that went away is no error.

@@ -30,7 +30,7 @@ mod up;
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// An AWS account per tenant, on one machine.
 #[derive(Debug, Parser)]
@@ -67,7 +67,7 @@ impl Cli {
             Command::Simulate(simulate) => simulate.run(),
             Command::Bench(bench) => in_real_time(bench.run()),
             Command::Drill(drill) => in_real_time(drill.run()),
-            Command::Operator(operator) => operator.run(),
+            Command::Operator(operator) => operator.run(Cli::command()),
         }
     }
 }

@@ -93,3 +93,49 @@ async fn a_configuration_is_checked_offline_and_its_faults_are_told_with_their_l
     let document: Value = serde_json::from_slice(&refused.stdout).unwrap();
     assert_eq!(document["faults"][0]["file"], "tiers.json");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_prints_what_it_finds_and_ends_with_three() {
+    let aws = Endpoint::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let deployment = folder.path().join("ours.yaml");
+    std::fs::write(&deployment, "EmailDomain: accounts.example.com\nParentId: r-root\n").unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let deployment = deployment.to_str().unwrap();
+    let check = |more: &[&str]| {
+        let arguments = [&["check", root, "--deployment", deployment], more].concat();
+        aws.landlord(ADMIN_ACCESS_KEY, &arguments)
+    };
+    let found = check(&[]);
+    let said = String::from_utf8_lossy(&found.stdout);
+    assert_eq!(found.status.code(), Some(3), "{said}{}", String::from_utf8_lossy(&found.stderr));
+    assert!(
+        said.contains("NoTrail: CloudTrail's trails\n") && said.contains("what to do: "),
+        "{said}"
+    );
+    assert!(said.trim_end().ends_with("2 findings"), "{said}");
+    let accepted = ["--accept", "NoTrail", "--accept", "LambdaConcurrency", "--json"];
+    let document: Value = serde_json::from_str(&out(&check(&accepted))).unwrap();
+    assert_eq!(document["fit"], true);
+    let policy: Value = serde_json::from_str(&out(&check(&["--policy"]))).unwrap();
+    assert_eq!(policy["Statement"][0]["Effect"], "Allow");
+    let nowhere = aws.landlord(ADMIN_ACCESS_KEY, &["check", "/nonexistent"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shells_and_the_manual_know_every_command() {
+    let aws = Endpoint::open().await;
+    for shell in ["bash", "zsh", "fish"] {
+        let script = out(&aws.landlord(ADMIN_ACCESS_KEY, &["completions", shell]));
+        assert!(script.contains("landlord") && script.contains("adopt"), "{script}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("man1");
+    assert_eq!(out(&aws.landlord(ADMIN_ACCESS_KEY, &["man", into.to_str().unwrap()])), "");
+    let page = |name: &str| std::fs::read_to_string(into.join(name)).unwrap();
+    assert!(page("landlord.1").contains("check"));
+    assert!(page("landlord-stop-throw.1").contains("reason"));
+    let refused = aws.landlord(ADMIN_ACCESS_KEY, &["man", "/proc/nowhere"]);
+    assert_eq!(refused.status.code(), Some(1));
+}

@@ -4,6 +4,7 @@ mod adoption;
 mod alarms;
 mod brakes;
 mod changes;
+mod check;
 mod coming_back;
 mod fleet;
 mod observed;
