@@ -1,27 +1,32 @@
 """What `make deploy` does around SAM. Usage (with .tools/python):
 
     stack.py parameters FILE   reads deployment.yaml and tiers.json, writes FILE for SAM
-    stack.py preflight FILE    says what stands in the way of a deploy of this stack with these parameters
+    stack.py check             says what stands in the way of a deploy: `landlord check`
+    stack.py canary            sends a signup that has to be rejected, and hears its answer: `landlord canary`
     stack.py verify FILE       compares the parameters that stand in AWS, protects the stack
 
-DEPLOYMENT and STACK are as in the Makefile; the Region is that of the AWS tools.
+DEPLOYMENT, STACK, CHECK and ACCEPT are as in the Makefile, LANDLORD is the command `landlord`; the Region is
+that of the AWS tools.
 """
 
 import json
 import os
 import pathlib
+import shlex
+import subprocess
 import sys
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 import parameters
-import units
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STACK = os.environ.get("STACK", "landlord")
-# CloudFormation updates none of these; SAM takes them for stacks that are there.
-ONLY_DELETED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# The operators' command alone: no stand-in, no demos.
+LANDLORD = "cargo run -q --locked -p landlord --no-default-features --"
+# Its exit status when it found something.
+FINDINGS = 3
 
 
 def write(path):
@@ -46,40 +51,39 @@ def described(client):
         raise
 
 
-def in_the_way(stack):
-    """What has to be done before a stack in this state can be deployed; none when nothing has."""
-    status = stack["StackStatus"] if stack else "none"
-    if status in ONLY_DELETED:
-        return (f"the stack {STACK} is in {status}: a first deploy failed, and it can only be deleted. "
-                f"Read its events, then: aws cloudformation delete-stack --stack-name {STACK}")
-    if status == "UPDATE_ROLLBACK_FAILED":
-        return (f"the stack {STACK} is in {status}: see its events, then: "
-                f"aws cloudformation continue-update-rollback --stack-name {STACK}")
-    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        return f"the stack {STACK} is in {status}: wait until it is done"
-    return None
+def command(environment, *words):
+    """The command `landlord` with these words, for the stack that the environment says."""
+    program = shlex.split(environment.get("LANDLORD") or LANDLORD)
+    return [*program, *words, "--stack", environment.get("STACK", "landlord")]
 
 
-def preflight(client, organizations, tagging, account, path):
-    told = in_the_way(described(client))
-    if told:
-        raise parameters.Fault(told)
-    organization = organizations.describe_organization()["Organization"]
-    if organization["MasterAccountId"] != account:
+def check_command(environment):
+    """`landlord check` of this repository's files, as the environment says."""
+    words = command(environment, "check", str(ROOT), "--deployment", environment.get("DEPLOYMENT", "deployment.yaml"))
+    for name in environment.get("ACCEPT", "").replace(",", " ").split():
+        words += ["--accept", name]
+    return words
+
+
+def check(environment, run):
+    """Says what stands in the way of a deploy; refuses when something does."""
+    if environment.get("CHECK") == "0":
+        print("not checked, as CHECK=0 says")
+        return
+    status = run(check_command(environment))
+    if status == FINDINGS:
         raise parameters.Fault(
-            f"this is account {account}; Landlord stands in the management account {organization['MasterAccountId']}")
-    if organization["FeatureSet"] != "ALL":
-        raise parameters.Fault("the organization has not all features: aws organizations enable-all-features")
-    roots = [root for page in organizations.get_paginator("list_roots").paginate() for root in page["Roots"]]
-    on = {kind["Type"] for kind in roots[0]["PolicyTypes"] if kind["Status"] == "ENABLED"}
-    for kind in ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"):
-        if kind not in on:
-            raise parameters.Fault(
-                f"{kind} is not enabled, or not yet: aws organizations enable-policy-type "
-                f"--root-id {roots[0]['Id']} --policy-type {kind}")
-    told = units.faults(json.loads(pathlib.Path(path).read_text(encoding="utf-8")), organizations, tagging)
-    if told:
-        raise parameters.Fault("; ".join(told))
+            "this stands in the way; mend it, or say ACCEPT=NAME for a finding that is known, several apart by "
+            "blanks. CHECK=0 deploys without a look")
+    if status != 0:
+        raise parameters.Fault("the check did not come to its end; CHECK=0 deploys without it")
+
+
+def canary(environment, run):
+    """Sees that what is deployed works: a signup goes in, and its rejection comes back."""
+    if run(command(environment, "canary")) != 0:
+        raise parameters.Fault(
+            'it is deployed, and the canary did not come back: docs/runbook.md, "The canary does not come back"')
 
 
 def verify(client, path):
@@ -91,16 +95,20 @@ def verify(client, path):
     print(f"{len(meant)} parameters stand in AWS as they were meant; the stack is protected from deletion")
 
 
+def ended(words):
+    """The exit status of a command."""
+    return subprocess.run(words, check=False).returncode
+
+
 def main(arguments):
     try:
         match arguments:
             case ["parameters", path]:
                 write(path)
-            case ["preflight", path]:
-                account = boto3.client("sts").get_caller_identity()["Account"]
-                # Accounts are indexed in us-east-1 only.
-                tagging = boto3.client("resourcegroupstaggingapi", region_name="us-east-1")
-                preflight(boto3.client("cloudformation"), boto3.client("organizations"), tagging, account, path)
+            case ["check"]:
+                check(os.environ, ended)
+            case ["canary"]:
+                canary(os.environ, ended)
             case ["verify", path]:
                 verify(boto3.client("cloudformation"), path)
             case _:

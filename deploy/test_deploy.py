@@ -10,7 +10,6 @@ import unittest
 
 import parameters
 import stack
-import units
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
@@ -85,83 +84,34 @@ class Parameters(unittest.TestCase):
 
 
 class Stack(unittest.TestCase):
-    def test_a_stack_that_only_can_be_deleted_stands_in_the_way(self):
-        for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_FAILED"]:
-            self.assertIn("delete-stack", stack.in_the_way({"StackStatus": status}))
-        self.assertIn("continue", stack.in_the_way({"StackStatus": "UPDATE_ROLLBACK_FAILED"}))
-        self.assertIn("wait", stack.in_the_way({"StackStatus": "UPDATE_IN_PROGRESS"}))
-        for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"]:
-            self.assertIsNone(stack.in_the_way({"StackStatus": status}))
-        self.assertIsNone(stack.in_the_way(None))
+    def test_a_deploy_begins_when_the_check_found_nothing(self):
+        asked = []
+        stack.check({"LANDLORD": "landlord", "STACK": "ours", "ACCEPT": "NoTrail, AccountQuota"},
+                    lambda words: asked.append(words) or 0)
+        self.assertEqual(asked, [["landlord", "check", str(ROOT), "--deployment", "deployment.yaml", "--stack", "ours",
+                                  "--accept", "NoTrail", "--accept", "AccountQuota"]])
+
+    def test_a_deploy_that_something_stands_in_the_way_of_does_not_begin(self):
+        for status, told in [(3, "ACCEPT=NAME"), (1, "did not come to its end"), (101, "CHECK=0")]:
+            with self.assertRaises(parameters.Fault) as refused:
+                stack.check({}, lambda words: status)
+            self.assertIn(told, str(refused.exception))
+
+    def test_whoever_says_so_deploys_without_a_look(self):
+        stack.check({"CHECK": "0"}, lambda words: self.fail("nothing is asked"))
+
+    def test_a_deploy_ends_when_the_canary_is_back(self):
+        asked = []
+        stack.canary({"LANDLORD": "landlord", "STACK": "ours"}, lambda words: asked.append(words) or 0)
+        self.assertEqual(asked, [["landlord", "canary", "--stack", "ours"]])
+        with self.assertRaises(parameters.Fault) as lost:
+            stack.canary({}, lambda words: 1)
+        self.assertIn("The canary does not come back", str(lost.exception))
 
     def test_a_value_that_did_not_arrive_is_named(self):
         stands = {"Parameters": [{"ParameterKey": "A", "ParameterValue": "False"}, {"ParameterKey": "B"}]}
         told = parameters.differences({"A": "false", "B": ""}, stands)
         self.assertEqual(told, ["A: AWS has 'False', 'false' was meant"])
-
-
-class Pages:
-    """A client whose lists are these: by operation and the id that is asked for, one item a page."""
-
-    def __init__(self, **lists):
-        self.lists = lists
-
-    def get_paginator(self, operation):
-        of = self.lists.get(operation, {})
-        member = {
-            "list_accounts_for_parent": "Accounts",
-            "list_organizational_units_for_parent": "OrganizationalUnits",
-            "list_tags_for_resource": "Tags",
-            "get_resources": "ResourceTagMappingList",
-        }[operation]
-
-        class Paginator:
-            @staticmethod
-            def paginate(ParentId="", ResourceId="", **_):
-                # AWS's pages may be empty.
-                return [{member: []}] + [{member: [it]} for it in of.get(ParentId or ResourceId, [])]
-
-        return Paginator
-
-
-class Units(unittest.TestCase):
-    def told(self, values, accounts=None, inner=None, tags=None, marked=()):
-        ids = lambda lists: {unit: [{"Id": it} for it in found] for unit, found in (lists or {}).items()}
-        organizations = Pages(
-            list_accounts_for_parent=ids(accounts),
-            list_organizational_units_for_parent=ids(inner),
-            list_tags_for_resource={
-                account: [{"Key": key} for key in keys] for account, keys in (tags or {}).items()})
-        arn = "arn:aws:organizations::1:account/o-1/"
-        tagging = Pages(get_resources={"": [{"ResourceARN": arn + it} for it in marked]})
-        return units.faults({"ParentId": "r-1", **values}, organizations, tagging)
-
-    def test_units_that_are_made_or_hold_tenants_or_nobody_are_fine(self):
-        self.assertEqual(self.told({"GeneralOuId": "", "RetiringOuId": ""}), [])
-        given = {"GeneralOuId": "ou-g", "RetiringOuId": "ou-r"}
-        self.assertEqual(self.told(given), [])
-        self.assertEqual(self.told(given, accounts={"ou-g": ["1", "2"]}, marked=["1"],
-                                   tags={"2": ["landlord:tenant"]}), [])
-
-    def test_an_account_that_is_no_tenants_stands_in_the_way_however_deep(self):
-        for accounts, inner in [({"ou-r": ["7"]}, {}), ({"ou-x": ["7"]}, {"ou-r": ["ou-y"], "ou-y": ["ou-x"]})]:
-            told = self.told({"RetiringOuId": "ou-r"}, accounts, inner, {"7": ["Landlord:Tenant", "owner"]})
-            self.assertEqual(len(told), 1)
-            self.assertIn("RetiringOuId: ou-r holds accounts without the tag landlord:tenant", told[0])
-            self.assertIn(": 7;", told[0])
-        told = self.told({"GeneralOuId": "ou-g"}, {"ou-g": list("12345")})
-        self.assertIn("1, 2, 3 and 2 more", told[0])
-
-    def test_two_units_are_not_one_and_none_is_in_another(self):
-        told = self.told({"GeneralOuId": "ou-g", "RetiringOuId": "ou-g"})
-        self.assertEqual(told, ["RetiringOuId: ou-g is GeneralOuId as well; each unit has to be another one"])
-        told = self.told({"GeneralOuId": "ou-g", "RetiringOuId": "ou-r"}, inner={"ou-r": ["ou-x"], "ou-x": ["ou-g"]})
-        self.assertEqual(len(told), 1)
-        self.assertIn("RetiringOuId: ou-r holds GeneralOuId (ou-g)", told[0])
-        for inner in [{}, {"ou-r": ["ou-p"]}]:
-            parent = "ou-p" if inner else "ou-r"
-            told = self.told({"ParentId": parent, "RetiringOuId": "ou-r"}, inner=inner)
-            self.assertIn(f"RetiringOuId: ou-r holds ParentId ({parent})", told[0])
 
 
 if __name__ == "__main__":

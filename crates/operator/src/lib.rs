@@ -6,6 +6,7 @@
 )]
 
 pub mod adopt;
+pub mod canary;
 pub mod check;
 pub mod config;
 mod connection;
@@ -42,6 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// Say what stands in the way of a deploy, and what to set or run for it
     Check(check::Check),
+    /// Send a signup that has to be rejected, and hear its answer; no account is made
+    Canary(canary::Canary),
     /// The switch that stops everything irreversible: emptying and closing accounts
     #[command(subcommand)]
     Stop(stop::Command),
@@ -81,6 +84,7 @@ impl Command {
     pub fn run(self, whole: clap::Command) -> ExitCode {
         match self {
             Self::Check(check) => answered(check.perform()),
+            Self::Canary(canary) => performed(canary.perform()),
             Self::Stop(stop) => performed(stop.perform()),
             Self::Fleet(fleet) => answered(fleet.perform()),
             Self::Tenant(tenant) => answered(tenant.perform()),

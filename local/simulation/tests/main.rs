@@ -3,6 +3,7 @@
 mod adoption;
 mod alarms;
 mod brakes;
+mod canary;
 mod changes;
 mod check;
 mod coming_back;
