@@ -160,6 +160,9 @@ fn retiring(
         let class = Class::RecordContradicts;
         return vec![finding(class, account, Some(tenant), None, because, mend)];
     }
+    if !tags.contains_key(tags::LIFECYCLE) {
+        return moved_by_hand(account, tenant, ground).into_iter().collect();
+    }
     let place = if *standing == Standing::Suspended { Place::Suspended } else { Place::Retiring };
     let seen = Observed {
         account: &account.id,
@@ -186,6 +189,22 @@ fn retiring(
     let mend = vec![ground.events.offboarded(tenant, ground.now)];
     let because = format!("{code}: {reason}");
     vec![finding(Class::RetirementTags, account, Some(tenant), None, because, mend)]
+}
+
+/// No event has moved it where it stands, for each leaves its mark first; and none that comes now
+/// is applied to an account that stands there without one.
+fn moved_by_hand(account: &Account, tenant: &TenantId, ground: &Ground) -> Option<Finding> {
+    let parent = account.parent.as_ref()?;
+    let recorded = account.record.as_ref().and_then(Option::as_ref);
+    let stands = place(account, ground);
+    let because = format!("it stands in {stands}, and no event has moved it there");
+    let mut mend = match home(account, tenant, ground) {
+        Some(to) => vec![mend::move_account(&account.id, parent, to.as_str())],
+        None => vec![mend::look(tenant)],
+    };
+    let left = recorded.and_then(|record| record.left_at);
+    mend.extend(left.map(|left| ground.events.offboarded(tenant, left)));
+    Some(finding(Class::WrongPlace, account, Some(tenant), None, because, mend))
 }
 
 /// An id that is not the account's own.

@@ -26,10 +26,16 @@ pub(crate) fn tier_of(account: &Account, ground: &Ground) -> Option<TierName> {
     if let Some(said) = recorded.and_then(|record| record.tier.clone()) {
         return Some(said);
     }
-    if let Some(tier) = account.tag(tags::TIER) {
-        return tier.parse().ok();
+    match account.tag(tags::TIER) {
+        Some(tier) => tier.parse().ok(),
+        None => given_tier(account, ground),
     }
+}
+
+/// The only tier whose baseline the account was given.
+fn given_tier(account: &Account, ground: &Ground) -> Option<TierName> {
     let given = account.tag(tags::BASELINE)?;
+    let recorded = account.record.as_ref().and_then(Option::as_ref);
     let own = recorded.map(|record| record.parameters.clone()).unwrap_or_default();
     let hash = |tier: &Tier| lifecycle::Baseline::new(tier.baseline_with(&own)).hash;
     let mut fit = ground.tiers.as_ref()?.iter().filter(|(_, tier)| hash(tier) == given);
@@ -121,13 +127,18 @@ fn should(
         return Err(unknown(because, vec![mend::tag(&account.id, tags::TIER, "TIER")]));
     };
     let Some(tier) = tiers.get(&name) else {
-        let (because, mend) = match tiers.faults_of(&name) {
-            Some(faults) => {
-                (format!("its tier {name} has faults: {faults}"), "landlord config check")
-            }
-            None => (format!("there is no tier {name}"), "landlord config check"),
+        let check = "landlord config check".to_owned();
+        // Where an event has said the tier, a tag changes nothing.
+        let given = given_tier(account, ground).filter(|_| recorded.tier.is_none());
+        let (because, mend) = match (tiers.faults_of(&name), given) {
+            (Some(faults), _) => (format!("its tier {name} has faults: {faults}"), check),
+            (None, Some(given)) => (
+                format!("there is no tier {name}; it was given the baseline of {given}"),
+                mend::tag(&account.id, tags::TIER, given.as_str()),
+            ),
+            (None, None) => (format!("there is no tier {name}"), check),
         };
-        return Err(unknown(because, vec![mend.to_owned()]));
+        return Err(unknown(because, vec![mend]));
     };
     let live = Live {
         tenant,
@@ -192,6 +203,12 @@ fn of_step(step: &Step, account: &Account, tenant: &TenantId, ground: &Ground) -
                 because,
                 converge,
             ));
+        }
+        // Where no event has said the tier, the tag is all that says it.
+        Kind::Tag if subject == tags::TIER && account.tag(tags::TIER).is_none() => {
+            let tier = tier_of(account, ground)?;
+            let tag = mend::tag(&account.id, tags::TIER, tier.as_str());
+            (Class::TagDiffers, because.clone(), vec![tag, mend::converge(tenant)])
         }
         Kind::Tag => (Class::TagDiffers, because.clone(), converge),
         Kind::Move => (Class::WrongUnit, because.clone(), converge),

@@ -111,7 +111,7 @@ fn leaves(account: &mut Account) {
 /// A change of an account that is as it should be, what it brings about, and a part of each command.
 type Row = (&'static str, fn(&mut Account), &'static [(Class, &'static str)]);
 
-const TABLE: [Row; 33] = [
+const TABLE: [Row; 34] = [
     ("as it should be", |_| {}, &[]),
     (
         "closed where it lives",
@@ -224,6 +224,11 @@ const TABLE: [Row; 33] = [
         &[],
     ),
     (
+        "moved to Retiring by hand",
+        |it| stands(it, "ou-root-retiring"),
+        &[(Class::WrongPlace, "--destination-parent-id ou-root-general0")],
+    ),
+    (
         "retiring without its time",
         |it| {
             leaves(it);
@@ -252,7 +257,7 @@ const TABLE: [Row; 33] = [
     (
         "no tier, and the baseline of one",
         |it| with_tag(it, tags::TIER, None),
-        &[(Class::TagDiffers, "landlord converge acme")],
+        &[(Class::TagDiffers, "Key=landlord:tier,Value=standard")],
     ),
     (
         "no tier, and a baseline of none",
@@ -265,7 +270,7 @@ const TABLE: [Row; 33] = [
     (
         "a tier that is gone",
         |it| with_tag(it, tags::TIER, Some("gold")),
-        &[(Class::TierUnknown, "landlord config check")],
+        &[(Class::TierUnknown, "Key=landlord:tier,Value=standard")],
     ),
     ("no record", |it| it.record = Some(None), &[(Class::RecordMissing, "landlord converge acme")]),
     (

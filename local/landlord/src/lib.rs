@@ -18,6 +18,7 @@ mod change;
 mod comeback;
 mod demo;
 mod drill;
+mod fleet;
 mod gate;
 mod pace;
 mod place;

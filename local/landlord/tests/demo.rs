@@ -254,3 +254,17 @@ fn a_live_tenant_changes_and_each_event_has_its_answer() {
     );
     assert_eq!(answers[4]["detail"]["kept"][0]["region"], "eu-west-1");
 }
+
+#[test]
+fn of_forty_faults_in_a_fleet_the_audit_finds_all_and_nothing_else_and_none_after_its_commands() {
+    let output = Command::new(env!("CARGO_BIN_EXE_landlord"))
+        .args(["demo", "fleet", "--accounts", "120", "--json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["seeded"], 40);
+    assert_eq!(outcome["found"].as_array().unwrap().len(), 40);
+    assert_eq!(outcome["left"], serde_json::json!([]));
+    assert_eq!(outcome["last"]["goneCount"], 40);
+}

@@ -2,6 +2,7 @@
 //! local AWS, in one process, on tokio's paused clock.
 
 pub mod adoption;
+pub mod audit;
 pub mod deployment;
 pub mod library;
 pub mod onboarding;

@@ -38,6 +38,7 @@ enum Part {
     Return(crate::comeback::ReturnDemo),
     Change(crate::change::ChangeDemo),
     Adopt(crate::adopt::AdoptDemo),
+    Fleet(crate::fleet::FleetDemo),
 }
 
 impl Demo {
@@ -52,6 +53,7 @@ impl Demo {
             Some(Part::Return(comeback)) => comeback.run().await,
             Some(Part::Change(change)) => change.run().await,
             Some(Part::Adopt(adopt)) => adopt.run().await,
+            Some(Part::Fleet(fleet)) => fleet.run(),
         }
     }
 }

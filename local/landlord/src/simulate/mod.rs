@@ -1,5 +1,6 @@
 //! `landlord simulate …`: what would happen, in virtual time.
 
+pub mod audit;
 pub mod onboard;
 pub mod operation;
 pub mod prove;
@@ -28,6 +29,8 @@ pub enum Simulate {
     Prove(prove::Prove),
     /// What happens in one of these worlds, as a story
     Replay(replay::Replay),
+    /// What the nightly audit of a whole fleet takes: calls beside the pages that have to be read
+    Audit(audit::Audit),
     /// How a change would roll out to a whole fleet, with the shipped machines and functions
     RollOut(roll_out::RollOut),
 }
@@ -43,6 +46,7 @@ impl Simulate {
             Self::ProveRetire(prove) => prove.run(),
             Self::Prove(prove) => prove.run(),
             Self::Replay(replay) => replay.run(),
+            Self::Audit(audit) => audit.run(),
             Self::RollOut(roll_out) => roll_out.run(),
         }
     }
