@@ -126,7 +126,8 @@ pub async fn see(client: &Client, account: &AccountId) -> Result<Seen, Stop> {
 }
 
 /// The unit at the end of an account's path, `o-…/r-…/ou-…/ou-…/`.
-fn unit_of(paths: &[String]) -> Option<OuId> {
+#[must_use]
+pub fn unit_of(paths: &[String]) -> Option<OuId> {
     let [path] = paths else { return None };
     path.split('/').rev().find(|part| part.starts_with("ou-"))?.parse().ok()
 }

@@ -10,6 +10,8 @@ use crate::state::State;
 
 /// Operations take minutes; asking more often learns nothing.
 const SHORTEST_WAIT: i64 = 5;
+/// Where the end is a moment away: every second later, the next operation begins later.
+const SHORTEST_WAIT_AT_THE_END: i64 = 2;
 /// The longest time between two looks at a wave that may be going wrong.
 const LONGEST_WAIT: i64 = 300;
 /// A look for every twenty-fourth of the time that the wave has taken: a day of waiting stays
@@ -165,13 +167,13 @@ pub fn next_look(state: &State, now: Timestamp) -> u32 {
         None => base,
         Some(left) if left > 60 => (left / 2).min(LONGEST_WAIT),
         Some(left) if left > 0 => left + 1,
-        Some(overdue) => (-overdue / 4).clamp(SHORTEST_WAIT, base),
+        Some(overdue) => (-overdue / 4).clamp(SHORTEST_WAIT_AT_THE_END, base),
     };
     u32::try_from(seconds).unwrap_or(1)
 }
 
 /// Seconds until the operation on its way is expected to end; less than nothing when it is late.
-fn expected_left(state: &State, now: Timestamp) -> Option<i64> {
+pub fn expected_left(state: &State, now: Timestamp) -> Option<i64> {
     let open = state.open.as_ref()?;
     let since = open.runs_since?;
     let rounds = u32::try_from(open.rounds).unwrap_or(u32::MAX);

@@ -14,9 +14,10 @@ use rollout::{Batch, Class, Objection, Reason, ReasonCode, Row, StackSets, Stop}
 use crate::run::{Next, Run, WAIT_WHILE_BUSY, wait};
 use crate::state::State;
 
-/// Accounts that are looked at in a call: a quarter of a minute, for Organizations lists the tags of
-/// ten a second.
-const ACCOUNTS_IN_CALL: usize = 150;
+/// Accounts that are looked at in a call.
+const ACCOUNTS_IN_CALL: usize = 100;
+/// What such a call takes, in seconds: Organizations lists the tags of ten accounts a second.
+pub(crate) const LOOK_SECONDS: i64 = 15;
 /// Accounts that are looked at at once. More would leave nothing of that rate to new tenants.
 const AT_ONCE: usize = 2;
 /// How long a look counts, for an operation that has to wait for its turn.

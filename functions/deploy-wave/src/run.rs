@@ -11,9 +11,10 @@ use rollout::{
 };
 use stack_set_reasons::Counting;
 
-use crate::decide::{Tolerances, judge, judge_end, next_look, nothing_is_known};
+use crate::decide::{Tolerances, expected_left, judge, judge_end, next_look, nothing_is_known};
 use crate::gates;
 use crate::handler::{App, Deployed, Verdict};
+use crate::house::LOOK_SECONDS;
 use crate::results::{stop_requested, stopped_by_others};
 use crate::rounds::nobody_took_it;
 use crate::state::{Open, State};
@@ -210,7 +211,9 @@ impl Run<'_> {
         if let Stage::Back { .. } = self.stage {
             self.renew_gates(state, now).await?;
         }
-        let more = self.look_ahead(state, now).await?;
+        // Not shortly before its end, which would be seen late.
+        let in_time = expected_left(state, now).is_none_or(|left| left > LOOK_SECONDS);
+        let more = in_time && self.look_ahead(state, now).await?;
         // One that waits for its turn has changed nothing yet.
         if status == OperationStatus::Running {
             self.remember_definition(state).await?;

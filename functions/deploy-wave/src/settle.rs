@@ -6,11 +6,17 @@ use rollout::{Class, Row, Stop};
 
 use crate::decide::{are_settled, gates_fail, judge, judge_joined};
 use crate::results::complete;
-use crate::run::{Next, Run, WAIT_AFTER_START, wait};
+use crate::run::{Next, Run, wait};
 use crate::state::{Open, State};
 
 /// Between two calls that ask Organizations.
 const WAIT_FOR_WITNESSES: u32 = 1;
+
+/// Seconds until it is asked again for the results of an operation that ended so long ago: they
+/// lag by moments, and the next operation waits for them.
+fn wait_for_results(since: SignedDuration) -> u32 {
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX).clamp(2, 10)
+}
 
 impl Run<'_> {
     /// Takes the results of an operation that has ended, once they are there.
@@ -32,7 +38,7 @@ impl Run<'_> {
                 open.instances
             );
             state.open = Some(open);
-            return Ok(Some(wait(WAIT_AFTER_START, because)));
+            return Ok(Some(wait(wait_for_results(since), because)));
         }
         let unheard = self.hear_witnesses(&open.id, &mut results.rows).await?;
         if unheard > 0 {

@@ -1,12 +1,15 @@
 //! Reads what is too much for one call, page by page, into files: the stack set's instances, and
-//! who stands in the units of the plan.
+//! where the organization's accounts stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::AccountState;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use lifecycle::{AccountId, OuId, OuName, tags};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use lifecycle::{AccountId, OuId, tags};
 use rollout::cut::Members;
+use rollout::house::{Seen, unit_of};
 use rollout::manifest::listed_before;
 use rollout::stack_set::Listed;
 use rollout::{Files, Instance, Known, Plan, StackSet, Stop};
@@ -17,7 +20,7 @@ use crate::error::Halt;
 use crate::handler::App;
 use crate::overrides::Reading;
 
-/// The most pages that are read in a call: half a minute of a slow day.
+/// The most pages of a list that are read in a call: half a minute of a slow day.
 const PAGES: usize = 80;
 /// What Organizations lists in a page.
 const ACCOUNTS_IN_PAGE: i32 = 20;
@@ -49,57 +52,78 @@ impl Aside {
     }
 }
 
-/// How far the reading is.
+/// How far a list is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Pages {
+    /// Files that are written.
+    files: usize,
+    /// The next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// Whether these are all.
+    read: bool,
+}
+
+/// One page of a list, and where the next one begins.
+type Page<T> = (Vec<T>, Option<String>);
+
+impl Pages {
+    /// Some more of the list, and how far it is read then. A throttle ends the part: what was read
+    /// before it counts.
+    async fn some<'a, T>(
+        &self,
+        page: impl Fn(Option<String>) -> BoxFuture<'a, Result<Page<T>, Stop>>,
+    ) -> Result<(Vec<T>, Self), Stop> {
+        let mut found = Vec::new();
+        let mut then = Self { files: self.files + 1, ..self.clone() };
+        for number in 0..PAGES {
+            match page(then.token.clone()).await {
+                Ok((some, next)) => {
+                    found.extend(some);
+                    then.read = next.is_none();
+                    then.token = next;
+                }
+                Err(Stop::Later(_)) if number > 0 => break,
+                Err(stop) => return Err(stop),
+            }
+            if then.read {
+                break;
+            }
+        }
+        Ok((found, then))
+    }
+}
+
+/// How far the reading is: three lists of three services, at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct Gathering {
-    /// Files of instances that are written.
-    instance_files: usize,
-    /// Whether these are all.
-    instances_read: bool,
-    /// Files of units that are written, in the order of the plan's units.
-    unit_files: Vec<usize>,
-    /// The next page of what is being read.
-    token: Option<String>,
-    /// Files of marks that are written.
-    #[serde(skip_serializing_if = "is_none_yet")]
-    mark_files: usize,
-    /// Whether these are all.
-    marks_read: bool,
+    /// The stack set's instances.
+    instances: Pages,
+    /// The organization's accounts, and where each stands.
+    accounts: Pages,
+    /// Who carries the mark of a tenant.
+    marks: Pages,
     /// How far the overrides are read.
     #[serde(skip_serializing_if = "Reading::is_default")]
     pub(crate) overrides: Reading,
-}
-
-/// A unit that has to be listed.
-pub(crate) struct Unit {
-    pub(crate) name: OuName,
-    pub(crate) id: OuId,
-}
-
-/// Landlord's units: whoever stands elsewhere is none of a rollout's business.
-pub(crate) fn units(app: &App) -> Vec<Unit> {
-    let units = app.config.units.iter();
-    units.map(|(name, id)| Unit { name: name.clone(), id: id.clone() }).collect()
 }
 
 fn marks_file(number: usize) -> String {
     format!("planning/marks-{number:03}.json")
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_none_yet(number: &usize) -> bool {
-    *number == 0
-}
-
-/// An account that stands in a unit.
+/// An account of the organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stands {
-    id: AccountId,
+pub(crate) struct Stands {
+    pub(crate) id: AccountId,
     /// The tenant's id or, without a tenant, the account's own.
     tenant: String,
     /// Closed: it stands there, and no wave takes it by its unit.
     closed: bool,
+    /// The unit in which it stands; nothing for the root, and where the list does not say it.
+    unit: Option<OuId>,
 }
 
 /// An account that carries the mark of a tenant, by the index of tags.
@@ -116,123 +140,81 @@ pub(crate) struct All {
     /// Open accounts by unit.
     pub(crate) members: Members,
     pub(crate) aside: Aside,
-    /// In which unit an account stands.
+    /// In which of Landlord's units an account stands.
     pub(crate) units: BTreeMap<AccountId, OuId>,
+    /// Accounts that stand in none of them, as the list says.
+    pub(crate) elsewhere: BTreeMap<AccountId, Stands>,
     /// Those that carry the mark of a tenant, by the index of tags, and whether they are protected.
     pub(crate) marked: BTreeMap<AccountId, bool>,
 }
 
-fn unit_file(unit: &OuId, number: usize) -> String {
-    format!("planning/{unit}-{number:03}.json")
+fn accounts_file(number: usize) -> String {
+    format!("planning/accounts-{number:03}.json")
+}
+
+impl All {
+    /// Puts an account where it stands.
+    pub(crate) fn place(&mut self, app: &App, account: Stands) {
+        let units = &app.config.units;
+        match units.iter().find(|(_, unit)| account.unit.as_ref() == Some(unit)) {
+            Some((name, unit)) => {
+                self.units.insert(account.id.clone(), unit.clone());
+                let here = self.members.entry(name.clone()).or_default();
+                here.extend((!account.closed).then_some((account.id, account.tenant)));
+            }
+            None => {
+                self.elsewhere.insert(account.id.clone(), account);
+            }
+        }
+    }
+
+    /// Puts an account where it is seen to stand, which the list did not know.
+    pub(crate) fn place_seen(&mut self, app: &App, account: &AccountId, seen: &Seen) {
+        if seen.unit.is_some()
+            && let Some(known) = self.elsewhere.remove(account)
+        {
+            self.place(app, Stands { unit: seen.unit.clone(), ..known });
+        }
+    }
 }
 
 impl Gathering {
-    /// Reads on.
+    /// Reads on. What one list may not tell now does not hold up the others.
     pub(crate) async fn go_on(
         &mut self,
         app: &App,
         files: &Files,
         set: &StackSet,
-        units: &[Unit],
     ) -> Result<(), Stop> {
-        if !self.instances_read {
-            let (mut found, mut told) = (Vec::new(), Aside::default());
-            let mut more = true;
-            for _ in 0..PAGES {
-                let (page, token) = set.instances(self.token.take()).await?;
-                page.iter().for_each(|listed| told.add(listed));
-                found.extend(page.into_iter().map(|listed| listed.instance));
-                self.token = token;
-                more = self.token.is_some();
-                if !more {
-                    break;
-                }
-            }
-            files.write(&aside(self.instance_files), &told).await?;
-            files.write(&listed_before(self.instance_files), &found).await?;
-            self.instance_files += 1;
-            self.instances_read = !more;
-            return Ok(());
-        }
-        if self.unit_files.len() == units.len() && (self.token.is_none() || self.mark_files > 0) {
-            return self.read_marks(app, files).await;
-        }
-        // Each unit has a number of files; the last of them is the one being read.
-        let index = self.unit_files.len().saturating_sub(usize::from(self.token.is_some()));
-        let Some(unit) = units.get(index) else { return Ok(()) };
-        let number = match self.token {
-            Some(_) => self.unit_files.pop().unwrap_or(0),
-            None => 0,
-        };
-        let mut found = Vec::new();
-        for _ in 0..PAGES {
-            let (page, token) = accounts(app, &unit.id, self.token.take()).await?;
-            found.extend(page);
-            self.token = token;
-            if self.token.is_none() {
-                break;
-            }
-        }
-        files.write(&unit_file(&unit.id, number), &found).await?;
-        self.unit_files.push(number + 1);
-        Ok(())
-    }
-
-    async fn read_marks(&mut self, app: &App, files: &Files) -> Result<(), Stop> {
-        let filter = TagFilter::builder().key(tags::TENANT).build();
-        let mut found = Vec::new();
-        for _ in 0..PAGES {
-            let page = app
-                .tagging
-                .get_resources()
-                .resource_type_filters("organizations:account")
-                .tag_filters(filter.clone())
-                .resources_per_page(100)
-                .set_pagination_token(self.token.take())
-                .send()
-                .await
-                .map_err(|error| Stop::of("tag", "GetResources", tags::TENANT, &error))?;
-            found.extend(page.resource_tag_mapping_list().iter().filter_map(|one| {
-                let id = one.resource_arn()?.rsplit('/').next()?.parse().ok()?;
-                let protected = one.tags().iter().any(|tag| tag.key() == tags::PROTECTED);
-                Some(Marked { id, protected })
-            }));
-            self.token = page.pagination_token.filter(|token| !token.is_empty());
-            if self.token.is_none() {
-                self.marks_read = true;
-                break;
-            }
-        }
-        files.write(&marks_file(self.mark_files), &found).await?;
-        self.mark_files += 1;
-        Ok(())
+        let Self { instances, accounts, marks, .. } = self;
+        let (instances, accounts, marks) = futures::join!(
+            read_instances(instances, files, set),
+            read_accounts(accounts, app, files),
+            read_marks(marks, app, files),
+        );
+        instances.and(accounts).and(marks)
     }
 
     /// Whether all is read.
     pub(crate) fn is_read(&self) -> bool {
-        self.instances_read && self.marks_read
+        self.instances.read && self.marks.read && self.accounts.read
     }
 
     /// All that was read.
-    pub(crate) async fn all(&self, files: &Files, units: &[Unit]) -> Result<All, Halt> {
+    pub(crate) async fn all(&self, app: &App, files: &Files) -> Result<All, Halt> {
         let mut all = All::default();
-        for number in 0..self.instance_files {
+        for number in 0..self.instances.files {
             let part: Aside = files.read(&aside(number)).await?;
             all.aside.known.extend(part.known);
             all.aside.busy.extend(part.busy);
             all.instances.extend(files.read::<Vec<Instance>>(&listed_before(number)).await?);
         }
-        for (unit, count) in units.iter().zip(&self.unit_files) {
-            let here = all.members.entry(unit.name.clone()).or_default();
-            for number in 0..*count {
-                let part: Vec<Stands> = files.read(&unit_file(&unit.id, number)).await?;
-                for one in part {
-                    all.units.insert(one.id.clone(), unit.id.clone());
-                    here.extend((!one.closed).then_some((one.id, one.tenant)));
-                }
+        for number in 0..self.accounts.files {
+            for one in files.read::<Vec<Stands>>(&accounts_file(number)).await? {
+                all.place(app, one);
             }
         }
-        for number in 0..self.mark_files {
+        for number in 0..self.marks.files {
             let part: Vec<Marked> = files.read(&marks_file(number)).await?;
             all.marked.extend(part.into_iter().map(|one| (one.id, one.protected)));
         }
@@ -242,30 +224,79 @@ impl Gathering {
     /// How far it is, in words.
     pub(crate) fn progress(&self) -> String {
         format!(
-            "reading the fleet: {} files of instances, {} units",
-            self.instance_files,
-            self.unit_files.len()
+            "reading the fleet: {} files of instances, {} of accounts",
+            self.instances.files, self.accounts.files
         )
     }
 }
 
-/// One page of the accounts that stand in a unit.
-async fn accounts(
-    app: &App,
-    unit: &OuId,
-    token: Option<String>,
-) -> Result<(Vec<Stands>, Option<String>), Stop> {
+async fn read_instances(pages: &mut Pages, files: &Files, set: &StackSet) -> Result<(), Stop> {
+    if pages.read {
+        return Ok(());
+    }
+    let (listed, then) = pages.some(|token| set.instances(token).boxed()).await?;
+    let mut told = Aside::default();
+    listed.iter().for_each(|one| told.add(one));
+    let found: Vec<Instance> = listed.into_iter().map(|listed| listed.instance).collect();
+    files.write(&aside(pages.files), &told).await?;
+    files.write(&listed_before(pages.files), &found).await?;
+    *pages = then;
+    Ok(())
+}
+
+async fn read_accounts(pages: &mut Pages, app: &App, files: &Files) -> Result<(), Stop> {
+    if pages.read {
+        return Ok(());
+    }
+    let (found, then) = pages.some(|token| accounts(app, token).boxed()).await?;
+    files.write(&accounts_file(pages.files), &found).await?;
+    *pages = then;
+    Ok(())
+}
+
+async fn read_marks(pages: &mut Pages, app: &App, files: &Files) -> Result<(), Stop> {
+    if pages.read {
+        return Ok(());
+    }
+    let (found, then) = pages.some(|token| marked(app, token).boxed()).await?;
+    files.write(&marks_file(pages.files), &found).await?;
+    *pages = then;
+    Ok(())
+}
+
+/// One page of the accounts that carry the mark of a tenant.
+async fn marked(app: &App, token: Option<String>) -> Result<Page<Marked>, Stop> {
+    let filter = TagFilter::builder().key(tags::TENANT).build();
+    let page = app
+        .tagging
+        .get_resources()
+        .resource_type_filters("organizations:account")
+        .tag_filters(filter)
+        .resources_per_page(100)
+        .set_pagination_token(token)
+        .send()
+        .await
+        .map_err(|error| Stop::of("tag", "GetResources", tags::TENANT, &error))?;
+    let found = page.resource_tag_mapping_list().iter().filter_map(|one| {
+        let id = one.resource_arn()?.rsplit('/').next()?.parse().ok()?;
+        let protected = one.tags().iter().any(|tag| tag.key() == tags::PROTECTED);
+        Some(Marked { id, protected })
+    });
+    let found = found.collect();
+    Ok((found, page.pagination_token.filter(|token| !token.is_empty())))
+}
+
+/// One page of the organization's accounts. AWS lists those of all units faster than those of one,
+/// and says where each stands.
+async fn accounts(app: &App, token: Option<String>) -> Result<Page<Stands>, Stop> {
     let page = app
         .organizations
-        .list_accounts_for_parent()
-        .parent_id(unit.as_str())
+        .list_accounts()
         .max_results(ACCOUNTS_IN_PAGE)
         .set_next_token(token)
         .send()
         .await
-        .map_err(|error| {
-            Stop::of("organizations", "ListAccountsForParent", format!("unit {unit}"), &error)
-        })?;
+        .map_err(|error| Stop::of("organizations", "ListAccounts", "the accounts", &error))?;
     let prefix = app.config.account_name_prefix.as_str();
     let accounts = page.accounts().iter().filter_map(|account| {
         let id: AccountId = account.id()?.parse().ok()?;
@@ -273,7 +304,7 @@ async fn accounts(
         let tenant = tenant.unwrap_or(id.as_str()).to_owned();
         let closed =
             matches!(account.state(), Some(AccountState::Suspended | AccountState::Closed));
-        Some(Stands { id, tenant, closed })
+        Some(Stands { id, tenant, closed, unit: unit_of(account.paths()) })
     });
     let accounts = accounts.collect();
     Ok((accounts, page.next_token.filter(|token| !token.is_empty())))

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::decide;
 use crate::error::{Error, Halt};
-use crate::gather::{Gathering, units};
+use crate::gather::Gathering;
 use crate::house::{OUTSIDE, Outside, outside};
 use crate::maker::{Made, Maker};
 
@@ -160,16 +160,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Progress<Planned>, Er
         return Err(Error::PlanRefused(faults));
     }
     let mut gathering: Gathering = request.resume.read().map_err(rollout::Error::from)?;
-    let before = gathering.clone();
     // Boxed: the futures of nested SDK calls are larger than the compiler likes in one piece.
     let (seconds, because) = match Box::pin(step(app, &request, &input, &mut gathering, now)).await
     {
         Ok(Some(planned)) => return Ok(Progress::Done(planned)),
         Ok(None) => (SHORTEST_WAIT_SECONDS, gathering.progress()),
-        Err(Halt::Later(because)) => {
-            gathering = before;
-            (WAIT_AFTER_REFUSAL_SECONDS, because)
-        }
+        // What was read counts.
+        Err(Halt::Later(because)) => (WAIT_AFTER_REFUSAL_SECONDS, because),
         Err(Halt::Failed(error)) => return Err(error),
     };
     tracing::info!(stack_set = %input.stack_set, "the plan is awaited: {because}");
@@ -188,16 +185,15 @@ async fn step(
 ) -> Result<Option<Planned>, Halt> {
     let files = Files::of(&app.objects, &app.config.runs_bucket, &request.name);
     let set = StackSet::of(&app.cloudformation, &input.stack_set);
-    let units = units(app);
     if *gathering == Gathering::default() {
         may_roll_out(app, input).await?;
     }
     if !gathering.is_read() {
-        gathering.go_on(app, &files, &set, &units).await?;
+        gathering.go_on(app, &files, &set).await?;
         return Ok(None);
     }
-    let mut all = gathering.all(&files, &units).await?;
-    let Some(outside) = outside(app, &files, &all).await? else { return Ok(None) };
+    let mut all = gathering.all(app, &files).await?;
+    let Some(outside) = outside(app, &files, &mut all).await? else { return Ok(None) };
     let left_out: BTreeSet<&AccountId> = outside.iter().map(|it| &it.account_id).collect();
     all.instances.retain(|one| !left_out.contains(&one.account));
     let maker = Maker { app, request, input, files, set };

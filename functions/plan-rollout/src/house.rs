@@ -33,11 +33,12 @@ pub struct Outside {
 pub(crate) async fn outside(
     app: &App,
     files: &Files,
-    all: &All,
+    all: &mut All,
 ) -> Result<Option<Vec<Outside>>, Stop> {
     let delegates = delegates(&app.organizations).await?;
-    let accounts: BTreeSet<&AccountId> = all.instances.iter().map(|one| &one.account).collect();
     let mut seen: BTreeMap<AccountId, Seen> = files.find(SEEN).await?.unwrap_or_default();
+    seen.iter().for_each(|(account, seen)| all.place_seen(app, account, seen));
+    let accounts: BTreeSet<&AccountId> = all.instances.iter().map(|one| &one.account).collect();
     let mut found = Vec::new();
     let mut unknown = Vec::new();
     for account in accounts {
@@ -50,8 +51,8 @@ pub(crate) async fn outside(
         let look = match (seen.get(account), all.marked.get(account)) {
             (Some(seen), _) => seen.clone(),
             (None, Some(protected)) if is_listed => by_lists(*protected, true),
-            // A mark that is minutes old is not in the index yet, and an account that was moved while
-            // the units were listed is in none of the lists.
+            // A mark that is minutes old is not in the index yet, and an account may be moved while
+            // the accounts are listed.
             (None, mark) if mark.is_some() || is_listed => {
                 unknown.push(account.clone());
                 continue;

@@ -125,18 +125,20 @@ fn fleet(accounts: usize) -> World {
         })
         .on("ListDelegatedAdministrators", |_| json!({}).to_string().into())
         .on("GetResources", move |_| marked(0..accounts).into())
-        .on("ListAccountsForParent", move |request| {
-            let range = match request["ParentId"].as_str().unwrap() {
-                "ou-root-canary01" => 0..20,
-                "ou-root-early001" => 20..60,
-                "ou-root-general1" => 60..accounts,
-                _ => 0..0,
+        .on("ListAccounts", move |_| {
+            let unit = |n| match n {
+                0..20 => "ou-root-canary01",
+                20..60 => "ou-root-early001",
+                _ => "ou-root-general1",
             };
-            let accounts: Vec<_> = range
-                .map(|n| json!({"Id": id(n), "Name": format!("tenant-t{n}"), "State": "ACTIVE"}))
-                .collect();
-            json!({"Accounts": accounts}).to_string().into()
+            let rows = (0..accounts).map(|n| listed(&id(n), &format!("tenant-t{n}"), unit(n)));
+            json!({"Accounts": rows.collect::<Vec<_>>()}).to_string().into()
         })
+}
+
+/// An account as the list has it.
+fn listed(id: &str, name: &str, unit: &str) -> Value {
+    json!({"Id": id, "Name": name, "State": "ACTIVE", "Paths": [format!("o-1/r-root/{unit}/")]})
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Faults for First {
 /// Calls that must have been hit, or the matrix would be toothless.
 const HIT: [(&str, &str); 14] = [
     ("PlanRollout", "cloudformation:ListStackInstances"),
-    ("PlanRollout", "organizations:ListAccountsForParent"),
+    ("PlanRollout", "organizations:ListAccounts"),
     ("PlanRollout", "cloudformation:DescribeStackSet"),
     ("PlanRollout", "s3:PutObject"),
     ("DeployWave", "cloudformation:UpdateStackSet"),
