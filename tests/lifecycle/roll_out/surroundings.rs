@@ -65,6 +65,8 @@ async fn a_stack_set_that_others_keep_busy_is_waited_for_and_their_operations_go
 async fn a_stack_set_that_others_are_at_work_on_refuses_the_plan_and_is_left_alone() {
     let mut scene = found(7).await;
     by_hand(&scene, "console-0", "acme").await;
+    // Lists lag: what began a moment ago is met by the first operation, and waited for.
+    scene.world.aws().sleep(Duration::from_secs(10)).await;
     begin(&mut scene, Story::Forth).await;
     let end = follow(&mut scene, Story::Forth).await;
     assert_eq!((end.status.as_str(), end.error.as_str()), ("FAILED", "PlanRefused"), "{end:?}");

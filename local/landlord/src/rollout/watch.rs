@@ -6,6 +6,9 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use simulation::deployment::{Deployment, Error, Listener};
 
+/// How often it is asked for the last events, a second each time.
+const LAST_LOOKS: usize = 10;
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
@@ -114,12 +117,20 @@ impl Watcher {
             let shown = self.deployment.ask("states", "DescribeExecution", input).await?;
             let status = shown["status"].as_str().unwrap_or_default().to_owned();
             if status != "RUNNING" {
-                for heard in self.listener.next().await? {
-                    self.show(&heard.name, &heard.detail);
-                    match heard.name.as_str() {
-                        "RolloutFinished" => detail = heard.detail,
-                        "RolloutRehearsed" => rehearsal = heard.detail,
-                        _ => {}
+                // The last events come a moment after the execution has ended.
+                for _ in 0..LAST_LOOKS {
+                    for heard in self.listener.next().await? {
+                        self.show(&heard.name, &heard.detail);
+                        match heard.name.as_str() {
+                            "RolloutFinished" => detail = heard.detail,
+                            "RolloutRehearsed" => rehearsal = heard.detail,
+                            _ => {}
+                        }
+                    }
+                    let is_told = !detail.is_null()
+                        && (detail["outcome"] != "REHEARSED" || !rehearsal.is_null());
+                    if is_told || status != "SUCCEEDED" {
+                        break;
                     }
                 }
                 self.look().await?;
