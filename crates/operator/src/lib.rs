@@ -21,6 +21,7 @@ mod page;
 mod patience;
 pub mod stop;
 pub mod tenant;
+pub mod uninstall;
 
 use std::process::ExitCode;
 
@@ -63,6 +64,8 @@ pub enum Command {
     /// The account gate's settings: when they let changes pass, and whether the gate understands them
     #[command(subcommand)]
     Gate(gate_console::Gate),
+    /// Take the stack away; refused while tenants live, unless their protection stays
+    Uninstall(uninstall::Uninstall),
     /// Print a shell's completions of this command
     Completions(manual::Completions),
     /// Write the manual's pages of this command
@@ -92,6 +95,7 @@ impl Command {
             Self::Adopt(adopt) => performed(adopt.perform()),
             Self::Config(config) => config.run(),
             Self::Gate(gate) => gate.run(),
+            Self::Uninstall(uninstall) => performed(uninstall.perform()),
             Self::Completions(completions) => completions.run(whole),
             Self::Man(man) => man.run(whole),
         }

@@ -14,5 +14,6 @@ mod onboarding;
 mod proof;
 mod retirement;
 mod rollout;
+mod uninstall;
 mod waiting;
 mod world;
