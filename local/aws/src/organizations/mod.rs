@@ -162,7 +162,10 @@ pub(crate) async fn handle(aws: &Aws, call: &Call) -> Result<Value, AwsError> {
 
 /// Only the management account, or (to read) a delegated administrator.
 fn admit(aws: &Aws, call: &Call) -> Result<(), AwsError> {
-    if call.operation != "CreateOrganization" && !aws.lock().organizations.exists {
+    let founds = call.operation == "CreateOrganization";
+    // What is not offered is named as such, whatever there is.
+    let is_offered = crate::wire::members::is_offered("organizations", &call.operation);
+    if is_offered && !founds && !aws.lock().organizations.exists {
         return Err(AwsError::new(
             "AWSOrganizationsNotInUseException",
             "Your account is not a member of an organization.",

@@ -48,6 +48,11 @@ pub(super) fn check(service: &str, operation: &str, input: &Value) -> Result<(),
     }
 }
 
+/// Whether an operation is offered at all.
+pub(crate) fn is_offered(service: &str, operation: &str) -> bool {
+    OPERATIONS.contains_key(&(service, operation))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

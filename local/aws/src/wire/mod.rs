@@ -39,7 +39,7 @@ mod cbor;
 mod credentials;
 mod error;
 mod json;
-mod members;
+pub(crate) mod members;
 mod query;
 mod rest;
 mod s3;
