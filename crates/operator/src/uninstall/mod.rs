@@ -63,13 +63,13 @@ impl Uninstall {
         let mut outcome = Outcome::default();
         let name = &deployment.stack;
         let other = wire.in_region(GLOBAL_REGION);
-        if wire.region() != GLOBAL_REGION {
-            if let Some(id) = Box::pin(stack::find(&other, name)).await? {
-                if !self.dry_run {
-                    Box::pin(stack::delete(&other, name, &id)).await?;
-                }
-                outcome.deleted.push(format!("the stack {name} in {GLOBAL_REGION}"));
+        if wire.region() != GLOBAL_REGION
+            && let Some(id) = Box::pin(stack::find(&other, name)).await?
+        {
+            if !self.dry_run {
+                Box::pin(stack::delete(&other, name, &id)).await?;
             }
+            outcome.deleted.push(format!("the stack {name} in {GLOBAL_REGION}"));
         }
         if !self.dry_run {
             Box::pin(stack::delete(wire, name, &deployment.id)).await?;
