@@ -90,6 +90,33 @@ async fn accounts_that_are_no_tenants_own_are_left_out_and_named_with_the_reason
     assert_eq!(touched(&world), (0..100).chain([104, 105]).map(id).collect::<Vec<_>>());
 }
 
+/// `Account.Paths` is documented for both calls; where the list lacks it, each account is asked.
+#[tokio::test]
+async fn where_the_list_does_not_say_the_unit_of_an_account_its_wave_is_the_same() {
+    let told = settled(&fleet(70), request(json!("routine"))).await.unwrap();
+    let silent = fleet(70)
+        .on("ListAccounts", |_| {
+            let rows = (0..70)
+                .map(|n| json!({"Id": id(n), "Name": format!("tenant-t{n}"), "State": "ACTIVE"}));
+            json!({"Accounts": rows.collect::<Vec<_>>()}).to_string().into()
+        })
+        .on("DescribeAccount", |request| {
+            let unit = match request["AccountId"].as_str().unwrap().parse::<usize>().unwrap() {
+                0..20 => "ou-root-canary01",
+                20..60 => "ou-root-early001",
+                _ => "ou-root-general1",
+            };
+            let paths = [format!("o-1/r-root/{unit}/")];
+            json!({"Account": {"Id": request["AccountId"], "Paths": paths}}).to_string().into()
+        })
+        .on("ListTagsForResource", |_| {
+            json!({"Tags": [{"Key": "landlord:tenant", "Value": "x"}]}).to_string().into()
+        });
+    let asked = settled(&silent, request(json!("routine"))).await.unwrap();
+    assert_eq!(asked["waves"], told["waves"]);
+    assert_eq!(silent.calls_of("DescribeAccount").len(), 70, "each once");
+}
+
 #[tokio::test]
 async fn a_plan_that_names_an_account_of_others_or_reaches_nobody_else_is_refused() {
     for (account, word) in
